@@ -1,6 +1,6 @@
 import DataLoader from 'dataloader';
 import type { Profile, ProfileQuery } from '../domain/profile.ts';
-import { profileQueryKey } from '../upstream/profiles.ts';
+import { profileQueryKey } from '../upstream/apis/profiles.ts';
 import type { ProfilesApi } from '../upstream/segmentation-api.ts';
 
 /** Returns null if no person has the identity. */

@@ -1,23 +1,23 @@
 import { setMaxListeners } from 'node:events';
 import { Pool } from 'undici';
 import type { Clock } from '../runtime/clock.ts';
-import { AcceptedCredentials } from './accepted-credentials.ts';
-import type { PlatformRequest, UpstreamRequest } from './call.ts';
-import type { ConnectionLimits } from './connection-share.ts';
-import { createLedger } from './create-ledger.ts';
-import type { CredentialReport } from './credential-report.ts';
-import { createHttpClient } from './http-client.ts';
-import type { UpstreamMetrics } from './metrics.ts';
+import { createLedger } from './creates/attempts.ts';
+import { AcceptedCredentials } from './credentials/accepted-credentials.ts';
+import type { CredentialReport } from './credentials/credential-report.ts';
+import { proveCredential } from './credentials/prove-credential.ts';
+import type { PlatformRequest, UpstreamRequest } from './http/call.ts';
+import { createHttpClient } from './http/client.ts';
+import type { ConnectionLimits } from './http/layers/connection-share.ts';
+import type { UpstreamMetrics } from './http/metrics.ts';
+import { poolOptions } from './http/pool-options.ts';
 import type { Upstream } from './platform-api.ts';
 import { PlatformConnection } from './platform-connection.ts';
-import { poolOptions } from './pool-options.ts';
-import { proveCredential } from './prove-credential.ts';
 
-export { createPassthroughCredential } from './credential.ts';
-export { createCredentialReport } from './credential-report.ts';
-export { type ClientCredential, createClientCredential } from './ims.ts';
-export type { UpstreamMetrics } from './metrics.ts';
-export { createOperationCalls } from './operation-calls.ts';
+export { createPassthroughCredential } from './credentials/credential.ts';
+export { createCredentialReport } from './credentials/credential-report.ts';
+export { type ClientCredential, createClientCredential } from './credentials/ims.ts';
+export type { UpstreamMetrics } from './http/metrics.ts';
+export { createOperationCalls } from './http/operation-calls.ts';
 export type { AnomalyKind } from './types.ts';
 
 export interface UpstreamOptions {

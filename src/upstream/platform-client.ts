@@ -1,10 +1,10 @@
 import type { Tenant } from '../domain/tenant.ts';
 import { NotFoundError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { BoundCall, UpstreamCall } from './call.ts';
-import type { CreateLedger } from './create-ledger.ts';
-import type { Download } from './download.ts';
-import type { UpstreamMetrics, WireResource } from './metrics.ts';
+import type { CreateLedger } from './creates/attempts.ts';
+import type { BoundCall, UpstreamCall } from './http/call.ts';
+import type { Download } from './http/download.ts';
+import type { UpstreamMetrics, WireResource } from './http/metrics.ts';
 import type { DecodeContext } from './wire/decode-context.ts';
 
 /** Dependencies of the client of one platform API: calls bound to a caller, and the dependencies of decoding. */

@@ -1,15 +1,15 @@
-import { createBatchesApi } from './catalog-batches.ts';
-import { createDatasetsApi } from './catalog-datasets.ts';
-import { createFilesApi } from './data-access.ts';
-import { createExportJobsApi } from './export-jobs.ts';
-import { createMergePoliciesApi } from './merge-policies.ts';
+import { createBatchesApi } from './apis/batches.ts';
+import { createDatasetsApi } from './apis/datasets.ts';
+import { createExportJobsApi } from './apis/export-jobs.ts';
+import { createFilesApi } from './apis/files.ts';
+import { createMergePoliciesApi } from './apis/merge-policies.ts';
+import { createProfilesApi } from './apis/profiles.ts';
+import { createSandboxesApi } from './apis/sandboxes.ts';
+import { createSchedulesApi } from './apis/schedules.ts';
+import { createSegmentDefinitionsApi } from './apis/segment-definitions.ts';
+import { createSegmentJobsApi } from './apis/segment-jobs.ts';
 import type { BatchesApi, DatasetsApi, ExportJobsApi, FilesApi, PlatformApi, SandboxesApi } from './platform-api.ts';
 import type { PlatformClient } from './platform-client.ts';
-import { createProfilesApi } from './profiles.ts';
-import { createSandboxesApi } from './sandboxes.ts';
-import { createSchedulesApi } from './schedules.ts';
-import { createSegmentDefinitionsApi } from './segment-definitions.ts';
-import { createSegmentJobsApi } from './segment-jobs.ts';
 import type {
   MergePoliciesApi,
   ProfilesApi,

@@ -1,7 +1,7 @@
 import type { Batch, BatchField, BatchFile } from '../../domain/batch.ts';
 import { type BatchFilter, matchesBatchFilter } from '../../domain/batch-filter.ts';
 import type { BatchId, DatasetId } from '../../domain/ids.ts';
-import { isPlainText } from '../../upstream/catalog-query.ts';
+import { isPlainText } from '../../upstream/apis/catalog-query.ts';
 import type { BatchesApi, FilesApi } from '../../upstream/platform-api.ts';
 import { catalogList } from '../pagination/after-sort-key.ts';
 import { type Connection, conditions, readConnection } from '../pagination/connection.ts';

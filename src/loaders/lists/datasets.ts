@@ -1,6 +1,6 @@
 import type { Dataset, DatasetField } from '../../domain/dataset.ts';
 import { type DatasetFilter, matchesDatasetFilter } from '../../domain/dataset-filter.ts';
-import { isPlainText } from '../../upstream/catalog-query.ts';
+import { isPlainText } from '../../upstream/apis/catalog-query.ts';
 import type { DatasetListOptions, DatasetsApi } from '../../upstream/platform-api.ts';
 import { catalogList } from '../pagination/after-sort-key.ts';
 import { type Connection, conditions, readConnection } from '../pagination/connection.ts';

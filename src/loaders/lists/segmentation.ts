@@ -5,7 +5,7 @@ import type { Schedule } from '../../domain/schedule.ts';
 import type { SegmentDefinition, SegmentDefinitionFilter } from '../../domain/segment-definition.ts';
 import type { SegmentJob, SegmentJobStatus } from '../../domain/segment-job.ts';
 import { matchesSegmentJobFilter, type SegmentJobFilter } from '../../domain/segment-job-filter.ts';
-import { isPlainText } from '../../upstream/catalog-query.ts';
+import { isPlainText } from '../../upstream/apis/catalog-query.ts';
 import type {
   MergePoliciesApi,
   SchedulesApi,

@@ -1,5 +1,5 @@
 import { lastMomentMs } from '../../runtime/clock.ts';
-import type { ListOrder } from '../../upstream/list-order.ts';
+import type { ListOrder } from '../../upstream/apis/list-order.ts';
 import { isCount } from './cursor.ts';
 import type { UpstreamList } from './upstream-list.ts';
 

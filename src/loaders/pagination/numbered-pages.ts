@@ -1,4 +1,4 @@
-import type { ListOrder } from '../../upstream/list-order.ts';
+import type { ListOrder } from '../../upstream/apis/list-order.ts';
 import { isCount, isPageSize } from './cursor.ts';
 import type { UpstreamList } from './upstream-list.ts';
 

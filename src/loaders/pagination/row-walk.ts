@@ -1,4 +1,4 @@
-import { compareKeys, isInOrder } from '../../upstream/list-order.ts';
+import { compareKeys, isInOrder } from '../../upstream/apis/list-order.ts';
 import { decodePosition, encodePosition, markOf, maxNamed, type Position } from './position.ts';
 import { ReturnedRows } from './returned-rows.ts';
 import type { UpstreamList, UpstreamPage } from './upstream-list.ts';

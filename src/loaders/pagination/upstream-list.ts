@@ -1,4 +1,4 @@
-import type { ListOrder } from '../../upstream/list-order.ts';
+import type { ListOrder } from '../../upstream/apis/list-order.ts';
 
 /**
  * A list of the platform that `readConnection` can read. An implementation only translates a place in the list into a

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { withCircuit } from '../../../src/upstream/circuit.ts';
+import { withCircuit } from '../../../src/upstream/http/layers/circuit-breaker.ts';
 import { failedWith, readRequest } from '../upstream/layers.ts';
 import { MetricsRecorder } from '../upstream/platform-stub.ts';
 import { exportJob, settle } from './fake-platform.ts';

@@ -6,8 +6,8 @@ import {
   UpstreamTimeoutError,
   UpstreamUnreachableError,
 } from '../../../src/errors.ts';
-import type { UpstreamRequest } from '../../../src/upstream/call.ts';
-import { ExchangeFailure } from '../../../src/upstream/exchange.ts';
+import type { UpstreamRequest } from '../../../src/upstream/http/call.ts';
+import { ExchangeFailure } from '../../../src/upstream/http/exchange.ts';
 import { caller, passthrough } from './platform-stub.ts';
 
 /** A read of nothing in particular. */

@@ -1,0 +1,66 @@
+import type { ReadingTimes } from '../../domain/reading-times.ts';
+import { NotFoundError } from '../../errors.ts';
+import { mapBounded } from '../../runtime/map-bounded.ts';
+import { errorFromEntry, unreadable } from '../http/errors.ts';
+import { orNull, type PlatformClient } from '../platform-client.ts';
+import type { BulkFailure, BulkResult } from '../segmentation-api.ts';
+import type { Service } from '../types.ts';
+import { readEntryError } from '../wire/entry-error.ts';
+import { asRecord } from '../wire/readers.ts';
+import { inChunks } from './in-chunks.ts';
+
+/** Maximum number of ids in one call. The platform rejects more. */
+const maxIdsPerCall = 100;
+/** Maximum number of concurrent calls of one read that needs several. */
+const concurrency = 4;
+
+export interface BulkGetOptions<Id extends string, Entity> {
+  readonly service: Service;
+  readonly path: string;
+  readonly ids: readonly Id[];
+  /** Message about an entry that `decode` cannot use. */
+  readonly unusable: string;
+  /** Null if the value is no such entity. */
+  decode(value: unknown, reading: ReadingTimes): Entity | null;
+}
+
+/**
+ * A bulk read of the profile service. It is a POST of `{"ids": [{"id": …}]}`, and the response is a map from id to
+ * object. Some values of the map may be errors although the response is a success (207). An id is unknown if its value
+ * is missing, null or a 404. If the response is a 404, all ids are unknown. A value belongs to the id that is its key,
+ * even if the value itself contains another id.
+ */
+export async function bulkGet<Id extends string, Entity>(
+  { call }: Pick<PlatformClient, 'call'>,
+  { service, path, ids, unusable, decode }: BulkGetOptions<Id, Entity>,
+): Promise<BulkResult<Id, Entity>> {
+  const found: Entity[] = [];
+  const failed: BulkFailure<Id>[] = [];
+  const chunks = inChunks(
+    [...new Set(ids)].filter((id) => id.trim() !== ''),
+    maxIdsPerCall,
+  );
+  await mapBounded(chunks, concurrency, async (chunk) => {
+    const body = JSON.stringify({ ids: chunk.map((id) => ({ id })) });
+    const request = { service, method: 'POST', path, body, effect: 'read', subject: chunk.join(',') } as const;
+    const answer = await orNull(call(request));
+    if (answer === null) return;
+    const results = asRecord(asRecord<'results'>(answer.json)?.results);
+    if (results === null) throw unreadable(request, answer, 'It contains no map of results.');
+    for (const id of chunk) {
+      const entry = Object.hasOwn(results, id) ? (results[id] ?? null) : null;
+      if (entry === null) continue;
+      const failure = readEntryError(entry);
+      if (failure !== null) {
+        const error = errorFromEntry({ ...request, subject: id }, answer, failure, answer.reading.observedAt);
+        if (!(error instanceof NotFoundError)) failed.push({ id, error });
+        continue;
+      }
+      const record = asRecord(entry);
+      const entity = decode(record === null ? entry : { ...record, id }, answer.reading);
+      if (entity === null) failed.push({ id, error: unreadable(request, answer, unusable) });
+      else found.push(entity);
+    }
+  });
+  return { found, failed };
+}

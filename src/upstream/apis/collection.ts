@@ -1,0 +1,87 @@
+import type { ReadingTimes } from '../../domain/reading-times.ts';
+import type { PlatformRequest, RefusedInput, UpstreamAnswer } from '../http/call.ts';
+import { unreadable } from '../http/errors.ts';
+import { isPathSegment } from '../http/path-segment.ts';
+import { orNull, type PlatformClient } from '../platform-client.ts';
+import type { Service } from '../types.ts';
+
+/** Entities of one kind in the platform, each below its own path. */
+export interface Collection<Entity> {
+  readonly service: Service;
+  /** Path at which entities are listed and created. The path of one entity is this path, a slash and its id. */
+  readonly root: string;
+  /** Message about a response that `decode` cannot use. */
+  readonly unusable: string;
+  /** Null if the value is no such entity. */
+  decode(value: unknown, reading: ReadingTimes): Entity | null;
+}
+
+type Client = Pick<PlatformClient, 'call'>;
+
+/**
+ * One entity; null if the platform does not have it.
+ * @throws {UpstreamUnreadableError} the response is no such entity
+ */
+export async function getOne<Entity>(client: Client, of: Collection<Entity>, id: string): Promise<Entity | null> {
+  if (!isPathSegment(id)) return null;
+  const request = { service: of.service, method: 'GET', path: pathOf(of, id), effect: 'read', subject: id } as const;
+  const answer = await orNull(client.call(request));
+  return answer === null ? null : decodeOne(of, request, answer);
+}
+
+/**
+ * Creates an entity and returns it. The request is sent once.
+ * @param input finds the argument that the platform rejects
+ * @throws {InvalidInputError} the platform rejected an argument, or does not have an entity that the body names
+ * @throws {OutcomeUnknownError} no conclusive response arrived, or the response contains no entity
+ */
+export async function createOne<Entity>(
+  client: Client,
+  of: Collection<Entity>,
+  body: object,
+  input: RefusedInput,
+): Promise<Entity> {
+  const request = {
+    service: of.service,
+    method: 'POST',
+    path: of.root,
+    body: JSON.stringify(body),
+    effect: 'create',
+    input,
+  } as const;
+  return decodeOne(of, request, await client.call(request));
+}
+
+/**
+ * Changes one entity by a JSON Patch. False if the platform does not have it.
+ * @param input finds the argument that the platform rejects
+ * @throws {InvalidInputError} the platform rejected an argument
+ */
+export async function patchOne(
+  { call }: Client,
+  of: Collection<unknown>,
+  { id, patch, input }: { readonly id: string; readonly patch: readonly object[]; readonly input: RefusedInput },
+): Promise<boolean> {
+  if (!isPathSegment(id)) return false;
+  const body = JSON.stringify(patch);
+  const what = { service: of.service, path: pathOf(of, id), subject: id, input } as const;
+  return (await orNull(call({ ...what, method: 'PATCH', body, effect: 'update', answer: 'ignored' }))) !== null;
+}
+
+/**
+ * Deletes one entity; the delete of a job marks it for cancelling. False if the platform does not have it. Any 2xx
+ * means success. The body is ignored, because it differs between revisions of the APIs.
+ */
+export async function deleteOne({ call }: Client, of: Collection<unknown>, id: string): Promise<boolean> {
+  if (!isPathSegment(id)) return false;
+  const what = { service: of.service, path: pathOf(of, id), subject: id } as const;
+  return (await orNull(call({ ...what, method: 'DELETE', effect: 'delete', answer: 'ignored' }))) !== null;
+}
+
+function decodeOne<Entity>(of: Collection<Entity>, request: PlatformRequest, answer: UpstreamAnswer): Entity {
+  const entity = of.decode(answer.json, answer.reading);
+  if (entity === null) throw unreadable(request, answer, of.unusable);
+  return entity;
+}
+
+const pathOf = ({ root }: Collection<unknown>, id: string): string => `${root}/${encodeURIComponent(id)}`;

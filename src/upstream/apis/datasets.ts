@@ -1,0 +1,112 @@
+import type { Dataset, NewDataset } from '../../domain/dataset.ts';
+import type { DatasetId } from '../../domain/ids.ts';
+import { UpstreamUnreadableError } from '../../errors.ts';
+import { fitOfDataset } from '../creates/matches-create.ts';
+import { createOnce } from '../creates/with-recovery.ts';
+import type { BoundCall, RefusedInput } from '../http/call.ts';
+import { isPathSegment } from '../http/path-segment.ts';
+import type { DatasetListOptions, DatasetsApi } from '../platform-api.ts';
+import { decodeContextOf, orNull, type PlatformClient } from '../platform-client.ts';
+import { datasetProperties, decodeDataset, decodeDatasetReference, encodeNewDataset } from '../wire/dataset.ts';
+import { asList } from '../wire/readers.ts';
+import { getObjects, listObjects } from './catalog-objects.ts';
+import { catalogListQuery, isPlainText, newestFirst } from './catalog-query.ts';
+import { type Collection, createOne } from './collection.ts';
+import { refusedInput, refusedPart } from './rejected-input.ts';
+
+const root = '/data/foundation/catalog/dataSets';
+const service = 'catalog';
+/** Number of newest datasets of one name that are searched for the result of a lost create. */
+const newestPageSize = 100;
+
+/** Field of each order. Lists always request it, because they are ordered and paged by it. */
+const orderFields = { created: 'createdAt', updated: 'updatedAt', name: 'name' } as const;
+
+/** Datasets in the response to a create, which contains only their id. */
+const references: Collection<{ readonly id: DatasetId }> = {
+  service,
+  root,
+  unusable: 'It names no dataset.',
+  decode: (value) => {
+    const id = decodeDatasetReference(value);
+    return id === null ? null : { id };
+  },
+};
+
+/** Datasets in Catalog. */
+export function createDatasetsApi(client: PlatformClient): DatasetsApi {
+  const { call, metrics } = client;
+  const context = decodeContextOf(metrics, 'Dataset');
+  const decode = (id: string, value: unknown) => decodeDataset(id, value, context);
+
+  const list = (call: BoundCall, options: DatasetListOptions) => {
+    const { limit, start, orderBy = newestFirst, name, created, updated, fields } = options;
+    const properties = datasetProperties(fields && new Set([...fields, orderFields[orderBy.field]]));
+    const query = catalogListQuery({ limit, start, orderBy, properties, created, updated });
+    const isSent = name !== undefined && isPlainText(name);
+    if (isSent) query.set('name', name);
+    const input = isSent ? { input: refusedPart([{ path: 'filter', values: [name], properties: ['name'] }]) } : {};
+    return listObjects({ call }, { type: 'dataSets', query, orderBy, decode, context, ...input });
+  };
+
+  return {
+    list: (options) => list(call, options),
+
+    getMany: (ids, fields) =>
+      getObjects({ call }, { type: 'dataSets', ids, properties: datasetProperties(fields), decode }),
+
+    create: async (dataset) => {
+      const { name } = dataset;
+      const body = encodeNewDataset(dataset);
+      const { id } = await createOnce(client, {
+        service,
+        group: name,
+        body,
+        send: () => createOne(client, references, body, refusedDataset(dataset)),
+        newest: async (call) => {
+          const entities = await list(call, { limit: newestPageSize, name, fields: new Set(['name', 'schemaRef']) });
+          return { entities, isAll: entities.length < newestPageSize };
+        },
+        fitOf: (candidate: Dataset) => fitOfDataset(dataset, candidate),
+      });
+      return id;
+    },
+
+    delete: async (id) => {
+      if (!isPathSegment(id)) return false;
+      const path = `${root}/${encodeURIComponent(id)}`;
+      const request = { service, method: 'DELETE', path, effect: 'delete', subject: id } as const;
+      try {
+        const answer = await orNull(call(request));
+        // For a dataset that does not exist, the platform responds 404, or success with an empty list.
+        return answer !== null && !(Array.isArray(answer.json) && asList(answer.json).length === 0);
+      } catch (error) {
+        // The status of an unreadable response still means success.
+        if (error instanceof UpstreamUnreadableError && typeof error.upstream?.status === 'number') return true;
+        throw error;
+      }
+    },
+  };
+}
+
+/** Finds the argument of a create that the platform rejected. A 404 is about the schema. */
+const refusedDataset = ({ name, description, schemaRef, fileFormat, tags }: NewDataset): RefusedInput =>
+  refusedInput({
+    entities: [
+      {
+        word: /schema/i,
+        list: 'input.schemaRef.id',
+        properties: ['schemaRef'],
+        named: [{ id: schemaRef.id, path: 'input.schemaRef.id' }],
+      },
+    ],
+    parts: [
+      { path: 'input.schemaRef.contentType', values: [schemaRef.contentType], properties: ['contentType'] },
+      { path: 'input.name', values: [name], properties: ['name'] },
+      { path: 'input.description', values: [description ?? ''], properties: ['description'] },
+      { path: 'input.fileFormat', values: [fileFormat], properties: ['fileDescription', 'containerFormat', 'format'] },
+      ...tags.map((tag, index) => ({ path: `input.tags.${index}`, values: [tag.name, ...tag.values] })),
+      { path: 'input.tags', properties: ['tags'] },
+    ],
+    unknown: null,
+  });

@@ -1,0 +1,152 @@
+import type { ExportJob, NewExportJob } from '../../domain/export-job.ts';
+import type { ReadingTimes } from '../../domain/reading-times.ts';
+import { fitOfExportJob, type ReportedExportJob } from '../creates/matches-create.ts';
+import { createOnce } from '../creates/with-recovery.ts';
+import type { BoundCall, RefusedInput } from '../http/call.ts';
+import { unreadable } from '../http/errors.ts';
+import type { ExportJobsApi } from '../platform-api.ts';
+import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
+import {
+  decodeExportJob,
+  type LazyExportJob,
+  lazyExportJob,
+  omissionsOf,
+  readWaitForBatch,
+} from '../wire/export-job.ts';
+import { decodeNextCursor, encodeExportCursor } from '../wire/export-job-page.ts';
+import { encodeNewExportJob } from '../wire/new-export-job.ts';
+import { asRecord } from '../wire/readers.ts';
+import { type Collection, createOne, deleteOne, getOne } from './collection.ts';
+import { countDisorder, type ListOrder } from './list-order.ts';
+import { refusedInput, refusedPart } from './rejected-input.ts';
+
+const root = '/data/core/ups/export/jobs';
+const service = 'export';
+/** Number of newest jobs that are searched for the result of a lost create. It is the platform's largest page. */
+const newestPageSize = 100;
+
+const newestFirst: ListOrder<ExportJob> = { direction: 'desc', keyOf: ({ createdAt }) => createdAt };
+
+/**
+ * Export jobs, which the profile service keeps.
+ *
+ * A list omits and counts a record without id or status, so that one bad record does not hide the others. A single job
+ * without them is an UpstreamUnreadableError.
+ */
+export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
+  const { metrics } = client;
+  const context = decodeContextOf(metrics, 'ExportJob');
+
+  const lazyCollection: Collection<LazyExportJob> = {
+    service,
+    root,
+    unusable: 'It is not an export job: id or status is missing.',
+    decode: (value, reading) => lazyExportJob(value, context, reading),
+  };
+  const collection: Collection<ExportJob> = {
+    ...lazyCollection,
+    decode: (value, reading) => decodeExportJob(value, context, reading),
+  };
+
+  /** @param decode null if the record is not an export job */
+  const list = async <Job extends ExportJob>(
+    call: BoundCall,
+    { limit, cursor, status }: Parameters<ExportJobsApi['list']>[0],
+    decode: (record: unknown, reading: ReadingTimes) => Job | null,
+  ) => {
+    const query = new URLSearchParams({ limit: String(limit) });
+    if (cursor !== undefined) query.set('offset', encodeExportCursor(cursor));
+    if (status !== undefined) query.set('status', status);
+    const input = refusedPart(
+      status === undefined ? [] : [{ path: 'filter', values: [status], properties: ['status'] }],
+    );
+    const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read', input } as const;
+    const answer = await call(request);
+    const records = asRecord<'records'>(answer.json)?.records;
+    if (!Array.isArray(records)) throw unreadable(request, answer, 'It contains no list of export jobs.');
+    const jobs = records.flatMap((record: unknown) => decode(record, answer.reading) ?? []);
+    countDisorder(jobs, newestFirst, context);
+    return { jobs, next: decodeNextCursor(answer.json, jobs, cursor) };
+  };
+
+  const decodeReported = (record: unknown, reading: ReadingTimes): ReportedExportJob | null => {
+    const job = collection.decode(record, reading);
+    return job === null ? null : { ...job, omits: omissionsOf(record), waitForBatch: readWaitForBatch(record) };
+  };
+
+  return {
+    list: (options) => list(client.call, options, collection.decode),
+    get: (id) => getOne(client, collection, id),
+    lazy: {
+      list: (options) => list(client.call, options, lazyCollection.decode),
+      get: (id) => getOne(client, lazyCollection, id),
+    },
+    create: (job) => {
+      const body = encodeNewExportJob(job);
+      return createOnce(client, {
+        service,
+        group: job.datasetId,
+        body,
+        send: () => createOne(client, collection, body, refusedExportInput(job)),
+        newest: async (call) => {
+          const { jobs, next } = await list(call, { limit: newestPageSize }, decodeReported);
+          return { entities: jobs, isAll: next === null };
+        },
+        fitOf: (candidate: ReportedExportJob) => fitOfExportJob(job, candidate),
+      });
+    },
+    cancel: (id) => deleteOne(client, collection, id),
+  };
+}
+
+/**
+ * Finds the argument of a create that the platform rejected. A 404 is about the dataset, a segment or the merge policy.
+ */
+function refusedExportInput(job: NewExportJob): RefusedInput {
+  const { datasetId, filter, mergePolicy, fields, eventList, schemaName } = job;
+  const dataset = 'input.destination.target.datasetId';
+  return refusedInput({
+    entities: [
+      {
+        word: /data\s*set/i,
+        list: dataset,
+        properties: ['datasetId', 'dataSetId'],
+        named: [{ id: datasetId, path: dataset }],
+      },
+      {
+        word: /segment|audience/i,
+        list: 'input.filter.segments',
+        properties: ['segmentId', 'segmentIds', 'segments'],
+        named: (filter?.segments ?? []).map(({ segmentId }, index) => ({
+          id: segmentId,
+          path: `input.filter.segments.${index}.segmentId`,
+        })),
+      },
+      {
+        word: /merge\s*polic/i,
+        list: 'input.mergePolicy.id',
+        properties: ['mergePolicy', 'mergePolicyId'],
+        named: mergePolicy === null ? [] : [{ id: mergePolicy.id, path: 'input.mergePolicy.id' }],
+      },
+    ],
+    parts: [
+      { path: 'input.eventList.fields', values: eventList?.fields ?? [] },
+      { path: 'input.eventList', properties: ['additionalFields', 'eventList'] },
+      { path: 'input.fields', values: fields ?? [], properties: ['fields'] },
+      { path: 'input.schemaName', values: [schemaName] },
+      { path: 'input.filter', properties: ['filter', ...filterProperties] },
+      { path: 'input.destination', properties: ['destination', 'segmentPerBatch'] },
+      { path: 'input.evaluateSegments', properties: ['evaluationInfo'] },
+      { path: 'input.waitForBatch', properties: ['checkBatchStatusForSuccess'] },
+    ],
+    unknown: dataset,
+  });
+}
+
+const filterProperties = [
+  'segmentNs',
+  'segmentQualificationTime',
+  'fromIngestTimestamp',
+  'toIngestTimestamp',
+  'emptyProfiles',
+];

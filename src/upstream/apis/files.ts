@@ -1,0 +1,179 @@
+import type { BatchFile } from '../../domain/batch.ts';
+import { platformId } from '../../domain/ids.ts';
+import { NotFoundError } from '../../errors.ts';
+import { mapBounded } from '../../runtime/map-bounded.ts';
+import type { PlatformRequest } from '../http/call.ts';
+import { errorFromEntry, unreadable } from '../http/errors.ts';
+import { withoutError } from '../http/file-error.ts';
+import { isPathSegment } from '../http/path-segment.ts';
+import type { FileInfo, FilesApi } from '../platform-api.ts';
+import { decodeContextOf, orNull, type PlatformClient } from '../platform-client.ts';
+import { decodeFileEntries, type FileEntryPage } from '../wire/batch-files.ts';
+import { parseContentLength, parseContentRange } from '../wire/content-range.ts';
+import { versionOf } from '../wire/file-version.ts';
+
+const root = '/data/foundation/export';
+const service = 'data-access';
+
+/** Entries of one response. It is the platform's default and maximum. */
+const pageSize = 100;
+/** Maximum depth of directories within a file of a batch. */
+const maxDepth = 3;
+/** Maximum number of parts of one file of a batch, including the parts in its directories. */
+const maxParts = 10_000;
+/**
+ * Maximum number of pages of one file of a batch, including its directories, because a response may always name a next
+ * page.
+ */
+const maxPages = 200;
+/** Maximum number of files of a batch that are opened at the same time. */
+const concurrency = 4;
+
+/** The files of batches, and their bytes. Links in the responses are never followed; only their row offset is read. */
+export function createFilesApi({ call, open, clock, metrics }: PlatformClient): FilesApi {
+  const context = decodeContextOf(metrics, 'BatchFile');
+
+  const readPage = async (path: string, subject: string, start: string, limit: number) => {
+    const query = new URLSearchParams({ start, limit: String(limit) });
+    const request = { service, method: 'GET', path: `${root}${path}?${query}`, effect: 'read', subject } as const;
+    const answer = await orNull(call(request));
+    if (answer === null) return null;
+    const page = decodeFileEntries(answer.json, context);
+    if (page === null) throw unreadable(request, answer, 'It contains no list of files.');
+    // A list that omits an existing file would look like the whole export.
+    for (const entry of page.entries) {
+      if (entry.kind !== 'failure') continue;
+      const error = errorFromEntry(request, answer, entry.error, answer.reading.observedAt);
+      if (!(error instanceof NotFoundError)) throw error;
+    }
+    return { page, request, answer };
+  };
+
+  /**
+   * Adds all parts of a file of a batch, or of a directory in it, page by page. Adds nothing if the file no longer
+   * exists.
+   */
+  const collectParts = async (fileId: string, depth: number, walk: Walk): Promise<void> => {
+    if (!isPathSegment(fileId)) return;
+    const seen = new Set<string>();
+    let start: string | null = '0';
+    let row = 0;
+    while (start !== null && !seen.has(start)) {
+      seen.add(start);
+      const read = await readPage(`/files/${encodeURIComponent(fileId)}`, fileId, start, pageSize);
+      if (read === null) return;
+      const { page, request, answer } = read;
+      const refuse = (reason: string) => unreadable(request, answer, reason);
+      walk.pages += 1;
+      for (const entry of page.entries) {
+        if (entry.kind === 'failure') continue;
+        if (entry.kind === 'part') {
+          walk.parts.push({ fileId: platformId(fileId), name: entry.name, sizeBytes: entry.sizeBytes });
+          if (walk.parts.length > maxParts) throw refuse(`A file has more than ${maxParts} parts.`);
+        } else {
+          if (depth >= maxDepth) throw refuse(`Directories are nested deeper than ${maxDepth}.`);
+          if (walk.pages >= maxPages) throw refuse(`A file has more than ${maxPages} pages.`);
+          await collectParts(entry.id, depth + 1, walk);
+        }
+      }
+      row += page.rows;
+      // In this list the platform may continue from a name as well as from a number.
+      start = hasNext(page, pageSize) ? (page.next?.start ?? String(row)) : null;
+      if (start !== null && walk.pages >= maxPages) throw refuse(`A file has more than ${maxPages} pages.`);
+    }
+  };
+
+  const partsOf = async (fileId: string): Promise<readonly BatchFile[]> => {
+    const walk: Walk = { parts: [], pages: 0 };
+    await collectParts(fileId, 0, walk);
+    return walk.parts;
+  };
+
+  return {
+    list: async ({ batchId, start, limit }) => {
+      if (!isPathSegment(batchId)) return { files: [], next: null };
+      const path = `/batches/${encodeURIComponent(batchId)}/files`;
+      const read = await readPage(path, batchId, String(start), limit);
+      if (read === null) return { files: [], next: null };
+      const { page } = read;
+      const files = await mapBounded(page.entries, concurrency, async (entry) =>
+        entry.kind === 'file' ? partsOf(entry.id) : [],
+      );
+      return { files: files.flat(), next: nextRow(page, start, limit) };
+    },
+
+    read: async ({ fileId, name, range }) => {
+      if (!isPathSegment(fileId)) return null;
+      const content = contentRequest('GET', fileId, name);
+      const wanted = range === undefined ? {} : { range: `bytes=${range.first}-${range.last ?? ''}` };
+      const request = { ...content, headers: { ...content.headers, ...wanted } } as const;
+      const answer = await orNull(open(request).then((opened) => withoutError(request, name, opened, clock.now())));
+      if (answer === null) return null;
+      const { status } = answer;
+      const contentRange = parseContentRange(answer.headers['content-range']);
+      if (status === 416) return { kind: 'unsatisfiable-range', totalBytes: contentRange?.totalBytes ?? null };
+
+      const known = { contentType: contentTypeOf(answer.headers['content-type']), ...versionOf(answer.headers) };
+      const { body } = answer;
+      if (status !== 206) {
+        const totalBytes = parseContentLength(answer.headers['content-length']);
+        const last = totalBytes === null ? null : totalBytes - 1;
+        return { kind: 'bytes', ...known, totalBytes, first: 0, last, body };
+      }
+      // The range of the response may differ from the requested one, so the response has to name it.
+      const bytes = contentRange?.bytes ?? null;
+      if (bytes === null) {
+        answer.cancel();
+        throw unreadable(request, answer, 'It is a part of the file, but does not name the range.');
+      }
+      return { kind: 'bytes', ...known, totalBytes: contentRange?.totalBytes ?? null, ...bytes, body };
+    },
+
+    stat: async ({ fileId, name }): Promise<FileInfo | null> => {
+      if (!isPathSegment(fileId)) return null;
+      const answer = await orNull(call({ ...contentRequest('HEAD', fileId, name), answer: 'ignored' }));
+      if (answer === null) return null;
+      return {
+        contentType: contentTypeOf(answer.headers['content-type']),
+        ...versionOf(answer.headers),
+        totalBytes: parseContentLength(answer.headers['content-length']),
+      };
+    },
+  };
+}
+
+/** The parts of one file of a batch that were found so far. */
+interface Walk {
+  readonly parts: BatchFile[];
+  pages: number;
+}
+
+const contentRequest = <Method extends 'GET' | 'HEAD'>(method: Method, fileId: string, name: string) =>
+  ({
+    service,
+    method,
+    path: `${root}/files/${encodeURIComponent(fileId)}?${new URLSearchParams({ path: name })}`,
+    effect: 'read',
+    subject: fileId,
+    headers: { accept: '*/*' },
+  }) as const satisfies PlatformRequest;
+
+/** Whether another page follows. A link that cannot be used counts only on a full page. */
+const hasNext = ({ next, rows }: FileEntryPage, limit: number): boolean =>
+  next !== null && (next.start !== null || rows >= limit);
+
+/**
+ * The row offset of the next page. The offset of the link is used if it is a number and greater than the current one.
+ */
+function nextRow(page: FileEntryPage, start: number, limit: number): number | null {
+  if (!hasNext(page, limit)) return null;
+  const named = page.next?.start ?? '';
+  if (/^\d{1,9}$/.test(named) && Number(named) > start) return Number(named);
+  return page.rows === 0 ? null : start + page.rows;
+}
+
+const mediaType = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}(?:\s*;\s*[\w.+-]+=(?:[\w.+-]+|"[\w.+ -]*"))*$/;
+
+/** The media type of the file; `application/octet-stream` if the platform names none. */
+const contentTypeOf = (value: string | undefined): string =>
+  value !== undefined && mediaType.test(value) ? value : 'application/octet-stream';

@@ -1,0 +1,35 @@
+import { unreadable } from '../http/errors.ts';
+import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
+import type { MergePoliciesApi } from '../segmentation-api.ts';
+import { decodeMergePolicies, decodeMergePolicy, decodeNextPolicyStart } from '../wire/merge-policy.ts';
+import { bulkGet } from './bulk-get.ts';
+
+const root = '/data/core/ups/config/mergePolicies';
+const service = 'merge-policies';
+
+/** Merge policies, by name. A list omits and counts policies without an id. */
+export function createMergePoliciesApi(client: PlatformClient): MergePoliciesApi {
+  const { call, metrics } = client;
+  const context = decodeContextOf(metrics, 'MergePolicy');
+
+  return {
+    list: async ({ limit, start }) => {
+      const query = new URLSearchParams({ limit: String(limit), orderBy: 'name' });
+      if (start !== undefined) query.set('start', start);
+      const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
+      const answer = await call(request);
+      const page = decodeMergePolicies(answer.json, context);
+      if (page === null) throw unreadable(request, answer, 'It contains no list of merge policies.');
+      return { policies: page.entities, next: decodeNextPolicyStart(page, start), total: page.total };
+    },
+
+    getMany: (ids) =>
+      bulkGet(client, {
+        service,
+        path: `${root}/bulk-get`,
+        ids,
+        unusable: 'It contains something that is not a merge policy.',
+        decode: (value) => decodeMergePolicy(value, context),
+      }),
+  };
+}

@@ -1,0 +1,42 @@
+import type { Sandbox } from '../../domain/sandbox.ts';
+import { unreadable } from '../http/errors.ts';
+import type { SandboxesApi } from '../platform-api.ts';
+import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
+import { decodeSandboxPage } from '../wire/sandbox.ts';
+
+const root = '/data/foundation/sandbox-management/';
+/** Page size. It is the platform's default. */
+const pageSize = 50;
+/** Maximum number of pages: 5,000 sandboxes, far more than a licence allows. */
+const maxPages = 100;
+/**
+ * Number of consecutive pages without a new sandbox that end the list, because the platform then ignores the offset. A
+ * single such page can also result from sandboxes that were added in the meantime.
+ */
+const maxPagesWithoutNew = 2;
+
+/** The sandboxes of the caller. These calls name no sandbox. */
+export function createSandboxesApi({ call, metrics }: PlatformClient): SandboxesApi {
+  const context = decodeContextOf(metrics, 'Sandbox');
+  return {
+    available: async () => {
+      const byName = new Map<string, Sandbox>();
+      let pagesWithoutNew = 0;
+      for (let page = 0; ; page += 1) {
+        // The platform rejects one of the two parameters alone. The link to the next page is not used, because it can
+        // be a template.
+        const query = new URLSearchParams({ limit: String(pageSize), offset: String(page * pageSize) });
+        const path = `${root}?${query}`;
+        const request = { service: 'sandboxes', method: 'GET', path, effect: 'read', sandboxed: false } as const;
+        const answer = await call(request);
+        const decoded = decodeSandboxPage(answer.json, context);
+        if (decoded === null) throw unreadable(request, answer, 'It contains no list of sandboxes.');
+        const before = byName.size;
+        for (const sandbox of decoded.sandboxes) byName.set(sandbox.name, sandbox);
+        pagesWithoutNew = byName.size === before ? pagesWithoutNew + 1 : 0;
+        if (decoded.rows < pageSize || pagesWithoutNew === maxPagesWithoutNew) return [...byName.values()];
+        if (page + 1 === maxPages) throw unreadable(request, answer, `It has more than ${maxPages} pages.`);
+      }
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import type { Schedule, ScheduleChange } from '../../domain/schedule.ts';
+import { fitOfSchedule } from '../creates/matches-create.ts';
+import { createOnce } from '../creates/with-recovery.ts';
+import type { BoundCall } from '../http/call.ts';
+import { unreadable } from '../http/errors.ts';
+import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
+import type { SchedulesApi } from '../segmentation-api.ts';
+import { decodeChildren, nextStart } from '../wire/children.ts';
+import { decodeSchedule, encodeNewSchedule, encodeScheduleChange } from '../wire/schedule.ts';
+import { type Collection, createOne, deleteOne, getOne, patchOne } from './collection.ts';
+import { type NamedPart, refusedPart, refusedSegments } from './rejected-input.ts';
+
+const root = '/data/core/ups/config/schedules';
+const service = 'schedules';
+
+/** Page size. It is the platform's default. */
+const pageSize = 100;
+/** Maximum number of pages: 10,000 schedules, although an organization has one or a few. */
+const maxPages = 100;
+/**
+ * Number of consecutive pages without a new schedule that end the list, because the platform then ignores the start. A
+ * single such page can also result from schedules that were added in the meantime.
+ */
+const maxPagesWithoutNew = 2;
+
+/**
+ * Schedules. A list omits and counts schedules without an id; a single schedule without it is an
+ * UpstreamUnreadableError.
+ */
+export function createSchedulesApi(client: PlatformClient): SchedulesApi {
+  const { metrics } = client;
+  const context = decodeContextOf(metrics, 'Schedule');
+  const schedules: Collection<Schedule> = {
+    service,
+    root,
+    unusable: 'It is not a schedule: its id is missing.',
+    decode: (value, reading) => decodeSchedule(value, context, reading),
+  };
+
+  const list = async (call: BoundCall): Promise<readonly Schedule[]> => {
+    const byId = new Map<string, Schedule>();
+    let start = 0;
+    let pagesWithoutNew = 0;
+    for (let pages = 1; ; pages += 1) {
+      const query = new URLSearchParams({ start: String(start), limit: String(pageSize) });
+      const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
+      const answer = await call(request);
+      const page = decodeChildren(answer.json, (value) => schedules.decode(value, answer.reading));
+      if (page === null) throw unreadable(request, answer, 'It contains no list of schedules.');
+      const before = byId.size;
+      for (const schedule of page.entities) byId.set(schedule.id, schedule);
+      const next = nextStart(page, start, pageSize);
+      pagesWithoutNew = byId.size === before ? pagesWithoutNew + 1 : 0;
+      if (next === null || pagesWithoutNew === maxPagesWithoutNew) return [...byId.values()];
+      if (pages === maxPages) throw unreadable(request, answer, `It has more than ${maxPages} pages.`);
+      start = next;
+    }
+  };
+
+  return {
+    list: () => list(client.call),
+    get: (id) => getOne(client, schedules, id),
+    create: (schedule) => {
+      const body = encodeNewSchedule(schedule);
+      return createOnce(client, {
+        service,
+        group: schedule.name,
+        body,
+        send: () => createOne(client, schedules, body, refusedSegments(schedule.segmentIds, partsOf(schedule))),
+        newest: async (call) => ({ entities: await list(call), isAll: true }),
+        fitOf: (candidate: Schedule) => fitOfSchedule(schedule, candidate),
+      });
+    },
+    update: (id, change) =>
+      patchOne(client, schedules, { id, patch: encodeScheduleChange(change), input: refusedPart(partsOf(change)) }),
+    delete: (id) => deleteOne(client, schedules, id),
+  };
+}
+
+const partsOf = ({ name = '', schedule = '' }: ScheduleChange & { readonly name?: string }): readonly NamedPart[] => [
+  { path: 'input.schedule', values: [schedule], properties: ['schedule'] },
+  { path: 'input.name', values: [name], properties: ['name'] },
+  { path: 'input.state', properties: ['state'] },
+  { path: 'input.type', properties: ['type'] },
+];

@@ -1,0 +1,48 @@
+import type { SegmentDefinition } from '../../domain/segment-definition.ts';
+import { unreadable } from '../http/errors.ts';
+import { decodeContextOf, orNull, type PlatformClient } from '../platform-client.ts';
+import type { SegmentDefinitionOrder, SegmentDefinitionsApi } from '../segmentation-api.ts';
+import { decodeSegmentDefinition, decodeSegmentDefinitions } from '../wire/segment-definition.ts';
+import { bulkGet } from './bulk-get.ts';
+import { countDisorder } from './list-order.ts';
+
+const root = '/data/core/ups/segment/definitions';
+const service = 'segmentation';
+
+const newestFirst = { field: 'creationTime', direction: 'desc' } as const satisfies SegmentDefinitionOrder;
+
+/** Segment definitions. A list omits and counts definitions without an id. */
+export function createSegmentDefinitionsApi(client: PlatformClient): SegmentDefinitionsApi {
+  const { call, metrics } = client;
+  const context = decodeContextOf(metrics, 'SegmentDefinition');
+
+  return {
+    list: async ({ limit, page = 0, orderBy = newestFirst }) => {
+      const { field, direction } = orderBy;
+      const query = new URLSearchParams({ limit: String(limit), sort: `${field}:${direction}` });
+      if (page > 0) query.set('page', String(page));
+      const what = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
+      // A page after the last page may be empty or a 404.
+      const request = page > 0 ? { ...what, subject: String(page) } : what;
+      const answer = await orNull(call(request));
+      if (answer === null) return { definitions: [], next: null, total: null };
+      const decoded = decodeSegmentDefinitions(answer.json, { page, limit }, context);
+      if (decoded === null) throw unreadable(request, answer, 'It contains no list of segment definitions.');
+      if (field !== 'name') {
+        const keyOf = ({ createdAt, updatedAt }: SegmentDefinition) =>
+          field === 'creationTime' ? createdAt : updatedAt;
+        countDisorder(decoded.definitions, { direction, keyOf }, context);
+      }
+      return decoded;
+    },
+
+    getMany: (ids) =>
+      bulkGet(client, {
+        service,
+        path: `${root}/bulk-get`,
+        ids,
+        unusable: 'It contains something that is not a segment definition.',
+        decode: (value) => decodeSegmentDefinition(value, context),
+      }),
+  };
+}

@@ -1,0 +1,94 @@
+import type { SegmentJob } from '../../domain/segment-job.ts';
+import { fitOfSegmentJob } from '../creates/matches-create.ts';
+import { createOnce } from '../creates/with-recovery.ts';
+import type { BoundCall } from '../http/call.ts';
+import { unreadable } from '../http/errors.ts';
+import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
+import type { SegmentJobListOptions, SegmentJobsApi } from '../segmentation-api.ts';
+import { decodeChildren, nextStart } from '../wire/children.ts';
+import { decodeSegmentJob, encodeNewSegmentJob } from '../wire/segment-job.ts';
+import { bulkGet } from './bulk-get.ts';
+import { type Collection, createOne, deleteOne, getOne } from './collection.ts';
+import { countDisorder } from './list-order.ts';
+import { type NamedPart, refusedPart, refusedSegments } from './rejected-input.ts';
+
+const root = '/data/core/ups/segment/jobs';
+const service = 'segmentation';
+/** Number of newest jobs that are searched for the result of a lost create. It is the platform's largest page. */
+const newestPageSize = 100;
+
+const newestFirst = { field: 'creationTime', direction: 'desc' } as const satisfies SegmentJobListOptions['orderBy'];
+
+/**
+ * Segment jobs. A list omits and counts a record without id or status, so that one bad record does not hide the others.
+ * A single job without them is an UpstreamUnreadableError.
+ */
+export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
+  const { metrics } = client;
+  const context = decodeContextOf(metrics, 'SegmentJob');
+  const jobs: Collection<SegmentJob> = {
+    service,
+    root,
+    unusable: 'It is not a segment job: id or status is missing.',
+    decode: (value, reading) => decodeSegmentJob(value, context, reading),
+  };
+
+  const list = async (call: BoundCall, options: SegmentJobListOptions) => {
+    const request = {
+      service,
+      method: 'GET',
+      path: `${root}?${listQuery(options)}`,
+      effect: 'read',
+      input: refusedPart([filterOf(options)]),
+    } as const;
+    const answer = await call(request);
+    const page = decodeChildren(answer.json, (value) => jobs.decode(value, answer.reading));
+    if (page === null) throw unreadable(request, answer, 'It contains no list of segment jobs.');
+    const { field, direction } = options.orderBy ?? newestFirst;
+    const keyOf = ({ createdAt, updatedAt }: SegmentJob) => (field === 'creationTime' ? createdAt : updatedAt);
+    countDisorder(page.entities, { direction, keyOf }, context);
+    return { jobs: page.entities, next: nextStart(page, options.start ?? 0, options.limit), total: page.total };
+  };
+
+  return {
+    list: (options) => list(client.call, options),
+
+    getMany: (ids) => bulkGet(client, { ...jobs, path: `${root}/bulk-get`, ids }),
+
+    get: (id) => getOne(client, jobs, id),
+
+    create: (segmentIds) => {
+      const body = encodeNewSegmentJob(segmentIds);
+      return createOnce(client, {
+        service,
+        group: JSON.stringify(segmentIds.toSorted()),
+        body,
+        send: () => createOne(client, jobs, body, refusedSegments(segmentIds)),
+        newest: async (call) => {
+          const page = await list(call, { limit: newestPageSize });
+          return { entities: page.jobs, isAll: page.next === null };
+        },
+        fitOf: (candidate: SegmentJob) => fitOfSegmentJob(segmentIds, candidate),
+      });
+    },
+
+    cancel: (id) => deleteOne(client, jobs, id),
+  };
+}
+
+function listQuery({ limit, start = 0, status, segmentId, orderBy = newestFirst }: SegmentJobListOptions) {
+  const query = new URLSearchParams({ limit: String(limit), sort: `${orderBy.field}:${orderBy.direction}` });
+  if (start > 0) query.set('start', String(start));
+  if (status !== undefined) query.set('status', status);
+  if (segmentId !== undefined) query.set('property', `segments~segmentId==${segmentId}`);
+  return query;
+}
+
+const filterOf = ({ status, segmentId }: SegmentJobListOptions): NamedPart => ({
+  path: 'filter',
+  values: [status ?? '', segmentId ?? ''],
+  properties: [
+    ...(status === undefined ? [] : ['status']),
+    ...(segmentId === undefined ? [] : ['property', 'segmentId', 'segments']),
+  ],
+});

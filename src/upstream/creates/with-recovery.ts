@@ -1,0 +1,71 @@
+import { mayHaveHappened, OutcomeUnknownError, PlatformError } from '../../errors.ts';
+import type { BoundCall } from '../http/call.ts';
+import type { PlatformClient } from '../platform-client.ts';
+import type { Service } from '../types.ts';
+import { findLost, type Lookup, type LostCandidate, type Newest } from './find-created.ts';
+import type { Fit } from './matches-create.ts';
+
+/** Deadline of the lookup after a lost create, in milliseconds. */
+const lookupTimeoutMs = 10_000;
+/** Status of an overloaded service, which has not begun to carry the request out. */
+const unavailable = 503;
+
+export interface Creation<Created extends Pick<LostCandidate, 'id'>, Candidate extends LostCandidate & Created> {
+  readonly service: Service;
+  /** Creates of one tenant, service and group can be taken for each other. */
+  readonly group: string;
+  readonly body: object;
+  send(): Promise<Created>;
+  /** Reads the platform's newest entities by `call`. */
+  newest(call: BoundCall): Promise<Newest<Candidate>>;
+  fitOf(candidate: Candidate): Fit;
+}
+
+/**
+ * Sends a create once. If its outcome is unknown (see `OutcomeUnknownError`), looks for the entity once. Every create
+ * follows this rule:
+ * - exactly one entity can be the result: returns that entity;
+ * - no entity can be the result, and the platform responded 503: nothing was created;
+ * - otherwise the outcome stays unknown.
+ * @throws {PlatformError} 503, and nothing was created. The request can be repeated.
+ * @throws {OutcomeUnknownError} the lookup did not determine whether the platform carried out the create
+ */
+export async function createOnce<Created extends Pick<LostCandidate, 'id'>, Candidate extends LostCandidate & Created>(
+  client: Pick<PlatformClient, 'call' | 'metrics' | 'tenant' | 'ledger'>,
+  { service, group, body, send, newest, fitOf }: Creation<Created, Candidate>,
+): Promise<Created> {
+  const attempt = client.ledger.begin({
+    tenant: client.tenant,
+    group: JSON.stringify([service, group]),
+    body: JSON.stringify(body),
+  });
+  try {
+    const created = await send();
+    attempt.answered(created.id);
+    return created;
+  } catch (error) {
+    if (!mayHaveHappened(error)) {
+      attempt.refused();
+      throw error;
+    }
+    attempt.lost();
+    if (!(error instanceof OutcomeUnknownError)) throw error;
+    const requestId = error.upstream?.requestId ?? null;
+    const look: BoundCall = (request) => client.call({ ...request, timeoutMs: lookupTimeoutMs });
+    const lookup = await newest(look).then(
+      (entities) => findLost(entities, { attempt, requestId, fitOf }),
+      (): Lookup<Candidate> => ({ kind: 'unknown' }),
+    );
+    client.metrics.createLost({ service, found: lookup.kind === 'found' });
+    switch (lookup.kind) {
+      case 'found':
+        return lookup.entity;
+      case 'absent':
+        if (!(error.cause instanceof PlatformError) || error.cause.status !== unavailable) throw error;
+        attempt.refused();
+        throw error.cause;
+      case 'unknown':
+        throw error;
+    }
+  }
+}

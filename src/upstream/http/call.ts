@@ -1,0 +1,86 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { ReadingTimes } from '../../domain/reading-times.ts';
+import type { EndController, EndSignal } from '../../runtime/end-signal.ts';
+import type { Caller } from '../platform-api.ts';
+import type { OperationCalls, Priority, Service } from '../types.ts';
+
+/** One call to a platform API, as described by the client of that API. */
+export interface PlatformRequest {
+  readonly service: Service;
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE';
+  /** Path and query below the base URL. It begins with `/`, and every value in it is encoded. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: string | undefined;
+  /**
+   * The effect of the call on the platform. It does not follow from the method, because some reads are POSTs. A `read`
+   * is repeated if it fails. A `delete` is repeated only if no byte of it was sent. An `update` and a `create` are
+   * never repeated. If the response to a `create` is lost, its outcome is unknown.
+   */
+  readonly effect: 'read' | 'create' | 'update' | 'delete';
+  /** The id that a 404 is about. A 404 is a NotFoundError with a subject, and a PlatformError without one. */
+  readonly subject?: string | undefined;
+  /**
+   * Finds the argument that a 400 or 422 is about; for a create also a 404. The response then is an InvalidInputError.
+   * If it is about no argument, it is a PlatformError.
+   */
+  readonly input?: RefusedInput | undefined;
+  /** Whether the body of the response is returned. An error in it counts in either case. @default 'json' */
+  readonly answer?: 'json' | 'ignored' | undefined;
+  /** Whether to request a compressed response. @default false */
+  readonly compressed?: boolean | undefined;
+  /** Whether the API takes the sandbox from a header. @default true */
+  readonly sandboxed?: boolean | undefined;
+  /** Deadline of the call in milliseconds, if it is shorter than usual. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Finds the path of the argument that the platform rejected. Null if the rejection is about no argument. */
+export type RefusedInput = (refusal: { readonly status: number; readonly reason: string | null }) => string | null;
+
+/** A call that is bound to its caller and its lifetime. */
+export interface UpstreamRequest extends PlatformRequest {
+  readonly caller: Caller;
+  readonly priority: Priority;
+  /** Counts the calls of the operation. Polls and downloads have no counter, because other limits bound them. */
+  readonly calls?: OperationCalls | undefined;
+  /** Aborts when an interactive caller joins this poll. The poll then gets interactive priority. */
+  readonly hastened?: EndSignal | undefined;
+  /** Ends this call. Its reason is thrown unchanged; it is an UpstreamTimeoutError if the deadline has passed. */
+  readonly signal: EndSignal;
+  /** Controller of `signal`, if the signal belongs to this call only. */
+  readonly ending?: EndController | undefined;
+  /** Deadline in monotonic milliseconds. Set by the layer that enforces it. */
+  readonly endsAtMs?: number | undefined;
+  /** Ends a body that is still being read after the call. */
+  readonly lifetime: EndSignal;
+  /** The headers of the credential. Set by the layer that authorizes. */
+  readonly authorization?: Readonly<Record<string, string>> | undefined;
+}
+
+/** A response with a 2xx status. Any other response is thrown as a GatewayError. */
+export interface UpstreamAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** The decoded body. Undefined if it was empty, or if the request ignores it. */
+  readonly json: unknown;
+  /** The request id of the platform's response, or the id that was sent. */
+  readonly requestId: string;
+  /**
+   * Times of the attempt that returned this response. Several calls may share the attempt, and earlier attempts may
+   * have failed.
+   */
+  readonly reading: ReadingTimes;
+}
+
+/**
+ * Sends one request. Layers (deadline, token, …) wrap one of these functions into another. Failures are always rejected
+ * promises and never thrown synchronously, because a layer that has to undo something would miss a synchronous error.
+ */
+export type UpstreamCall<Answer = UpstreamAnswer> = (request: UpstreamRequest) => Promise<Answer>;
+
+/** One behaviour around a call. It does not depend on the type of the response. */
+export type CallLayer = <Answer>(next: UpstreamCall<Answer>) => UpstreamCall<Answer>;
+
+/** Sends a request of a bound client and returns the platform's response. */
+export type BoundCall = (request: PlatformRequest) => Promise<UpstreamAnswer>;

@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto';
+import type { Dispatcher } from 'undici';
+import type { ReadingTimes } from '../../domain/reading-times.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { readBodyError } from '../wire/entry-error.ts';
+import type { PlatformRequest, UpstreamAnswer, UpstreamRequest } from './call.ts';
+import { errorFromAnswer, errorFromFailure, errorFromSuccess, requestIdOf, unreadable } from './errors.ts';
+import { type ExchangeAnswer, ExchangeFailure, exchange } from './exchange.ts';
+import { decompressed, jsonOf, maxBodyBytes } from './json-body.ts';
+import type { UpstreamMetrics } from './metrics.ts';
+
+export interface SendOptions {
+  /** Sends the request. It must not follow redirects, so that a token reaches only the configured host. */
+  readonly dispatcher: Dispatcher;
+  /** Path of the base URL, without a slash at its end. It precedes every path. */
+  readonly basePath: string;
+  readonly clock: Clock;
+  readonly metrics: UpstreamMetrics;
+}
+
+/** A request with the caller and the credential for its headers. A token request has neither. */
+type Unsent = PlatformRequest & Partial<Pick<UpstreamRequest, 'caller' | 'authorization'>>;
+type RequestToSend = Unsent & Pick<UpstreamRequest, 'signal'>;
+
+/** Sends a request once and reads the whole response. Throws a GatewayError unless the response is a success. */
+export function sendOnce(options: SendOptions, request: RequestToSend): Promise<UpstreamAnswer> {
+  const { dispatcher, basePath, clock, metrics } = options;
+  const { service, method, signal } = request;
+  const headers = requestHeaders(request);
+  const sentRequestId = headers['x-request-id'];
+  const requestedAt = clock.now();
+  const startedAtMs = clock.monotonicMs();
+  const ended = (status: number | null) =>
+    metrics.callEnded({ service, method, status, seconds: (clock.monotonicMs() - startedAtMs) / 1000 });
+
+  const path = basePath + request.path;
+  return exchange(dispatcher, { method, path, headers, body: request.body ?? null, signal, maxBodyBytes }).then(
+    (answer) => {
+      ended(answer.status);
+      return readAnswer(request, answer, sentRequestId, { requestedAt, observedAt: clock.now() });
+    },
+    (error: unknown) => {
+      ended(null);
+      throw error instanceof ExchangeFailure ? errorFromFailure(request, error, sentRequestId) : error;
+    },
+  );
+}
+
+/** Reads a response, after decompressing its body if necessary. */
+function readAnswer(
+  request: PlatformRequest,
+  answer: ExchangeAnswer,
+  sentRequestId: string,
+  reading: ReadingTimes,
+): UpstreamAnswer | Promise<UpstreamAnswer> {
+  const read = (body: Buffer) => readBody(request, answer, body, sentRequestId, reading);
+  const encoding = answer.headers['content-encoding'];
+  if (encoding === undefined) return read(answer.body);
+  return decompressed(answer.body, encoding).then(read, (error: unknown) => {
+    const { status, headers } = answer;
+    const requestId = requestIdOf(headers) ?? sentRequestId;
+    if (isSuccess(status) && request.answer !== 'ignored')
+      throw unreadable(request, { status, requestId }, 'Its content encoding is broken.', error);
+    return read(Buffer.alloc(0));
+  });
+}
+
+function readBody(
+  request: PlatformRequest,
+  { status, headers }: ExchangeAnswer,
+  body: Buffer,
+  sentRequestId: string,
+  reading: ReadingTimes,
+): UpstreamAnswer {
+  const requestId = requestIdOf(headers) ?? sentRequestId;
+  const isIgnored = request.answer === 'ignored';
+  if (!isSuccess(status)) {
+    const text = body.toString('utf8');
+    throw errorFromAnswer(request, { status, headers, text }, sentRequestId, reading.observedAt);
+  }
+  let json: unknown;
+  try {
+    json = jsonOf(body);
+  } catch {
+    // The syntax error is dropped, because its message quotes the body.
+    if (!isIgnored) throw unreadable(request, { status, requestId }, 'It is not JSON.');
+  }
+  const error = readBodyError(json, { isMessage: request.effect === 'update' || request.effect === 'delete' });
+  if (error !== null) throw errorFromSuccess(request, { status, requestId }, error, reading.observedAt);
+  return { status, headers, json: isIgnored ? undefined : json, requestId, reading };
+}
+
+const isSuccess = (status: number): boolean => status >= 200 && status < 300;
+
+/**
+ * The headers of a request, including the headers of its credential and its tenant if it has them, and a new
+ * `x-request-id` of 32 alphanumeric characters, like the ids of the platform.
+ */
+export function requestHeaders(
+  request: Unsent,
+): Readonly<Record<string, string>> & { readonly 'x-request-id': string } {
+  const headers: Record<string, string> & { 'x-request-id': string } = {
+    accept: 'application/json',
+    'accept-encoding': request.compressed === true ? 'gzip' : 'identity',
+    'x-request-id': '',
+  };
+  if (request.body !== undefined) headers['content-type'] = 'application/json';
+  if (request.headers !== undefined) Object.assign(headers, request.headers);
+  if (request.authorization !== undefined) Object.assign(headers, request.authorization);
+  if (request.caller !== undefined) {
+    const { org, sandbox } = request.caller.tenant;
+    headers['x-gw-ims-org-id'] = org;
+    // Some APIs do not take the sandbox from a header.
+    if (request.sandboxed !== false) headers['x-sandbox-name'] = sandbox;
+  }
+  headers['x-request-id'] = randomUUID().replaceAll('-', '');
+  return headers;
+}

@@ -1,0 +1,275 @@
+import { describe, expect, it } from 'vitest';
+import { platformId, type ScheduleId, type SegmentId } from '../../../../src/domain/ids.ts';
+import type { NewSchedule } from '../../../../src/domain/schedule.ts';
+import {
+  InvalidInputError,
+  OutcomeUnknownError,
+  PlatformError,
+  UpstreamUnreadableError,
+} from '../../../../src/errors.ts';
+import { type Answer, connectTo, sendJson, startStub } from '../platform-stub.ts';
+
+const root = '/data/core/ups/config/schedules';
+const id = platformId<ScheduleId>('schedule-1');
+const record = { id, name: 'daily', type: 'batch_segmentation', state: 'active', schedule: '0 0 1 * * ?' };
+const newSchedule: NewSchedule = {
+  name: 'daily',
+  type: 'BATCH_SEGMENTATION',
+  schedule: '0 0 1 * * ?',
+  segmentIds: [platformId('*')],
+  state: 'INACTIVE',
+};
+
+const rows = (from: number, count: number) =>
+  Array.from({ length: count }, (_, index) => ({ ...record, id: `schedule-${from + index}` }));
+const idsIn = (list: readonly { readonly id: string }[]) => list.map((schedule) => schedule.id);
+
+describe('list', () => {
+  it('takes one call for the few that there are, whatever the page says of itself (#15, #18)', async () => {
+    await using stub = await startStub((_request, response) =>
+      sendJson(response, 200, { _page: { totalCount: 10, pageSize: 1 }, children: rows(0, 2), _links: { next: {} } }),
+    );
+    await using client = connectTo(stub.url);
+    const schedules = await client.api.schedules.list();
+    expect(idsIn(schedules)).toEqual(['schedule-0', 'schedule-1']);
+    expect(schedules[0]).toMatchObject({ state: 'ACTIVE', observedAt: client.clock.now() });
+    expect(stub.requests.map(({ method, path, query }) => [method, path, query.toString()])).toEqual([
+      ['GET', root, 'start=0&limit=100'],
+    ]);
+    expect(client.metrics.calls).toMatchObject([{ service: 'schedules' }]);
+  });
+
+  it('counts its start in pages until one is short', async () => {
+    await using stub = await startStub(({ query }, response) => {
+      const page = Number(query.get('start'));
+      sendJson(response, 200, { children: rows(page * 100, page === 2 ? 30 : 100) });
+    });
+    await using client = connectTo(stub.url);
+    expect(idsIn(await client.api.schedules.list())).toEqual(idsIn(rows(0, 230)));
+    expect(stub.requests.map(({ query }) => query.get('start'))).toEqual(['0', '1', '2']);
+  });
+
+  it.each([
+    { name: 'its link', envelope: { _links: { next: { href: '/config/schedules?start=100&limit=100' } } } },
+    {
+      name: 'its link to another host',
+      envelope: { _links: { next: { href: 'https://elsewhere.example:443/x?start=100' } } },
+    },
+    { name: 'the page', envelope: { _page: { next: '100' } } },
+  ])('goes on where $name says, on the host that it knows (#15, #17)', async ({ envelope }) => {
+    await using stub = await startStub(({ query }, response) =>
+      sendJson(
+        response,
+        200,
+        query.get('start') === '0' ? { children: rows(0, 2), ...envelope } : { children: rows(2, 1), _links: {} },
+      ),
+    );
+    await using client = connectTo(stub.url);
+    expect(idsIn(await client.api.schedules.list())).toEqual(idsIn(rows(0, 3)));
+    expect(stub.requests.map(({ query }) => query.get('start'))).toEqual(['0', '100']);
+  });
+
+  it.each([{ href: '' }, { href: '/config/schedules?start={start}', templated: true }, null, ''])(
+    'ends at a link that leads nowhere: %j (#15)',
+    async (next) => {
+      await using stub = await startStub((_request, response) =>
+        sendJson(response, 200, { children: rows(0, 2), _links: { next } }),
+      );
+      await using client = connectTo(stub.url);
+      expect(await client.api.schedules.list()).toHaveLength(2);
+      expect(stub.requests).toHaveLength(1);
+    },
+  );
+
+  it('holds each schedule once, although pages overlap (#19)', async () => {
+    await using stub = await startStub(({ query }, response) =>
+      sendJson(response, 200, { children: query.get('start') === '0' ? rows(0, 100) : rows(99, 2) }),
+    );
+    await using client = connectTo(stub.url);
+    expect(idsIn(await client.api.schedules.list())).toEqual(idsIn(rows(0, 101)));
+  });
+
+  it('ends when two pages in a sequence bring nothing new (#19)', async () => {
+    await using stub = await startStub((_request, response) => sendJson(response, 200, { children: rows(0, 100) }));
+    await using client = connectTo(stub.url);
+    expect(await client.api.schedules.list()).toHaveLength(100);
+    expect(stub.requests).toHaveLength(3);
+  });
+
+  it('is complete although a whole page of others is added in front of them while it is read', async () => {
+    let all = rows(0, 230);
+    await using stub = await startStub(({ query }, response) => {
+      const start = Number(query.get('start')) * 100;
+      sendJson(response, 200, { children: all.slice(start, start + 100) });
+      if (start === 0) all = [...rows(1_000, 100), ...all];
+    });
+    await using client = connectTo(stub.url);
+    expect(idsIn(await client.api.schedules.list())).toEqual(expect.arrayContaining(idsIn(rows(0, 230))));
+  });
+
+  it('omits and counts rows without an id', async () => {
+    await using stub = await startStub((_request, response) => sendJson(response, 200, { children: [{}, record, 1] }));
+    await using client = connectTo(stub.url);
+    expect(idsIn(await client.api.schedules.list())).toEqual([id]);
+    expect(client.metrics.anomalies).toEqual([
+      { resource: 'Schedule', kind: 'missing-id' },
+      { resource: 'Schedule', kind: 'not-an-object' },
+    ]);
+  });
+
+  it('reads 100 pages, and not one more', async () => {
+    let last = 99;
+    await using stub = await startStub(({ query }, response) => {
+      const page = Number(query.get('start'));
+      const next = page < last ? { href: `/config/schedules?start=${page + 1}` } : {};
+      sendJson(response, 200, { children: rows(page, 1), _links: { next } });
+    });
+    await using client = connectTo(stub.url);
+    expect(idsIn(await client.api.schedules.list())).toEqual(idsIn(rows(0, 100)));
+    last = 100;
+    await expect(client.api.schedules.list()).rejects.toBeInstanceOf(UpstreamUnreadableError);
+    expect(stub.requests).toHaveLength(200);
+  });
+
+  it.each<{ what: string; answer: Answer }>([
+    { what: 'when the answer is no list', answer: (_request, response) => sendJson(response, 200, { records: [] }) },
+    {
+      what: 'when the list never ends',
+      answer: ({ query }, response) =>
+        sendJson(response, 200, { children: rows(Number(query.get('start')) * 100, 100) }),
+    },
+  ])('is unreadable $what', async ({ answer }) => {
+    await using stub = await startStub(answer);
+    await using client = connectTo(stub.url);
+    await expect(client.api.schedules.list()).rejects.toBeInstanceOf(UpstreamUnreadableError);
+  });
+});
+
+describe('get', () => {
+  it('reads one schedule', async () => {
+    await using stub = await startStub((_request, response) => sendJson(response, 200, record));
+    await using client = connectTo(stub.url);
+    expect(await client.api.schedules.get(id)).toMatchObject({ id, name: 'daily', observedAt: client.clock.now() });
+    expect(stub.requests[0]).toMatchObject({ method: 'GET', path: `${root}/schedule-1` });
+  });
+
+  it('is null for one that the platform does not know, or cannot', async () => {
+    await using stub = await startStub((_request, response) => response.writeHead(404).end());
+    await using client = connectTo(stub.url);
+    expect(await client.api.schedules.get(id)).toBeNull();
+    expect(await client.api.schedules.get(platformId('a/b'))).toBeNull();
+    expect(stub.requests).toHaveLength(1);
+  });
+
+  it('is unreadable without an id', async () => {
+    await using stub = await startStub((_request, response) => sendJson(response, 200, { name: 'daily' }));
+    await using client = connectTo(stub.url);
+    await expect(client.api.schedules.get(id)).rejects.toBeInstanceOf(UpstreamUnreadableError);
+  });
+});
+
+describe('create', () => {
+  it.each([200, 201])('sends everything, and takes an answer of %i (#21)', async (status) => {
+    await using stub = await startStub((_request, response) => sendJson(response, status, record));
+    await using client = connectTo(stub.url);
+    expect(await client.api.schedules.create(newSchedule)).toMatchObject({ id });
+    expect(stub.requests[0]).toMatchObject({ method: 'POST', path: root });
+    expect(JSON.parse(stub.requests[0]?.body ?? '')).toEqual({
+      name: 'daily',
+      type: 'batch_segmentation',
+      properties: { segments: ['*'] },
+      schedule: '0 0 1 * * ?',
+      state: 'inactive',
+    });
+  });
+
+  it('is never sent again', async () => {
+    await using stub = await startStub((_request, response) => response.destroy());
+    await using client = connectTo(stub.url);
+    await expect(client.api.schedules.create(newSchedule)).rejects.toBeInstanceOf(OutcomeUnknownError);
+    expect(stub.requests.map(({ method }) => method)).toEqual(['POST', 'GET']);
+  });
+
+  it.each([
+    ['all', ['*'], 'input'],
+    ['one', ['s-1'], 'input.segmentIds.0'],
+    ['several', ['s-1', 's-2'], 'input.segmentIds'],
+  ])('names the argument of a 404 for %s of the segments', async (_, ids, path) => {
+    await using stub = await startStub((_request, response) => response.writeHead(404).end());
+    await using client = connectTo(stub.url);
+    const segmentIds = ids.map((each) => platformId<SegmentId>(each));
+    await expect(client.api.schedules.create({ ...newSchedule, segmentIds })).rejects.toMatchObject({
+      constructor: InvalidInputError,
+      issues: [{ path }],
+    });
+  });
+
+  it('reports what the platform refused, which also may be a second schedule', async () => {
+    await using stub = await startStub((_request, response) =>
+      sendJson(response, 400, { title: 'Bad request', errors: { '400': [{ code: 1, message: 'Only one schedule' }] } }),
+    );
+    await using client = connectTo(stub.url);
+    await expect(client.api.schedules.create(newSchedule)).rejects.toMatchObject({
+      constructor: PlatformError,
+      status: 400,
+      message: expect.stringContaining('Bad request: Only one schedule'),
+    });
+  });
+});
+
+describe('update', () => {
+  it('sends a patch and does not look at the answer', async () => {
+    await using stub = await startStub((_request, response) => response.writeHead(204).end());
+    await using client = connectTo(stub.url);
+    expect(await client.api.schedules.update(id, { state: 'ACTIVE', schedule: '0 0 2 * * ?' })).toBe(true);
+    expect(stub.requests[0]).toMatchObject({ method: 'PATCH', path: `${root}/schedule-1` });
+    expect(stub.requests[0]?.headers['content-type']).toBe('application/json');
+    expect(JSON.parse(stub.requests[0]?.body ?? '')).toEqual([
+      { op: 'add', path: '/state', value: 'active' },
+      { op: 'add', path: '/schedule', value: '0 0 2 * * ?' },
+    ]);
+    expect(client.metrics.calls).toMatchObject([{ method: 'PATCH', status: 204 }]);
+  });
+
+  it('is false for a schedule that the platform does not know, or cannot', async () => {
+    await using stub = await startStub((_request, response) => response.writeHead(404).end());
+    await using client = connectTo(stub.url);
+    expect(await client.api.schedules.update(id, { state: 'ACTIVE' })).toBe(false);
+    expect(await client.api.schedules.update(platformId('..'), { state: 'ACTIVE' })).toBe(false);
+    expect(stub.requests).toHaveLength(1);
+  });
+
+  it.each([
+    ['"daily" is not a cron expression', 'input.schedule'],
+    ['Invalid state', 'input.state'],
+  ])('names the argument that %j is about', async (detail, path) => {
+    await using stub = await startStub((_request, response) => sendJson(response, 400, { detail }));
+    await using client = connectTo(stub.url);
+    const update = client.api.schedules.update(id, { schedule: 'daily', state: 'ACTIVE' });
+    await expect(update).rejects.toMatchObject({ constructor: InvalidInputError, issues: [{ path }] });
+  });
+
+  it('has an unknown outcome when no response arrives', async () => {
+    await using stub = await startStub((_request, response) => response.destroy());
+    await using client = connectTo(stub.url);
+    await expect(client.api.schedules.update(id, { state: 'ACTIVE' })).rejects.toBeInstanceOf(OutcomeUnknownError);
+    expect(stub.requests).toHaveLength(1);
+  });
+});
+
+describe('delete', () => {
+  it('is true for any success, false for what is unknown or no id (#20)', async () => {
+    const answers = [204, 200, 404];
+    await using stub = await startStub((_request, response) =>
+      response.writeHead(answers.shift() ?? 500).end('not JSON'),
+    );
+    await using client = connectTo(stub.url);
+    expect(await client.api.schedules.delete(id)).toBe(true);
+    expect(await client.api.schedules.delete(id)).toBe(true);
+    expect(await client.api.schedules.delete(id)).toBe(false);
+    expect(await client.api.schedules.delete(platformId(''))).toBe(false);
+    expect(stub.requests.map(({ method, path }) => `${method} ${path}`)).toEqual(
+      Array.from({ length: 3 }, () => `DELETE ${root}/schedule-1`),
+    );
+  });
+});

@@ -1,0 +1,239 @@
+import { describe, expect, it } from 'vitest';
+import { createLedger } from '../../../../src/upstream/creates/attempts.ts';
+import { findLost } from '../../../../src/upstream/creates/find-created.ts';
+import type { Fit } from '../../../../src/upstream/creates/matches-create.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
+import { otherOrganization, tenantOf } from '../../../support/tenants.ts';
+
+interface Job {
+  readonly id: string;
+  readonly createdAt: Date | null;
+  readonly requestId?: string | null;
+  readonly fit?: Fit;
+}
+
+function harness() {
+  const clock = new FakeClock();
+  const ledger = createLedger(clock);
+  /** A job that was created some time from now. */
+  const job = (id: string, inMs = 0, more: Partial<Job> = {}): Job => ({
+    id,
+    createdAt: new Date(clock.now().getTime() + inMs),
+    ...more,
+  });
+  const begin = (body = 'body', group = 'group', tenant = tenantOf('prod')) => ledger.begin({ tenant, group, body });
+  const lost = (...which: Parameters<typeof begin>) => {
+    const attempt = begin(...which);
+    attempt.lost();
+    return attempt;
+  };
+  type Attempt = ReturnType<typeof begin>;
+  const look = (attempt: Attempt, entities: readonly Job[], requestId: string | null = null, isAll = false) =>
+    findLost({ entities, isAll }, { attempt, requestId, fitOf: ({ fit }) => fit ?? 'same' });
+  /** Id of the entity that is found; null: none. */
+  const find = (...which: Parameters<typeof look>) => {
+    const lookup = look(...which);
+    return lookup.kind === 'found' ? lookup.entity.id : null;
+  };
+  return { clock, ledger, job, begin, lost, look, find };
+}
+
+describe('the job of a lost create', () => {
+  it('is the only one that fits and was created since', () => {
+    const { job, lost, find } = harness();
+    const attempt = lost();
+    expect(find(attempt, [job('other', 0, { fit: 'different' }), job('mine', 1), job('old', -60_000)])).toBe('mine');
+  });
+
+  it('is one whose record omits parts, if no other one fits', () => {
+    const { job, lost, find } = harness();
+    const [omitting, other] = [job('omits', 0, { fit: 'possible' }), job('too', 0, { fit: 'possible' })];
+    expect(find(lost('a'), [omitting, job('whole')])).toBe('whole');
+    expect(find(lost('a', 'second group'), [omitting, other])).toBeNull();
+    expect(find(lost('a', 'third group'), [omitting])).toBe('omits');
+  });
+
+  it('may seem to be two seconds older than the create, by a clock that is behind, and no more', () => {
+    const { job, lost, find } = harness();
+    expect(find(lost(), [job('older', -2_001)])).toBeNull();
+    expect(find(lost(), [job('mine', -2_000)])).toBe('mine');
+  });
+
+  it.each<[string, readonly Partial<Job>[]]>([
+    ['none is there', []],
+    ['none fits', [{ id: 'odd', fit: 'different' }]],
+    ['two fit', [{ id: 'a' }, { id: 'b' }]],
+    ['nobody knows when it was created', [{ id: 'a', createdAt: null }]],
+  ])('stays unknown when %s', (_, found) => {
+    const { job, lost, find } = harness();
+    expect(
+      find(
+        lost(),
+        found.map((each) => ({ ...job('a'), ...each })),
+      ),
+    ).toBeNull();
+  });
+
+  it('is known beyond doubt by the request id, among several that fit and while others are on their way', () => {
+    const { job, begin, lost, find } = harness();
+    begin();
+    const jobs = [job('a', 0, { requestId: 'x' }), job('b', 0, { requestId: 'mine' })];
+    expect(find(lost(), jobs, 'mine')).toBe('b');
+    expect(find(lost(), jobs, 'mine')).toBeNull();
+  });
+
+  it('is none that this process has given out, as an answer or as found', () => {
+    const { job, begin, lost, find } = harness();
+    begin().answered('answered');
+    const [one, other] = [lost(), lost()];
+    const jobs = [job('answered'), job('found')];
+    expect(find(one, jobs)).toBe('found');
+    expect(find(other, jobs)).toBeNull();
+  });
+
+  it('is neither of two when two that are alike were lost and both happened', () => {
+    const { job, lost, find } = harness();
+    const [one, other] = [lost(), lost()];
+    expect([find(one, [job('a'), job('b')]), find(other, [job('a'), job('b')])]).toEqual([null, null]);
+  });
+
+  it('stays unknown while another create is on its way that may have made it', () => {
+    const { job, begin, lost, find } = harness();
+    const other = begin('another body');
+    const attempt = lost();
+    expect(find(attempt, [job('whose')])).toBeNull();
+    other.refused();
+    expect(find(attempt, [job('whose')])).toBe('whose');
+  });
+
+  it('stays unknown when the other one, which was not alike, was lost as well', () => {
+    const { job, lost, find } = harness();
+    lost('another body');
+    expect(find(lost(), [job('whose')])).toBeNull();
+  });
+
+  it.each<[string, ...Parameters<ReturnType<typeof harness>['begin']>]>([
+    ['another group', 'body', 'another group'],
+    ['another sandbox', 'body', 'group', tenantOf('dev')],
+    ['an equal sandbox name of another organization', 'body', 'group', tenantOf('prod', otherOrganization)],
+  ])('does not depend on creates of %s', (_, ...other) => {
+    const { job, begin, lost, find } = harness();
+    begin(...other).answered('mine');
+    begin(...other);
+    expect(find(lost(), [job('mine')])).toBe('mine');
+  });
+});
+
+describe('a lost create without a candidate', () => {
+  it('created nothing if the list has no other entries', () => {
+    const { job, lost, look } = harness();
+    expect(look(lost(), [], null, true)).toEqual({ kind: 'absent' });
+    expect(look(lost(), [job('other', 0, { fit: 'different' })], null, true)).toEqual({ kind: 'absent' });
+  });
+
+  it('created nothing if the list reaches back to before the create, newest first', () => {
+    const { job, lost, look } = harness();
+    const [newer, older] = [job('newer', 0, { fit: 'different' }), job('older', -2_001, { fit: 'different' })];
+    expect(look(lost(), [newer, older])).toEqual({ kind: 'absent' });
+    expect(look(lost(), [older, newer])).toEqual({ kind: 'unknown' });
+    expect(look(lost(), [newer])).toEqual({ kind: 'unknown' });
+    expect(look(lost(), [])).toEqual({ kind: 'unknown' });
+    expect(look(lost(), [job('untimed', 0, { fit: 'different', createdAt: null }), older])).toEqual({
+      kind: 'unknown',
+    });
+  });
+
+  it('created nothing if the only candidate is known as the result of another create', () => {
+    const { job, begin, lost, look } = harness();
+    begin().answered('answered');
+    expect(look(lost(), [job('answered')], null, true)).toEqual({ kind: 'absent' });
+  });
+
+  it('may have created an entity whose time of creation is unknown', () => {
+    const { job, lost, look } = harness();
+    expect(look(lost(), [job('untimed', 0, { createdAt: null })], null, true)).toEqual({ kind: 'unknown' });
+  });
+});
+
+describe('the ledger', () => {
+  it('remembers results for five minutes, and running creates for longer', async () => {
+    const { clock, begin, lost } = harness();
+    const running = begin();
+    begin().answered('a');
+    lost('another body');
+    await clock.advanceBy(299_999);
+    expect(begin().isTaken('a')).toBe(true);
+    await clock.advanceBy(10_000);
+    const later = lost();
+    expect(later.isTaken('a')).toBe(false);
+    expect(later.claim('b', false)).toBe(false);
+    running.answered('c');
+    expect(lost().isTaken('c')).toBe(true);
+  });
+
+  it('holds nothing of rejected creates, and nothing of any tenant after five minutes', async () => {
+    const { clock, ledger, begin, lost } = harness();
+    for (let each = 0; each < 20; each += 1) {
+      const tenant = tenantOf(`sandbox-${each}`);
+      begin('body', `rejected ${each}`, tenant).refused();
+      begin('body', `answered ${each}`, tenant).answered('a');
+      lost('body', `lost ${each}`, tenant);
+    }
+    expect(ledger.size).toEqual({ creates: 40, groups: 40, tenants: 20 });
+    await clock.advanceBy(310_001);
+    begin().refused();
+    expect(ledger.size).toEqual({ creates: 0, groups: 0, tenants: 0 });
+  });
+
+  it('holds no group without creates, also of a tenant with a running create', () => {
+    const { ledger, begin } = harness();
+    begin('body', 'running');
+    for (let each = 0; each < 20; each += 1) begin('body', `rejected ${each}`).refused();
+    expect(ledger.size).toEqual({ creates: 1, groups: 1, tenants: 1 });
+  });
+
+  it('holds a tenant of which it has dropped creates for five minutes, without any create', async () => {
+    const { clock, ledger, begin } = harness();
+    begin('body', 'dropped').answered('a');
+    const running = Array.from({ length: 5_000 }, (_, each) => begin('body', `group ${each}`));
+    for (const attempt of running) attempt.refused();
+    expect(ledger.size).toEqual({ creates: 0, groups: 0, tenants: 1 });
+    await clock.advanceBy(310_001);
+    begin('body', 'group', tenantOf('dev')).refused();
+    expect(ledger.size).toEqual({ creates: 0, groups: 0, tenants: 0 });
+  });
+
+  it('drops the creates of the group first that was used least recently', () => {
+    const { ledger, begin } = harness();
+    begin('body', 'used again').answered('a');
+    for (let each = 0; each < 4_998; each += 1) begin('body', `group ${each}`).answered(`${each}`);
+    begin('body', 'used again').answered('b');
+    begin('body', 'one more').answered('c');
+    expect(ledger.size.creates).toBe(5_000);
+    expect(begin('body', 'used again').isTaken('a')).toBe(true);
+    expect(begin('body', 'group 0').isTaken('0')).toBe(false);
+  });
+
+  it('bounds the entries of a tenant, and claims nothing uncertain after it has dropped some', async () => {
+    const { clock, ledger, job, begin, lost, find } = harness();
+    for (let each = 0; each < 5_001; each += 1) begin('body', `group ${each}`).answered(`${each}`);
+    expect(ledger.size.creates).toBe(5_000);
+    expect(find(lost(), [job('whose')])).toBeNull();
+    expect(find(lost(), [job('mine', 0, { requestId: 'own' })], 'own')).toBe('mine');
+    expect(find(lost('body', 'group', tenantOf('dev')), [job('whose')])).toBe('whose');
+    await clock.advanceBy(300_001);
+    expect(find(lost(), [job('whose')])).toBe('whose');
+  });
+
+  it('bounds the entries of all tenants, and drops those of the least recently used tenants', () => {
+    const { ledger, begin } = harness();
+    for (let tenant = 0; tenant < 11; tenant += 1) {
+      if (tenant === 10) begin('body', 'group', tenantOf('sandbox-0')).answered('b');
+      for (let each = 0; each < 4_999; each += 1) begin('body', 'group', tenantOf(`sandbox-${tenant}`)).answered('a');
+    }
+    expect(ledger.size.creates).toBeLessThanOrEqual(50_000);
+    expect(begin('body', 'group', tenantOf('sandbox-1')).isTaken('a')).toBe(false);
+    expect(begin('body', 'group', tenantOf('sandbox-0')).isTaken('a')).toBe(true);
+    expect(begin('body', 'group', tenantOf('sandbox-10')).isTaken('a')).toBe(true);
+  });
+});

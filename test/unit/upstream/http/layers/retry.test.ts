@@ -1,0 +1,195 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { UpstreamUnreadableError } from '../../../../../src/errors.ts';
+import type { UpstreamRequest } from '../../../../../src/upstream/http/call.ts';
+import { CircuitOpenError } from '../../../../../src/upstream/http/layers/circuit-breaker.ts';
+import { type RetryOptions, withRetry } from '../../../../../src/upstream/http/layers/retry.ts';
+import { FakeClock } from '../../../../support/fake-clock.ts';
+import { failedWith, limited, readRequest, settled, timedOut, unreachable } from '../../layers.ts';
+import { MetricsRecorder } from '../../platform-stub.ts';
+
+const circuitOpen = (retryAfterMs: number) => new CircuitOpenError({ message: 'Open.', retryAfterMs });
+
+/** Answers with one outcome after the other; the last one stays. Notes when it was asked, from the start. */
+function harness(
+  outcomes: readonly (Error | string)[],
+  options: Partial<Pick<RetryOptions, 'random' | 'maxAttempts'>> = {},
+) {
+  const { random = () => 0.5, maxAttempts = 4 } = options;
+  const clock = new FakeClock();
+  const metrics = new MetricsRecorder();
+  const startMs = clock.monotonicMs();
+  const askedAtMs: number[] = [];
+  const send = withRetry({ clock, metrics, random, maxAttempts })(async () => {
+    const outcome = outcomes[Math.min(askedAtMs.length, outcomes.length - 1)] ?? 'none';
+    askedAtMs.push(clock.monotonicMs() - startMs);
+    if (outcome instanceof Error) throw outcome;
+    return outcome;
+  });
+  return { clock, metrics, askedAtMs, startMs, send: (request: UpstreamRequest) => clock.runUntil(send(request)) };
+}
+
+describe('a read', () => {
+  it.each([
+    { what: '429', failure: limited(), reason: 'rate-limited' },
+    { what: '502', failure: failedWith(502), reason: 'unavailable' },
+    { what: '503', failure: failedWith(503), reason: 'unavailable' },
+    { what: '504', failure: failedWith(504), reason: 'unavailable' },
+    { what: 'no connection', failure: unreachable(false), reason: 'unreachable' },
+    { what: 'a broken connection', failure: unreachable(true), reason: 'unreachable' },
+  ])('is sent again after $what', async ({ failure, reason }) => {
+    const { send, metrics, askedAtMs } = harness([failure, 'answer']);
+    expect(await send(readRequest())).toBe('answer');
+    expect(askedAtMs).toHaveLength(2);
+    expect(metrics.retries).toEqual([{ service: 'export', reason }]);
+  });
+
+  it('survives a 429, a 503 and a broken connection one after the other', async () => {
+    const { send, askedAtMs } = harness([limited(), failedWith(503), unreachable(true), 'answer']);
+    expect(await send(readRequest({ method: 'POST' }))).toBe('answer');
+    expect(askedAtMs).toHaveLength(4);
+  });
+
+  it.each([
+    ['500', failedWith(500)],
+    ['501', failedWith(501)],
+    ['404', failedWith(404)],
+    ['silence', timedOut()],
+    ['an unreadable response', new UpstreamUnreadableError({ message: 'Odd.' })],
+    ['a defect', new TypeError('oops')],
+  ])('is not sent again after %s', async (_, failure) => {
+    const { send, askedAtMs } = harness([failure]);
+    await expect(send(readRequest())).rejects.toBe(failure);
+    expect(askedAtMs).toHaveLength(1);
+  });
+
+  it('fails with the last failure as it is after four attempts', async () => {
+    const last = failedWith(503);
+    const { send, askedAtMs } = harness([limited(), failedWith(502), unreachable(true), last]);
+    await expect(send(readRequest())).rejects.toBe(last);
+    expect(askedAtMs).toHaveLength(4);
+  });
+});
+
+describe('the pause', () => {
+  it('is by chance between nothing and a bound that doubles, up to four seconds', async () => {
+    const options = { maxAttempts: 8, random: () => 0.999_999 };
+    const { send, askedAtMs } = harness([failedWith(503)], options);
+    await expect(send(readRequest())).rejects.toThrow();
+    const pauses = askedAtMs.slice(1).map((at, index) => at - (askedAtMs[index] ?? 0));
+    expect(pauses).toEqual([249, 499, 999, 1_999, 3_999, 3_999, 3_999]);
+    const none = harness([failedWith(503)], { ...options, random: () => 0 });
+    await expect(none.send(readRequest())).rejects.toThrow();
+    expect(none.askedAtMs).toEqual(Array.from({ length: 8 }, () => 0));
+  });
+
+  it('the pause is the requested one plus a random part', async () => {
+    const { send, askedAtMs } = harness([limited(7_000), failedWith(503, 2_000), 'answer']);
+    expect(await send(readRequest())).toBe('answer');
+    expect(askedAtMs).toEqual([0, 7_125, 9_250]);
+  });
+
+  it('ends with the signal, by its reason', async () => {
+    const { clock, askedAtMs } = harness([]);
+    const leaving = new AbortController();
+    const send = withRetry({ clock, metrics: new MetricsRecorder(), random: () => 0.5, maxAttempts: 4 })(async () => {
+      askedAtMs.push(0);
+      throw failedWith(503);
+    });
+    const answer = send(readRequest({ signal: leaving.signal }));
+    const failure = expect(answer).rejects.toThrow('I left.');
+    await clock.sleeping();
+    leaving.abort(new Error('I left.'));
+    await failure;
+    expect(clock.pending()).toBe(0);
+    expect(askedAtMs).toHaveLength(1);
+  });
+
+  it('never reaches beyond the deadline: the last failure is thrown instead, at once', async () => {
+    const failure = limited(5_000);
+    const { send, askedAtMs, startMs, clock } = harness([failure, 'answer']);
+    await expect(send(readRequest({ endsAtMs: startMs + 5_200 }))).rejects.toBe(failure);
+    expect(askedAtMs).toEqual([0]);
+    expect(clock.monotonicMs()).toBe(startMs);
+  });
+
+  it('leaves time for an attempt, whatever fails and whatever is asked for', async () => {
+    const failure = fc.oneof(
+      fc.constantFrom(failedWith(502), unreachable(true), limited(), circuitOpen(900)),
+      fc.integer({ min: 0, max: 40_000 }).map((ms) => limited(ms)),
+    );
+    const failures = fc.array(failure, { minLength: 1, maxLength: 10 });
+    const chances = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+    await fc.assert(
+      fc.asyncProperty(failures, chances, fc.integer({ min: 0, max: 60_000 }), async (outcomes, chance, timeMs) => {
+        const { send, askedAtMs, startMs, clock } = harness(outcomes, { random: () => chance });
+        const outcome = await send(readRequest({ endsAtMs: startMs + timeMs })).catch((error: unknown) => error);
+        expect(outcomes).toContain(outcome);
+        expect(askedAtMs.length).toBeLessThanOrEqual(4);
+        for (const at of askedAtMs.slice(1)) expect(at).toBeLessThanOrEqual(timeMs - 250);
+        // Whenever a call was sent again, not before the platform wanted it.
+        for (const [index, at] of askedAtMs.slice(0, -1).entries()) {
+          const asked = outcomes[Math.min(index, outcomes.length - 1)]?.retryAfterMs ?? 0;
+          expect((askedAtMs[index + 1] ?? 0) - at).toBeGreaterThanOrEqual(asked);
+        }
+        expect(clock.pending()).toBe(0);
+      }),
+    );
+  });
+});
+
+describe('a write', () => {
+  const writes = [
+    { method: 'POST', effect: 'create' },
+    { method: 'PATCH', effect: 'update' },
+  ] as const;
+
+  it.each(writes)('$effect is never sent again, not even when nothing had been sent', async (write) => {
+    for (const failure of [limited(), failedWith(503), unreachable(false), circuitOpen(1)]) {
+      const { send, askedAtMs } = harness([failure, 'answer']);
+      await expect(send(readRequest(write))).rejects.toBe(failure);
+      expect(askedAtMs).toHaveLength(1);
+    }
+  });
+
+  it('delete is sent again only when nothing had been sent', async () => {
+    const write = { method: 'DELETE', effect: 'delete' } as const;
+    for (const failure of [limited(), failedWith(503), unreachable(true), timedOut()]) {
+      const { send, askedAtMs } = harness([failure, 'answer']);
+      await expect(send(readRequest(write))).rejects.toBe(failure);
+      expect(askedAtMs).toHaveLength(1);
+    }
+    const { send, askedAtMs } = harness([unreachable(false), 'answer']);
+    expect(await send(readRequest(write))).toBe('answer');
+    expect(askedAtMs).toHaveLength(2);
+  });
+});
+
+describe('an open circuit', () => {
+  it('fails a call at once that has not begun', async () => {
+    const open = circuitOpen(1_000);
+    const { send, askedAtMs } = harness([open, 'answer']);
+    await expect(send(readRequest())).rejects.toBe(open);
+    expect(askedAtMs).toEqual([0]);
+  });
+
+  it('is waited for by a call that has begun, which fails with what the platform said', async () => {
+    const passing = harness([failedWith(503), circuitOpen(1_000), 'answer']);
+    expect(await passing.send(readRequest())).toBe('answer');
+    expect(passing.askedAtMs).toEqual([0, 125, 1_250]);
+    expect(passing.metrics.retries.map(({ reason }) => reason)).toEqual(['unavailable', 'circuit-open']);
+
+    const said = failedWith(503);
+    const failing = harness([said, circuitOpen(1_000)]);
+    await expect(failing.send(readRequest())).rejects.toBe(said);
+    expect(failing.askedAtMs).toHaveLength(4);
+  });
+});
+
+it('leaves nothing behind after a success', async () => {
+  const { send, clock, metrics } = harness(['answer']);
+  expect(await send(readRequest())).toBe('answer');
+  await settled();
+  expect(clock.pending()).toBe(0);
+  expect(metrics.retries).toEqual([]);
+});

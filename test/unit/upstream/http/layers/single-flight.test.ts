@@ -1,0 +1,198 @@
+import { describe, expect, it } from 'vitest';
+import type { UpstreamRequest } from '../../../../../src/upstream/http/call.ts';
+import { withSingleFlight } from '../../../../../src/upstream/http/layers/single-flight.ts';
+import { createPassthroughCredential } from '../../../../../src/upstream/index.ts';
+import { namesakeOf } from '../../../../support/tenants.ts';
+import { callerOf, failedWith, readRequest, settled } from '../../layers.ts';
+import { caller, countListeners, MetricsRecorder } from '../../platform-stub.ts';
+
+/** A platform that responds when the test releases it. */
+function harness() {
+  const calls: { request: UpstreamRequest; resolve(value: string): void; reject(error: Error): void }[] = [];
+  const metrics = new MetricsRecorder();
+  const send = withSingleFlight({ metrics })(
+    (request) =>
+      new Promise<string>((resolve, reject) => {
+        request.signal.addEventListener('abort', () => reject(request.signal.reason), { once: true });
+        calls.push({ request, resolve, reject });
+      }),
+  );
+  return { calls, metrics, send };
+}
+
+describe('identical reads in flight', () => {
+  it('share one call and its answer', async () => {
+    const { calls, metrics, send } = harness();
+    const answers = Promise.all([send(readRequest()), send(readRequest()), send(readRequest())]);
+    calls[0]?.resolve('answer');
+    expect(await answers).toEqual(['answer', 'answer', 'answer']);
+    expect(calls).toHaveLength(1);
+    expect(metrics.sharedCalls).toHaveLength(2);
+  });
+
+  it('share a failure, which is not remembered', async () => {
+    const { calls, send } = harness();
+    const failures = Promise.allSettled([send(readRequest()), send(readRequest())]);
+    const failure = failedWith(503);
+    calls[0]?.reject(failure);
+    expect(await failures).toEqual([
+      { status: 'rejected', reason: failure },
+      { status: 'rejected', reason: failure },
+    ]);
+    const again = send(readRequest());
+    calls[1]?.resolve('better');
+    expect(await again).toBe('better');
+  });
+
+  it('a GET after the end of a shared call is sent again', async () => {
+    const { calls, send } = harness();
+    const first = send(readRequest());
+    calls[0]?.resolve('first');
+    await first;
+    const second = send(readRequest());
+    calls[1]?.resolve('second');
+    expect(await second).toBe('second');
+    // A finished call is not cancelled too.
+    expect(calls.map(({ request }) => request.signal.aborted)).toEqual([false, false]);
+  });
+
+  it.each<[string, Partial<UpstreamRequest>]>([
+    ['another path', { path: '/jobs?limit=2' }],
+    ['another service', { service: 'catalog' }],
+    ['another sandbox', { caller: callerOf('dev') }],
+    ['an equal sandbox name of another organization', { caller: { ...caller(), tenant: namesakeOf(caller().tenant) } }],
+    ['a path that is not in a sandbox', { sandboxed: false }],
+    ['a compressed answer', { compressed: true }],
+    ['another credential', { caller: caller(createPassthroughCredential({ authorization: 'Bearer b', apiKey: 'k' })) }],
+    ['other headers', { headers: { range: 'bytes=0-1' } }],
+    ['another meaning of 404', { subject: '7' }],
+    ['an answer that is not read', { answer: 'ignored' }],
+    ['less time', { timeoutMs: 1 }],
+  ])('do not share with one of %s', async (_, changes) => {
+    const { calls, send } = harness();
+    const answers = Promise.all([send(readRequest()), send(readRequest(changes))]);
+    calls[0]?.resolve('one');
+    calls[1]?.resolve('other');
+    expect(await answers).toEqual(['one', 'other']);
+  });
+
+  it.each<Partial<UpstreamRequest>>([
+    { method: 'POST', effect: 'read' },
+    { method: 'POST', effect: 'create' },
+    { method: 'DELETE', effect: 'delete' },
+    { method: 'HEAD' },
+  ])('are GETs alone, not %j', async (changes) => {
+    const { calls, send } = harness();
+    const answers = Promise.all([send(readRequest(changes)), send(readRequest(changes))]);
+    for (const { resolve } of calls) resolve('own');
+    expect(await answers).toEqual(['own', 'own']);
+    expect(calls).toHaveLength(2);
+  });
+});
+
+describe('a caller that leaves', () => {
+  it('gets the reason of its own signal, and the others get the answer', async () => {
+    const { calls, send } = harness();
+    const leaving = new AbortController();
+    const left = send(readRequest({ signal: leaving.signal }));
+    const staying = send(readRequest());
+    leaving.abort(new Error('I left.'));
+    await expect(left).rejects.toThrow('I left.');
+    expect(calls[0]?.request.signal.aborted).toBe(false);
+    calls[0]?.resolve('answer');
+    expect(await staying).toBe('answer');
+  });
+
+  it('as the last one gives up the call, and a new one begins another', async () => {
+    const { calls, send } = harness();
+    const [one, other] = [new AbortController(), new AbortController()];
+    const all = Promise.allSettled([
+      send(readRequest({ signal: one.signal })),
+      send(readRequest({ signal: other.signal })),
+    ]);
+    one.abort();
+    await settled();
+    expect(calls[0]?.request.signal.aborted).toBe(false);
+    other.abort(new Error('The last one left.'));
+    await all;
+    expect(calls[0]?.request.signal.reason).toEqual(new Error('The last one left.'));
+    const next = send(readRequest());
+    calls[1]?.resolve('fresh');
+    expect(await next).toBe('fresh');
+  });
+
+  it('as the last one leaves no call to join, also while it has not ended yet', async () => {
+    const paths: string[] = [];
+    // A call that takes a while to end after it was given up.
+    const send = withSingleFlight({ metrics: new MetricsRecorder() })(({ path }) => {
+      paths.push(path);
+      return paths.length === 1 ? new Promise<string>(() => {}) : Promise.resolve('fresh');
+    });
+    const leaving = new AbortController();
+    const left = send(readRequest({ signal: leaving.signal }));
+    leaving.abort(new Error('I left.'));
+    await expect(left).rejects.toThrow('I left.');
+    await settled();
+    expect(await send(readRequest())).toBe('fresh');
+  });
+
+  it('before it came makes no call', async () => {
+    const { calls, send } = harness();
+    await expect(send(readRequest({ signal: AbortSignal.abort(new Error('gone')) }))).rejects.toThrow('gone');
+    expect(calls).toHaveLength(0);
+  });
+
+  it('leaves no listener behind', async () => {
+    const { calls, send } = harness();
+    const { signal } = new AbortController();
+    const listeners = countListeners(signal);
+    const answer = send(readRequest({ signal }));
+    expect(listeners()).toBe(1);
+    calls[0]?.resolve('answer');
+    await answer;
+    await settled();
+    expect(listeners()).toBe(0);
+  });
+});
+
+describe('a poll', () => {
+  it('receives the priority of an interactive caller that joins it', async () => {
+    const { calls, send } = harness();
+    const first = send(readRequest({ priority: 'poll' }));
+    expect(calls[0]?.request).toMatchObject({ priority: 'poll', hastened: { aborted: false } });
+    const second = send(readRequest());
+    expect(calls[0]?.request.hastened?.aborted).toBe(true);
+    calls[0]?.resolve('answer');
+    expect(await Promise.all([first, second])).toEqual(['answer', 'answer']);
+  });
+
+  it('never receives the answer to an earlier call, and gives up its own call alone', async () => {
+    const { calls, send } = harness();
+    const caller = send(readRequest());
+    const controller = new AbortController();
+    const poll = send(readRequest({ priority: 'poll', signal: controller.signal }));
+    const joined = new AbortController();
+    const late = send(readRequest({ signal: joined.signal }));
+    expect(calls).toHaveLength(2);
+    const reason = new Error('left');
+    controller.abort(reason);
+    joined.abort(reason);
+    await Promise.all([expect(poll).rejects.toBe(reason), expect(late).rejects.toBe(reason)]);
+    expect(calls.map(({ request }) => request.signal.aborted)).toEqual([false, true]);
+    calls[0]?.resolve('older');
+    expect(await caller).toBe('older');
+  });
+
+  it('leaves the call that it has displaced to its own callers', async () => {
+    const { calls, send } = harness();
+    const controller = new AbortController();
+    const caller = send(readRequest({ signal: controller.signal }));
+    const poll = send(readRequest({ priority: 'poll' }));
+    const reason = new Error('left');
+    controller.abort(reason);
+    await expect(caller).rejects.toBe(reason);
+    expect(calls.map(({ request }) => request.signal.aborted)).toEqual([true, false]);
+    calls[1]?.resolve('newer');
+    expect(await poll).toBe('newer');
+  });
+});
