@@ -14,12 +14,13 @@ import {
   printSchema,
 } from 'graphql';
 import { variables } from './src/config/variables.ts';
-import { printSubgraph } from './src/schema/federation/sdl.ts';
+import { printApi, printSubgraph } from './src/schema/federation/sdl.ts';
 import { schema } from './src/schema/index.ts';
 
 /**
- * Writes what is made from the source and checked in beside it: the SDL, the typed operations of the end-to-end tests,
- * and the table of docs/configuration.md. With `--check` it writes nothing and fails when one of them is out of date.
+ * Writes what is made from the source and checked in beside it: the SDL for routers and for clients, the typed
+ * operations of the end-to-end tests, and the table of docs/configuration.md. With `--check` it writes nothing and fails
+ * when one of them is out of date.
  */
 const root = new URL('./', import.meta.url);
 const notice = 'Written by `npm run codegen`. Do not edit.';
@@ -80,6 +81,7 @@ function configurationTable(page: string): string {
 
 const outputs: Record<string, () => string | Promise<string>> = {
   'schema/schema.graphql': () => printSubgraph(schema),
+  'schema/api.graphql': () => printApi(schema),
   'test/e2e/operations.generated.ts': typedOperations,
   'docs/configuration.md': () => configurationTable(readFileSync(new URL('docs/configuration.md', root), 'utf8')),
 };

@@ -88,6 +88,7 @@ describe('the package', () => {
       'CHANGELOG.md',
       'CONTRIBUTING.md',
       'SECURITY.md',
+      'schema/api.graphql',
       'schema/schema.graphql',
       'src/emulator/README.md',
       'src/emulator/pql/README.md',

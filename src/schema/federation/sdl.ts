@@ -1,5 +1,14 @@
 import { getDocumentNodeFromSchema } from '@graphql-tools/utils';
-import { type DefinitionNode, type GraphQLSchema, Kind, parse, print } from 'graphql';
+import {
+  type DefinitionNode,
+  type DirectiveNode,
+  type GraphQLSchema,
+  Kind,
+  parse,
+  print,
+  specifiedDirectives,
+  visit,
+} from 'graphql';
 
 const notice = '# Written by `npm run codegen`. Do not edit.';
 
@@ -49,10 +58,26 @@ scalar federation__FieldSet
  * The schema with its directives and without `machinery`: the result of `_service` and the content of
  * schema/schema.graphql.
  */
-export function printSubgraph(schema: GraphQLSchema): string {
-  const own = getDocumentNodeFromSchema(schema).definitions.flatMap(withoutMachinery);
-  return `${notice}\n\n${print({ kind: Kind.DOCUMENT, definitions: [...own, ...definitions] })}\n`;
+export const printSubgraph = (schema: GraphQLSchema): string =>
+  printDefinitions([...ownDefinitions(schema), ...definitions]);
+
+/**
+ * The schema for clients, without federation: the content of schema/api.graphql. It has no directives other than those
+ * of GraphQL itself. `@oneOf` is defined, because tools built on older versions of GraphQL do not know it.
+ */
+export function printApi(schema: GraphQLSchema): string {
+  const isStandard = (directive: string) => specifiedDirectives.some(({ name }) => name === directive);
+  const standard = definitions.filter((each) => each.kind === Kind.DIRECTIVE_DEFINITION && isStandard(each.name.value));
+  const removeOthers = (directive: DirectiveNode) => (isStandard(directive.name.value) ? undefined : null);
+  const own = ownDefinitions(schema).map((definition) => visit(definition, { Directive: removeOthers }));
+  return printDefinitions([...own, ...standard]);
 }
+
+const printDefinitions = (all: readonly DefinitionNode[]): string =>
+  `${notice}\n\n${print({ kind: Kind.DOCUMENT, definitions: all })}\n`;
+
+const ownDefinitions = (schema: GraphQLSchema): readonly DefinitionNode[] =>
+  getDocumentNodeFromSchema(schema).definitions.flatMap(withoutMachinery);
 
 function withoutMachinery(definition: DefinitionNode): readonly DefinitionNode[] {
   if ('name' in definition && machinery.types.includes(definition.name?.value ?? '')) return [];
