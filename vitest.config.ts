@@ -34,6 +34,7 @@ export default defineConfig({
       project('contract', ['test/contract/**/*.test.ts'], 30_000, withProcesses),
       project('e2e', ['test/e2e/**/*.test.ts'], 30_000, withProcesses),
       project('package', ['test/package/**/*.test.ts'], 300_000),
+      project('examples', ['test/examples/**/*.test.ts'], 300_000, searched),
       project('fuzz', ['test/fuzz/**/*.test.ts'], 120_000, withProcesses),
       project('chaos', ['test/chaos/**/*.test.ts'], 120_000, searched),
       project('soak', ['test/soak/**/*.test.ts'], 60_000, searched),

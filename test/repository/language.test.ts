@@ -11,9 +11,16 @@ const skipped = /(?:^|\/)(?:node_modules|dist|results|recorded)\/|\.generated\.t
 const filesOf = (folder: string): readonly string[] =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .map((path) => `${folder}/${path.replaceAll('\\', '/')}`)
-    .filter((path) => /\.(?:ts|graphql|md)$/.test(path) && !skipped.test(path));
+    .filter((path) => /\.(?:ts|js|graphql|md)$/.test(path) && !skipped.test(path));
 
-const pages = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', ...filesOf('docs')];
+const pages = [
+  'README.md',
+  'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  ...filesOf('docs'),
+  ...filesOf('examples'),
+];
 
 /** Share of sentences that may have one of the habits, because the patterns also find good sentences. */
 const permittedShare = 0.02;

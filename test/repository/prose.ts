@@ -23,7 +23,7 @@ export interface Sentence {
   readonly habit: string | null;
 }
 
-/** The sentences of a file that readers read: comments of TypeScript, descriptions of an SDL, prose of Markdown. */
+/** The sentences of a file that readers read: comments of TypeScript and JavaScript, descriptions of an SDL, prose of Markdown. */
 export function sentencesOf(path: string, source: string): readonly Sentence[] {
   return blocksOf(path, source)
     .map((block) => block.replaceAll(/\s+/g, ' ').trim())
@@ -42,7 +42,7 @@ const description = /"""([\s\S]*?)"""/g;
 const codeBlock = /^(`{3,})[\s\S]*?^\1/gm;
 
 function blocksOf(path: string, source: string): readonly string[] {
-  if (path.endsWith('.ts')) {
+  if (/\.[jt]s$/.test(path)) {
     return (source.match(comment) ?? []).map((text) =>
       text.replaceAll(/^\s*(?:\/\*\*|\*\/|\*|\/\/)/gm, ' ').replaceAll('*/', ''),
     );

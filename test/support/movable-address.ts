@@ -5,6 +5,8 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 export interface MovableAddress extends AsyncDisposable {
   readonly url: string;
   moveTo(url: string): void;
+  /** Ends all existing connections. */
+  cut(): void;
   /** Number of connections so far. */
   readonly connections: number;
 }
@@ -32,6 +34,9 @@ export async function startMovableAddress(firstUrl: string): Promise<MovableAddr
     url: `redis://127.0.0.1:${port}`,
     moveTo: (url) => {
       target = new URL(url);
+    },
+    cut: () => {
+      for (const end of ends) end();
     },
     get connections() {
       return connections;
