@@ -17,7 +17,8 @@ interface Message {
   readonly errors?: readonly { readonly extensions: { readonly code: string } }[];
 }
 
-const { signal: never } = new AbortController();
+/** The signal of a request whose client stays. Each request has its own. */
+const staying = () => new AbortController().signal;
 /** Before connections that are kept alive would close by themselves. */
 const soon = { patienceMs: 2_000 };
 const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -77,7 +78,7 @@ async function setUp({ maxRoutersPerOrganization, silentTo, maxInFlightPerRouter
     const url = new URL(`${router.url}/callback/${id}`);
     return { url, id, verifier: 'verifier', heartbeatMs: 0 };
   };
-  const confirm = async (changes: Partial<CallbackSubscriber> = {}, id = '1', signal = never) => {
+  const confirm = async (changes: Partial<CallbackSubscriber> = {}, id = '1', signal = staying()) => {
     const target = targetOf(id);
     const subscriber = { organization: 'organization', principal: 'principal', target, ...changes };
     const confirmed = await callbacks.confirm(subscriber, signal);
