@@ -1,3 +1,5 @@
+import { backoffMs } from '../runtime/backoff.ts';
+
 /** Consecutive readings of one id that did not find it. */
 interface Streak {
   /** Number of readings since the id was last found. */
@@ -24,9 +26,8 @@ const readingsUntilAbsent = 2;
  * lagging replica.
  */
 const minApartMs = 1_000;
-/** Pause before an absent id is read again, in milliseconds. It doubles with each reading up to the maximum. */
-const firstRetryMs = 2_000;
-const maxRetryMs = 60_000;
+/** Pauses before an absent id is read again. */
+const absenceBackoff = { firstMs: 2_000, maxMs: 60_000 };
 /** Number of readings after which an absent id that is not named by a subscriber is no longer read. */
 const maxReadings = 8;
 /** Maximum number of remembered ids. The oldest is dropped first. */
@@ -64,7 +65,7 @@ export class IdReadings {
     }
     streak.credential = credential;
     if (streak.inRow >= readingsUntilAbsent) streak.confirmedBy.add(credential);
-    streak.retryAtMs = nowMs + Math.min(maxRetryMs, firstRetryMs * 2 ** (streak.absences - 1));
+    streak.retryAtMs = nowMs + backoffMs(absenceBackoff, streak.absences);
     return streak.confirmedBy;
   }
 

@@ -1,5 +1,6 @@
 import type { ReadingTimes } from '../domain/reading-times.ts';
 import { GatewayError } from '../errors.ts';
+import { backoffMs } from '../runtime/backoff.ts';
 import { isAuthRejection } from './failure.ts';
 import type { FeedMember, FeedMembers } from './members.ts';
 import { isWatched, type WatchScope } from './scope.ts';
@@ -12,9 +13,8 @@ const maxPerRound = 300;
 const perCall = 100;
 /** Maximum number of other readers that one round tries when the platform rejects a credential. */
 const maxHandOvers = 3;
-/** Pause after a failed reading, in milliseconds. It doubles with each failure up to the maximum. */
-const firstPauseMs = 2_000;
-const longestPauseMs = 30_000;
+/** Pauses after failed readings. */
+const backoff = { firstMs: 2_000, maxMs: 30_000 };
 
 export interface ResultRequest<Entity> {
   readonly scope: WatchScope;
@@ -185,7 +185,7 @@ export class ResultReadings<Entity extends ReadingTimes, Reader> {
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       this.#failures += 1;
-      const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** (this.#failures - 1));
+      const pauseMs = backoffMs(backoff, this.#failures);
       // Readers that were not tried yet are tried in the next round.
       const hasOthers = isAuthRejection(error) && this.#accepted(this.#readers()).length > 0;
       this.#notBeforeMs = nowMs + (hasOthers ? 0 : Math.max(pauseMs, error.retryAfterMs ?? 0));

@@ -1,3 +1,4 @@
+import { backoffMs } from '../runtime/backoff.ts';
 import type { PlatformHold } from './holds.ts';
 
 export interface PollScheduleOptions {
@@ -52,7 +53,6 @@ const hurryMs = 30_000;
 /** Growth factor of the pause per quiet round, while a watched entity runs and while none does. */
 const growthWhileRunning = 1.5;
 const growthWhileIdle = 3;
-const growthPerFailure = 2;
 /**
  * Maximum pause after a failed round, in milliseconds, before jitter. Subscribers receive RECOVERED within 20 seconds
  * of the platform's return, even if an open circuit blocks the first round (for at most another 8 seconds).
@@ -159,12 +159,12 @@ export class PollSchedule {
   }
 
   #unboundedPauseMs(why: PauseReason): number {
-    const { pollMinMs } = this.#options;
+    const { pollMinMs, pollMaxMs } = this.#options;
     switch (why) {
       case 'rate limited':
-        return pollMinMs * growthPerFailure ** Math.max(1, this.#failures);
+        return backoffMs({ firstMs: 2 * pollMinMs, maxMs: pollMaxMs }, Math.max(1, this.#failures));
       case 'failed':
-        return Math.min(pollMinMs * growthPerFailure ** this.#failures, longestFailurePauseMs);
+        return backoffMs({ firstMs: 2 * pollMinMs, maxMs: longestFailurePauseMs }, this.#failures);
       case 'nudged':
       case 'changed':
         return pollMinMs;

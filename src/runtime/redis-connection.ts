@@ -1,4 +1,5 @@
 import { createClient, ErrorReply, type RedisClientType } from '@redis/client';
+import { jitteredBackoffMs } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { Logger } from './logger.ts';
 
@@ -24,12 +25,10 @@ export interface RedisConnectionOptions {
 const silenceTimeoutMs = 5_000;
 const pingIntervalMs = 2_000;
 const connectTimeoutMs = 3_000;
-/**
- * Maximum pause between attempts to connect, in milliseconds. Each pause is a random part of a limit that grows up to
- * this value.
- */
-const maxReconnectPauseMs = 1_000;
+/** Shortest pause between attempts to connect, in milliseconds. A random pause is added to it. */
 const minReconnectPauseMs = 20;
+/** Pauses that are added, before jitter. */
+const reconnectBackoff = { firstMs: minReconnectPauseMs, maxMs: 1_000 };
 
 /** One connection to Redis. It is established in the background, and re-established whenever it is lost. */
 export class RedisConnection {
@@ -129,7 +128,6 @@ export class RedisConnection {
   }
 
   #pauseMs(attempt: number): number {
-    const longestMs = Math.min(maxReconnectPauseMs, minReconnectPauseMs * 2 ** attempt);
-    return minReconnectPauseMs + this.#options.random() * longestMs;
+    return minReconnectPauseMs + jitteredBackoffMs(reconnectBackoff, attempt + 1, this.#options.random);
   }
 }

@@ -1,4 +1,5 @@
 import { GatewayError } from '../../errors.ts';
+import { backoffMs } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Redis } from '../../runtime/redis.ts';
@@ -39,9 +40,8 @@ const lostGraceMs = 60_000;
 const retryPauseMs = 200;
 /** Minimum time between two warnings about the log, in milliseconds. */
 const warningPauseMs = 60_000;
-/** Pause after this replica discarded a log before it may discard one again, in milliseconds. It doubles each time. */
-const minDiscardPauseMs = 10_000;
-const maxDiscardPauseMs = 600_000;
+/** Pauses after this replica discarded a log before it may discard one again. */
+const discardBackoff = { firstMs: 10_000, maxMs: 600_000 };
 /**
  * Number of records whose second arrival is recognized. A record can arrive by a write of this replica, by reading a
  * gap, and on the channel.
@@ -89,7 +89,8 @@ export class RedisLogMirror<Entity> {
   #undecodable: string | null = null;
   #nextWarningMs = 0;
   #nextDiscardMs = 0;
-  #discardPauseMs = minDiscardPauseMs;
+  /** Number of times that this replica has discarded a log. */
+  #discards = 0;
 
   constructor(options: RedisLogMirrorOptions<Entity>) {
     this.#options = options;
@@ -331,8 +332,8 @@ export class RedisLogMirror<Entity> {
     this.#undecodable = epoch;
     this.#lose();
     if (clock.monotonicMs() < this.#nextDiscardMs) return;
-    this.#nextDiscardMs = clock.monotonicMs() + this.#discardPauseMs;
-    this.#discardPauseMs = Math.min(maxDiscardPauseMs, this.#discardPauseMs * 2);
+    this.#discards += 1;
+    this.#nextDiscardMs = clock.monotonicMs() + backoffMs(discardBackoff, this.#discards);
     await store.discard(epoch);
   }
 

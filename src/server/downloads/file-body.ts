@@ -6,6 +6,7 @@ import {
   UpstreamTimeoutError,
   UpstreamUnreadableError,
 } from '../../errors.ts';
+import { backoffMs } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
 /** Type, length and version of a file, as the platform states them. */
@@ -57,10 +58,10 @@ export const pieceBytes = 1024 * 1024;
 const pieceMs = 60_000;
 /** Maximum number of attempts to read the rest of a piece before the download fails. */
 const maxAttempts = 3;
-/** Pause after an attempt that returned no byte, in milliseconds. It doubles with each further attempt. */
-const firstPauseMs = 500;
 /** The longest pause that the platform can request, in milliseconds. The download fails if it requests more. */
 const longestPauseMs = 30_000;
+/** Pauses after attempts that returned no byte. */
+const backoff = { firstMs: 500, maxMs: longestPauseMs };
 
 export interface BodyOptions {
   readonly name: string;
@@ -102,7 +103,7 @@ export async function* bytesOf(options: BodyOptions): AsyncGenerator<Uint8Array,
     }
     attempts = position > before ? 0 : attempts + 1;
     if (attempts === 0) continue;
-    const pauseMs = Math.max(firstPauseMs * 2 ** (attempts - 1), failure?.retryAfterMs ?? 0);
+    const pauseMs = Math.max(backoffMs(backoff, attempts), failure?.retryAfterMs ?? 0);
     if (attempts >= maxAttempts || pauseMs > longestPauseMs) {
       throw failure ?? new UpstreamUnreadableError({ message: 'The platform did not send the requested bytes.' });
     }

@@ -1,5 +1,6 @@
 import { type LookupAddress, type LookupOptions, lookup as systemLookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
+import { jitteredBackoffMs } from '../../../runtime/backoff.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import type { CallbackMetrics, CallbackOutcome } from './metrics.ts';
@@ -50,8 +51,8 @@ export const callbackTimeoutMs = 12_000;
 const connectTimeoutMs = 5_000;
 /** Maximum number of attempts to send one callback. */
 const maxAttempts = 4;
-/** The longest pause before the second attempt, in milliseconds. It doubles with each further attempt. */
-const firstPauseMs = 250;
+/** Pauses between the attempts, before jitter. */
+const backoff = { firstMs: 250, maxMs: 1_000 };
 /** Maximum number of bytes of a response that are read and discarded, so that its connection can be reused. */
 const maxResponseBytes = 16 * 1_024;
 
@@ -104,8 +105,7 @@ export function createCallbackClient(options: CallbackClientOptions): CallbackCl
       if (outcome !== null) return outcome;
       if (attempt === maxAttempts) return 'failed';
       try {
-        const pauseMs = random() * firstPauseMs * 2 ** (attempt - 1);
-        await clock.sleep(pauseMs, signals.attempts);
+        await clock.sleep(jitteredBackoffMs(backoff, attempt, random), signals.attempts);
       } catch {
         return 'failed';
       }
