@@ -1,5 +1,7 @@
+import type { LRUCache } from 'lru-cache';
 import { ForbiddenError, NotFoundError, TokenExpiredError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { growingLru } from '../runtime/lru.ts';
 import { mapBounded } from '../runtime/map-bounded.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import { type AuthRejection, isAuthRejection } from './failure.ts';
@@ -56,19 +58,22 @@ const confirmMs = 1_000;
  * clients reconnect at once, the platform receives one call for each credential.
  */
 const proofSharedMs = 5_000;
-/** Maximum number of proofs that are kept for new subscribers. The oldest is dropped first. */
+/** Maximum number of proofs that are kept for new subscribers. The oldest are dropped first. */
 const maxSharedProofs = 10_000;
 /** Maximum number of entities that one proof reads at the same time. */
 const concurrency = 5;
-/** Maximum number of entities that are remembered as readable for one credential. The oldest is dropped first. */
+/**
+ * Maximum number of entities that are remembered as readable for one credential. The least recently read are dropped
+ * first.
+ */
 const maxReadable = 10_000;
 
 interface Lease {
   readonly holders: Set<LeaseHolder>;
   /** Number of subscribers that wait for their first proof. */
   newcomers: number;
-  /** Ids of entities that the credential has read. */
-  readonly readable: Set<string>;
+  /** Ids of entities that the credential has read. Null until it has read one, because most subscribers name no ids. */
+  readable: LRUCache<string, true> | null;
   /** Time at which the last proof was requested. */
   provedAtMs: number;
   dueAtMs: number;
@@ -102,7 +107,7 @@ export class AuthorizationLeases {
   /** Leases by name of the credential. */
   readonly #leases = new Map<string, Lease>();
   /** Request times of the proofs that new subscribers may share, by name of the credential, oldest first. */
-  readonly #sharedProofs = new Map<string, number>();
+  readonly #sharedProofs = growingLru<number>(maxSharedProofs);
 
   constructor({ clock, leaseMs = 300_000, random = Math.random }: AuthorizationLeasesOptions) {
     this.#clock = clock;
@@ -166,7 +171,7 @@ export class AuthorizationLeases {
     const lease: Lease = {
       holders: new Set(),
       newcomers: 0,
-      readable: new Set(),
+      readable: null,
       provedAtMs: 0,
       dueAtMs: 0,
       generation: 0,
@@ -181,7 +186,7 @@ export class AuthorizationLeases {
   }
 
   async #begin(holder: LeaseHolder, lease: Lease, signal: AbortSignal): Promise<void> {
-    const unread = [...new Set(holder.ids)].filter((id) => !lease.readable.has(id));
+    const unread = [...new Set(holder.ids)].filter((id) => lease.readable?.has(id) !== true);
     if (unread.length > 0 && (await this.#proveEach(unread, holder, lease, signal))) return;
     const isReadable = holder.ids !== null && unread.length === 0;
     if (isReadable && lease.holders.size > 0 && !lease.unproven) return;
@@ -213,7 +218,7 @@ export class AuthorizationLeases {
       });
       if (!found.includes(true)) return false;
       const readable = ids.filter((_, index) => found[index] === true);
-      if (this.#succeeded(credential, lease, { askedAtMs, generation })) remember(lease.readable, readable);
+      if (this.#succeeded(credential, lease, { askedAtMs, generation })) remember(lease, readable);
       return true;
     } catch (error) {
       // A 403 concerns only the entity, not the credential.
@@ -307,12 +312,11 @@ export class AuthorizationLeases {
 
   /** Request time of the proof that a new subscriber may share; null: there is none. */
   #sharedProof(credential: string): number | null {
-    const askedAtMs = this.#sharedProofs.get(credential);
+    const askedAtMs = this.#sharedProofs.peek(credential);
     return askedAtMs === undefined || this.#isOld(askedAtMs) ? null : askedAtMs;
   }
 
   #share(credential: string, askedAtMs: number): void {
-    this.#sharedProofs.delete(credential);
     this.#sharedProofs.set(credential, askedAtMs);
     this.#sweep();
   }
@@ -322,9 +326,10 @@ export class AuthorizationLeases {
    * needed.
    */
   #sweep(): void {
-    for (const [oldest, atMs] of this.#sharedProofs) {
-      if (!this.#isOld(atMs) && this.#sharedProofs.size <= maxSharedProofs) break;
-      this.#sharedProofs.delete(oldest);
+    // The cache permits deletions while it is iterated from the oldest proof.
+    for (const credential of this.#sharedProofs.rkeys()) {
+      if (this.#sharedProof(credential) !== null) break;
+      this.#sharedProofs.delete(credential);
     }
   }
 
@@ -354,12 +359,9 @@ export class AuthorizationLeases {
   }
 }
 
-function remember(readable: Set<string>, ids: readonly string[]): void {
-  for (const id of ids) readable.add(id);
-  for (const oldest of readable) {
-    if (readable.size <= maxReadable) return;
-    readable.delete(oldest);
-  }
+function remember(lease: Pick<Lease, 'readable'>, ids: readonly string[]): void {
+  lease.readable ??= growingLru(maxReadable);
+  for (const id of ids) lease.readable.set(id, true);
 }
 
 /**

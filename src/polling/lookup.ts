@@ -1,4 +1,5 @@
 import { backoffMs } from '../runtime/backoff.ts';
+import { growingLru } from '../runtime/lru.ts';
 
 /** Consecutive readings of one id that did not find it. */
 interface Streak {
@@ -16,7 +17,7 @@ interface Streak {
   /** Earliest time of the next reading, in monotonic milliseconds. */
   retryAtMs: number;
   /** Sequence number of the last reading among the readings of all ids. */
-  place: number;
+  readSequence: number;
 }
 
 /** Number of consecutive readings with one credential after which an id counts as absent for that credential. */
@@ -30,7 +31,7 @@ const minApartMs = 1_000;
 const absenceBackoff = { firstMs: 2_000, maxMs: 60_000 };
 /** Number of readings after which an absent id that is not named by a subscriber is no longer read. */
 const maxReadings = 8;
-/** Maximum number of remembered ids. The oldest is dropped first. */
+/** Maximum number of remembered ids. The least recently read are dropped first. */
 const maxStreaks = 10_000;
 
 /**
@@ -38,8 +39,8 @@ const maxStreaks = 10_000;
  * nothing, because a lagging read replica of the platform may not know a job yet.
  */
 export class IdReadings {
-  readonly #streaks = new Map<string, Streak>();
-  #place = 0;
+  readonly #streaks = growingLru<Streak>(maxStreaks);
+  #readSequence = 0;
 
   /** Number of remembered ids. */
   get size(): number {
@@ -82,18 +83,18 @@ export class IdReadings {
 
   /** Whether an absent id that is not named by a subscriber has to be read again. */
   isSought(id: string): boolean {
-    const absences = this.#streaks.get(id)?.absences ?? 0;
+    const absences = this.#streaks.peek(id)?.absences ?? 0;
     return absences > 0 && absences < maxReadings;
   }
 
   /** Whether the id was absent in a reading since it was last found. */
   wasAbsent(id: string): boolean {
-    return (this.#streaks.get(id)?.absences ?? 0) > 0;
+    return (this.#streaks.peek(id)?.absences ?? 0) > 0;
   }
 
   /** Whether the pause after the last absence is over. */
   isDue(id: string, nowMs: number): boolean {
-    return (this.#streaks.get(id)?.retryAtMs ?? 0) <= nowMs;
+    return (this.#streaks.peek(id)?.retryAtMs ?? 0) <= nowMs;
   }
 
   /**
@@ -101,20 +102,20 @@ export class IdReadings {
    * read first.
    */
   oldestFirst(ids: readonly string[]): string[] {
-    const place = (id: string) => this.#streaks.get(id)?.place ?? 0;
-    return ids.toSorted((a, b) => place(a) - place(b));
+    const sequence = (id: string) => this.#streaks.peek(id)?.readSequence ?? 0;
+    return ids.toSorted((a, b) => sequence(a) - sequence(b));
   }
 
   /** Forgets all ids that are not followed. */
   keep(isFollowed: (id: string) => boolean): void {
-    for (const id of this.#streaks.keys()) if (!isFollowed(id)) this.#streaks.delete(id);
+    for (const id of [...this.#streaks.keys()]) if (!isFollowed(id)) this.#streaks.delete(id);
   }
 
   /** Returns the streak of an id that was read just now. */
   #of(id: string): Streak {
-    this.#place += 1;
+    this.#readSequence += 1;
     const known = this.#streaks.get(id);
-    if (known !== undefined) known.place = this.#place;
+    if (known !== undefined) known.readSequence = this.#readSequence;
     if (known !== undefined) return known;
     const streak: Streak = {
       absences: 0,
@@ -124,13 +125,9 @@ export class IdReadings {
       confirmedBy: new Set(),
       failures: 0,
       retryAtMs: 0,
-      place: this.#place,
+      readSequence: this.#readSequence,
     };
     this.#streaks.set(id, streak);
-    if (this.#streaks.size > maxStreaks) {
-      const [oldest] = this.#streaks.keys();
-      if (oldest !== undefined) this.#streaks.delete(oldest);
-    }
     return streak;
   }
 }

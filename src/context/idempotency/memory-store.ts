@@ -4,7 +4,10 @@ import type { Clock } from '../../runtime/clock.ts';
 import { untilAborted } from '../../runtime/until-aborted.ts';
 import { type ClaimResult, type CreateEnd, digest, type IdempotencyStore, keyLifetimeMs } from './store.ts';
 
-/** Maximum number of records of one tenant. The oldest ended ones are dropped first. */
+/**
+ * Maximum number of records of one tenant. The oldest ended ones are dropped first. An LRU cache is not suitable,
+ * because records of running creates must be kept, and bounds exist for a tenant and for all tenants.
+ */
 const maxRecordsPerTenant = 10_000;
 const maxBytesPerTenant = 4 * 2 ** 20;
 /** Maximum number of records of all tenants. The tenant with the most records loses its oldest. */

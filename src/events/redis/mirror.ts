@@ -2,6 +2,7 @@ import { GatewayError } from '../../errors.ts';
 import { backoffMs } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import { growingLru } from '../../runtime/lru.ts';
 import type { Redis } from '../../runtime/redis.ts';
 import { untilAborted } from '../../runtime/until-aborted.ts';
 import type { LogView } from '../log-view.ts';
@@ -75,7 +76,7 @@ export class RedisLogMirror<Entity> {
   #head: LogHead | null = null;
   /** Whether Redis has a log. If not, the view shows the last one. */
   #exists = false;
-  readonly #recent = new Set<string>();
+  readonly #recent = growingLru<true>(maxRecentRecords);
   /** Whether records may have been missed since the head was last read. */
   #outdated = false;
   #locating: Promise<void> | null = null;
@@ -218,9 +219,7 @@ export class RedisLogMirror<Entity> {
 
   #setHead(head: LogHead): void {
     this.#head = head;
-    this.#recent.add(head.text);
-    const [oldest] = this.#recent;
-    if (this.#recent.size > maxRecentRecords && oldest !== undefined) this.#recent.delete(oldest);
+    this.#recent.set(head.text, true);
   }
 
   /** Updates the view until no record can have been missed in the meantime. */

@@ -10,7 +10,10 @@ export type SubscriptionArgs = Pick<ExecutionArgs, 'schema' | 'document' | 'oper
   readonly contextValue: GatewayContext;
 };
 
-/** Maximum number of results that a group keeps for members that have not read the event yet. A large snapshot fits. */
+/**
+ * Maximum number of results that a group keeps for members that have not read the event yet. A large snapshot fits. The
+ * results are a queue in the order of execution and not a cache: a result leaves it when every member has read it.
+ */
 const maxKeptResults = 256;
 /**
  * Time for which a result is kept, in milliseconds. The snapshot of an idle feed is the same event for hours, while the
