@@ -147,7 +147,7 @@ async function start(
   const shared = { clock, logger: log, pollMinMs: config.polling.minMs, lifetime: lifetime.signal, lifecycle };
   const redis = config.redisUrl === null ? null : await startReplica({ url: config.redisUrl, ...shared });
   if (redis !== null) metrics.watchRedis(redis.state);
-  const views = createWatches({
+  const watches = createWatches({
     upstream,
     ownRights: ownCredential === null,
     sharing: redis?.sharing ?? unshared,
@@ -156,7 +156,7 @@ async function start(
     logger: log,
     metrics: metrics.polls,
   });
-  for (const [kind, feeds] of views.feeds) metrics.watch(kind, () => feeds.stats());
+  for (const feeds of watches.feeds) metrics.watch(feeds.kind, () => feeds.stats());
 
   const downloads = createDownloadLinks({
     clock,
@@ -204,7 +204,7 @@ async function start(
     authMode: mode,
     upstream,
     countCalls: () => createOperationCalls(config.limits.operation.maxUpstreamCalls),
-    watch: views.of,
+    watch: watches.of,
     clock,
     idempotency: createIdempotencyRecords({
       store: redis?.idempotency ?? createMemoryIdempotencyStore({ clock }),
@@ -285,7 +285,7 @@ async function start(
   url = `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
   // Resources are closed in reverse order. Clients come first, so that they do not receive a failure of their
   // subscriptions.
-  for (const [kind, feeds] of views.feeds) lifecycle.add(`watches of ${kind}`, () => feeds.close());
+  for (const feeds of watches.feeds) lifecycle.add(`watches of ${feeds.kind}`, () => feeds.close());
   const webSockets = startWebSocketServer({
     ...operations,
     server: http.server,

@@ -1,23 +1,13 @@
 import type { AuthMode } from '../auth/authenticator.ts';
 import type { BatchFile } from '../domain/batch.ts';
-import type { ExportJob } from '../domain/export-job.ts';
-import type { Schedule } from '../domain/schedule.ts';
-import type { SegmentJob } from '../domain/segment-job.ts';
 import type { Tenant } from '../domain/tenant.ts';
-import type { Watch } from '../events/watch.ts';
 import type { Loaders } from '../loaders/index.ts';
+import type { Watches } from '../polling/watches.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { PlatformApi } from '../upstream/platform-api.ts';
 import type { DownloadLink } from './download-links.ts';
 import type { Create, IdempotencyOutcome, IdempotentCreate } from './idempotency/idempotency.ts';
-
-/** The live views of one caller. */
-export interface Watches {
-  readonly exportJobs: Watch<ExportJob>;
-  readonly segmentJobs: Watch<SegmentJob>;
-  readonly schedules: Watch<Schedule>;
-}
 
 /** The context of resolvers. One is created for each operation of a caller, in the same way for every transport. */
 export interface GatewayContext {
@@ -43,6 +33,7 @@ export interface GatewayContext {
   readonly writes: Pick<PlatformApi, 'exportJobs' | 'datasets' | 'schedules' | 'segmentJobs'>;
   /** Reads. They are aborted when the caller leaves. */
   readonly loaders: Loaders;
+  /** Returns the watch of a kind of entity. */
   readonly watch: Watches;
   readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'deadline'>;
   /** See IdempotencyRecords. Tenant and signal of the operation are added. */

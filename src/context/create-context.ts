@@ -3,12 +3,13 @@ import type { BatchFile } from '../domain/batch.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import { ForbiddenError } from '../errors.ts';
 import { createLoaders, type Loaders } from '../loaders/index.ts';
+import type { Watches } from '../polling/watches.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { abortSignalOf, type EndController, type EndSignal } from '../runtime/end-signal.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Caller, PlatformApi, Upstream } from '../upstream/platform-api.ts';
 import type { OperationCalls } from '../upstream/types.ts';
-import type { GatewayContext, Watches } from './context.ts';
+import type { GatewayContext } from './context.ts';
 import type { DownloadLinks } from './download-links.ts';
 import type { Create, IdempotencyOutcome, IdempotencyRecords } from './idempotency/idempotency.ts';
 
@@ -186,7 +187,7 @@ function tenantContext(
     canWrite: false,
     loaders: createLoaders(callerless<PlatformApi>()),
     writes: callerless<GatewayContext['writes']>(),
-    watch: callerless<Watches>(),
+    watch: unmarked,
     downloads: callerless<GatewayContext['downloads']>(),
     assertReader: unmarked,
     once: unmarked,

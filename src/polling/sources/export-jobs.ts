@@ -5,6 +5,7 @@ import { GatewayError, NotFoundError, PlatformError } from '../../errors.ts';
 import { mapBounded } from '../../runtime/map-bounded.ts';
 import type { ExportJobCursor, ExportJobPage, ExportJobsApi } from '../../upstream/platform-api.ts';
 import type { ProvenReader } from '../feed-registry.ts';
+import { watchKind } from '../watch-kind.ts';
 import { type BatchReader, exportBatches } from './export-batches.ts';
 import {
   Coverage,
@@ -66,6 +67,19 @@ export const exportJobSource: FeedSource<ExportJob, ExportJobReader, ExportJobCh
     return conclude(request, list, await readById(api, list.idsToRead(), request.signal));
   },
 };
+
+export const exportJobs = watchKind({
+  source: exportJobSource,
+  reader: (connect, proof) => ({
+    proof,
+    exportJobs: (signal) => connect(signal).exportJobs,
+    batches: (signal) => connect(signal).batches,
+  }),
+  proof: {
+    list: (api) => api.exportJobs.list({ limit: 1 }),
+    get: (api, id) => api.exportJobs.get(platformId(id)),
+  },
+});
 
 /** The list pages of one round. */
 class ListReading {

@@ -1,6 +1,8 @@
+import { platformId } from '../../domain/ids.ts';
 import type { Schedule } from '../../domain/schedule.ts';
 import type { SchedulesApi } from '../../upstream/segmentation-api.ts';
 import type { ProvenReader } from '../feed-registry.ts';
+import { watchKind } from '../watch-kind.ts';
 import type { FeedSource } from './source.ts';
 
 /** Access to the platform for the feed of schedules, with one subscriber's credential. */
@@ -25,10 +27,10 @@ export const scheduleSource: FeedSource<Schedule, ScheduleReader, ScheduleMemory
   newestFirst: (a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0),
 
   async read(reader, { known, unread, signal }) {
-    const schedules = await reader.schedules(signal).list();
-    const listed = new Set<string>(schedules.map(({ id }) => id));
+    const all = await reader.schedules(signal).list();
+    const listed = new Set<string>(all.map(({ id }) => id));
     return {
-      read: schedules.toSorted((a, b) => (a.createdAt?.getTime() ?? 0) - (b.createdAt?.getTime() ?? 0)),
+      read: all.toSorted((a, b) => (a.createdAt?.getTime() ?? 0) - (b.createdAt?.getTime() ?? 0)),
       absent: [...known.keys(), ...unread].filter((id) => !listed.has(id)),
       failed: new Map(),
       evicted: [],
@@ -40,3 +42,12 @@ export const scheduleSource: FeedSource<Schedule, ScheduleReader, ScheduleMemory
     };
   },
 };
+
+export const schedules = watchKind({
+  source: scheduleSource,
+  reader: (connect, proof) => ({ proof, schedules: (signal) => connect(signal).schedules }),
+  proof: {
+    list: (api) => api.schedules.list(),
+    get: (api, id) => api.schedules.get(platformId(id)),
+  },
+});

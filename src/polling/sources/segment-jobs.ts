@@ -4,6 +4,7 @@ import type { SegmentJob } from '../../domain/segment-job.ts';
 import { GatewayError } from '../../errors.ts';
 import type { SegmentJobListOptions, SegmentJobsApi } from '../../upstream/segmentation-api.ts';
 import type { ProvenReader } from '../feed-registry.ts';
+import { watchKind } from '../watch-kind.ts';
 import { endedAt, endedRecently, isAbove, mayFollow } from './job-list.ts';
 import type { FeedSource, RoundRequest } from './source.ts';
 
@@ -106,6 +107,15 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
     };
   },
 };
+
+export const segmentJobs = watchKind({
+  source: segmentJobSource,
+  reader: (connect, proof) => ({ proof, segmentJobs: (signal) => connect(signal).segmentJobs }),
+  proof: {
+    list: (api) => api.segmentJobs.list({ limit: 1 }),
+    get: (api, id) => api.segmentJobs.get(platformId(id)),
+  },
+});
 
 /** Selects jobs that the page does not show and that may have changed: unread, running, or missing from the page. */
 function idsToReadById(

@@ -1,11 +1,6 @@
-import { z } from 'zod';
-import { maxEndedWithinSeconds } from '../../domain/job.ts';
-import type { Branded } from '../../domain/tenant.ts';
 import type { WatchEvent } from '../../events/watch.ts';
 import { builder } from '../builder.ts';
 import { describedEnum } from './enum.ts';
-import { idInput, type NodeTypename } from './global-id.ts';
-import { listInput, nullable, optional, textInput } from './input.ts';
 
 export const WatchEventKindRef = describedEnum<WatchEvent<unknown>['kind']>(
   'WatchEventKind',
@@ -37,37 +32,3 @@ export const WatchEventInterface = builder.interfaceRef<WatchEvent<unknown>>('Wa
     }),
   }),
 });
-
-/** Number of ids in one subscription. */
-const maxWatchedIds = 1_000;
-
-/**
- * Default of `endedWithinSeconds`: the time, in seconds, in which a client that reconnects may have missed the end of a
- * job.
- */
-const defaultEndedWithinSeconds = 900;
-
-/** The argument `endedWithinSeconds` of subscriptions to jobs. */
-export const endedWithinInput = z
-  .number()
-  .int()
-  .min(0, 'must be at least 0')
-  .max(maxEndedWithinSeconds, `must be at most ${maxEndedWithinSeconds}`)
-  .nullish()
-  .transform((seconds) => seconds ?? defaultEndedWithinSeconds);
-
-export const endedWithinDescription = [
-  'Without `ids`, the stream also starts with the jobs that ended within this number of seconds, so that a client that',
-  `reconnects with its original variables receives their final states. 0 to ${maxEndedWithinSeconds}, ${defaultEndedWithinSeconds} by default, 0 for none.`,
-].join('\n');
-
-/**
- * The arguments of every subscription. Create it once per subscription field, because creating it costs thirty checks.
- */
-export const watchInput = <Id extends Branded<string>>(typename: NodeTypename) =>
-  z.object({
-    ids: nullable(
-      listInput(idInput<Id>(typename), { maximum: maxWatchedIds, empty: 'must name at least one, or be omitted' }),
-    ),
-    after: optional(textInput(200)),
-  });

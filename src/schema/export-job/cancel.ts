@@ -32,7 +32,7 @@ builder.mutationField('cancelExportJob', (t) =>
         noun: 'export job',
         load: ctx.loaders.exportJob.load,
         writes: ctx.writes.exportJobs,
-        watch: ctx.watch.exportJobs,
+        watch: ctx.watch('exportJobs'),
         withStatus: (job, status) => ({ ...wholeExportJob(job), ...status }),
       }),
     }),

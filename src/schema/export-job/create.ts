@@ -361,7 +361,7 @@ async function startExportJob(ctx: WriteContext, input: CreateExportJob, dataset
     waitForBatch: input.waitForBatch ?? false,
   };
   const created = await ctx.writes.exportJobs.create(job);
-  ctx.watch.exportJobs.nudge();
+  ctx.watch('exportJobs').nudge();
   ctx.loaders.exportJob.prime(created);
   return created;
 }

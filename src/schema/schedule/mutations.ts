@@ -189,7 +189,7 @@ async function createSchedule(
 ): Promise<Schedule> {
   try {
     const created = await writes.schedules.create(schedule);
-    watch.schedules.nudge();
+    watch('schedules').nudge();
     return created;
   } catch (error) {
     if (!(error instanceof PlatformError) || !rejectedStatuses.has(error.status)) throw error;
@@ -225,7 +225,7 @@ async function updateSchedule(
   try {
     if (!(await sendWrite(() => schedules.update(id, change), isChanged))) throw notFound(id);
   } finally {
-    ctx.watch.schedules.nudge();
+    ctx.watch('schedules').nudge();
   }
   const assumed = { ...before, state, schedule };
   return (await readAfterWrite(ctx, () => schedules.get(id), assumed)) ?? assumed;
@@ -240,6 +240,6 @@ async function deleteSchedule(
   try {
     return await sendWrite(() => writes.schedules.delete(id), isGone);
   } finally {
-    watch.schedules.nudge();
+    watch('schedules').nudge();
   }
 }

@@ -32,7 +32,7 @@ builder.mutationField('cancelSegmentJob', (t) =>
         noun: 'segment job',
         load: ctx.loaders.segmentJob.load,
         writes: ctx.writes.segmentJobs,
-        watch: ctx.watch.segmentJobs,
+        watch: ctx.watch('segmentJobs'),
         withStatus: (job, status) => ({ ...job, ...status }),
       }),
     }),

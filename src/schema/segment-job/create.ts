@@ -75,7 +75,7 @@ builder.mutationField('createSegmentJob', (t) =>
           if (skipChecks !== true) await runChecks(ctx, [segmentsCheck(ctx, namedSegments(segmentIds))]);
           await starting();
           const job = await ctx.writes.segmentJobs.create(segmentIds);
-          ctx.watch.segmentJobs.nudge();
+          ctx.watch('segmentJobs').nudge();
           ctx.loaders.segmentJob.prime(job);
           return job;
         },

@@ -49,7 +49,7 @@ function liveViews({ ownRights }: { readonly ownRights: boolean }) {
     logger: createLogger({ level: 'silent' }),
     metrics: noMetrics,
   });
-  const close = () => Promise.all([...live.feeds.values()].map((feeds) => feeds.close()));
+  const close = () => Promise.all(live.feeds.map((feeds) => feeds.close()));
   return { live, calls, clock, [Symbol.asyncDispose]: async () => void (await close()) };
 }
 
@@ -57,7 +57,7 @@ describe('the live view of one caller', () => {
   it.each(views)('of %s needs no proof with the credential of the gateway', async (view) => {
     await using setup = liveViews({ ownRights: false });
     const { signal } = new AbortController();
-    await setup.live.of(callerOf('gateway'))[view].subscribe({ ids: null, matches: null, signal });
+    await setup.live.of(callerOf('gateway'))(view).subscribe({ ids: null, matches: null, signal });
     await settle();
     expect(new Set(setup.calls)).toEqual(new Set([`gateway poll ${view} list`]));
   });
@@ -66,7 +66,7 @@ describe('the live view of one caller', () => {
     await using setup = liveViews({ ownRights: true });
     const { signal } = new AbortController();
     const subscribe = (fingerprint: string) =>
-      setup.live.of(callerOf(fingerprint))[view].subscribe({ ids: null, matches: null, signal });
+      setup.live.of(callerOf(fingerprint))(view).subscribe({ ids: null, matches: null, signal });
     await subscribe('first');
     await subscribe('second');
     const proof = view === 'schedules' ? 'list' : 'proof';
@@ -79,7 +79,7 @@ describe('the live view of one caller', () => {
   it.each(views)('of %s that names ids is proved with those ids', async (view) => {
     await using setup = liveViews({ ownRights: true });
     const { signal } = new AbortController();
-    const watch = setup.live.of(callerOf('caller'))[view];
+    const watch = setup.live.of(callerOf('caller'))(view);
     await expect(watch.subscribe({ ids: ['unknown'], matches: null, signal })).rejects.toMatchObject({
       code: 'NOT_FOUND',
     });
@@ -92,11 +92,11 @@ describe('live views', () => {
     const setup = liveViews({ ownRights: false });
     const { signal } = new AbortController();
     const watching = setup.live.of(callerOf('gateway'));
-    for (const view of views) await watching[view].subscribe({ ids: null, matches: null, signal });
-    expect([...setup.live.feeds].map(([kind, feeds]) => [kind, feeds.stats().subscribers])).toEqual([
+    for (const view of views) await watching(view).subscribe({ ids: null, matches: null, signal });
+    expect(setup.live.feeds.map(({ kind, stats }) => [kind, stats().subscribers])).toEqual([
       ['export-jobs', 1],
-      ['segment-jobs', 1],
       ['schedules', 1],
+      ['segment-jobs', 1],
     ]);
     await setup[Symbol.asyncDispose]();
     expect(setup.clock.pending()).toBe(0);
