@@ -1,9 +1,6 @@
 import type { Caller } from '../upstream/platform-api.ts';
 import type { RequestHeaders } from './caller-headers.ts';
 
-/** The way to authenticate callers, as the enum of the schema names it. */
-export type AuthMode = 'EMBEDDED' | 'PASSTHROUGH' | 'SERVICE';
-
 /** An authenticated caller with its tenant, its platform credential and its rights. */
 export interface Session extends Caller {
   /** Name under which limits are counted. It is the same for all requests of one caller, and not secret. */

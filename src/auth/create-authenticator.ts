@@ -1,8 +1,9 @@
 import type { AuthConfig } from '../config/config.ts';
+import type { AuthMode } from '../domain/auth-mode.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Credential } from '../upstream/platform-api.ts';
-import type { Authenticate, AuthMode } from './authenticator.ts';
+import type { Authenticate } from './authenticator.ts';
 import { embeddedAuthentication } from './modes/embedded.ts';
 import { type PassthroughOptions, passthroughAuthentication } from './modes/passthrough.ts';
 
@@ -39,11 +40,11 @@ export async function createAuthentication(options: AuthenticationOptions): Prom
       const { clientId, clientSecret, defaultTenant } = auth;
       const credential = createOwnCredential({ clientId, clientSecret, scopes: ['openid'] });
       const authenticate = embeddedAuthentication(credential, defaultTenant);
-      return { mode: 'EMBEDDED', ownCredential: credential, authenticate };
+      return { mode: auth.mode, ownCredential: credential, authenticate };
     }
     case 'passthrough': {
       const authenticate = passthroughAuthentication({ ...auth, createCredential });
-      return { mode: 'PASSTHROUGH', ownCredential: null, authenticate };
+      return { mode: auth.mode, ownCredential: null, authenticate };
     }
     case 'service': {
       // Loaded only here, because no other mode checks tokens.
@@ -59,7 +60,7 @@ export async function createAuthentication(options: AuthenticationOptions): Prom
       const rejections = createTokenRejections({ clock, logger });
       const rights = { claims, onlyOrg, defaultSandbox };
       const authenticate = serviceAuthentication({ ...rights, trusted, credential, clock, rejections });
-      return { mode: 'SERVICE', ownCredential: credential, authenticate };
+      return { mode: auth.mode, ownCredential: credential, authenticate };
     }
   }
 }

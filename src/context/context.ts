@@ -1,4 +1,4 @@
-import type { AuthMode } from '../auth/authenticator.ts';
+import type { AuthMode } from '../domain/auth-mode.ts';
 import type { BatchFile } from '../domain/batch.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import type { Loaders } from '../loaders/index.ts';

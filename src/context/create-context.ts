@@ -1,4 +1,5 @@
-import type { AuthMode, Session } from '../auth/authenticator.ts';
+import type { Session } from '../auth/authenticator.ts';
+import type { AuthMode } from '../domain/auth-mode.ts';
 import type { BatchFile } from '../domain/batch.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import { ForbiddenError } from '../errors.ts';
@@ -134,7 +135,7 @@ class OperationContext implements GatewayContext {
   async assertReader(): Promise<void> {
     if (!this.canRead) throw new ForbiddenError({ message: 'The token does not allow reading.' });
     // In the other modes the platform does not receive a credential of the caller.
-    if (this.authMode === 'PASSTHROUGH') await this.#services.upstream.prove(this.#caller, this.#request.signal);
+    if (this.authMode === 'passthrough') await this.#services.upstream.prove(this.#caller, this.#request.signal);
   }
 
   once(request: Parameters<GatewayContext['once']>[0], create: Create): Promise<IdempotencyOutcome> {

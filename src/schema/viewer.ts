@@ -1,14 +1,14 @@
-import type { AuthMode } from '../auth/authenticator.ts';
 import type { GatewayContext } from '../context/context.ts';
+import type { AuthMode } from '../domain/auth-mode.ts';
 import type { Sandbox } from '../domain/sandbox.ts';
 import { builder } from './builder.ts';
 import { describedEnum } from './common/enum.ts';
 import { operational, shareable } from './federation/directives.ts';
 
 const AuthModeRef = describedEnum<AuthMode>('AuthMode', 'Method by which the gateway authenticates callers.', {
-  EMBEDDED: 'The gateway uses an embedded emulator, and callers need no credential.',
-  PASSTHROUGH: 'The gateway passes the caller’s platform credential to the platform, which decides about access.',
-  SERVICE: 'Callers send a token for the gateway, and the gateway calls the platform with its own credential.',
+  embedded: 'The gateway uses an embedded emulator, and callers need no credential.',
+  passthrough: 'The gateway passes the caller’s platform credential to the platform, which decides about access.',
+  service: 'Callers send a token for the gateway, and the gateway calls the platform with its own credential.',
 });
 
 const SandboxRef = builder.objectRef<Sandbox>('Sandbox').implement({
