@@ -14,6 +14,7 @@ import {
   printSchema,
 } from 'graphql';
 import { variables } from './src/config/variables.ts';
+import { describeVariables } from './src/runtime/variable.ts';
 import { printApi, printSubgraph } from './src/schema/federation/sdl.ts';
 import { schema } from './src/schema/index.ts';
 
@@ -69,10 +70,9 @@ async function typedOperations(): Promise<string> {
 }
 
 function configurationTable(page: string): string {
-  const rows = Object.entries(variables.shape).map(([name, variable]) => {
-    const { description = '', shownDefault = '' } = variable.meta() ?? {};
-    return `| \`${name}\` | ${shownDefault} | ${description} |`;
-  });
+  const rows = describeVariables(variables.shape).map(
+    ({ name, shownDefault, description }) => `| \`${name}\` | ${shownDefault} | ${description} |`,
+  );
   const table = ['| Variable | Default | Meaning |', '|---|---|---|', ...rows].join('\n');
   const place = /(<!-- configuration:begin[^>]*-->\n)[\s\S]*?(<!-- configuration:end -->)/;
   if (!place.test(page)) throw new Error('docs/configuration.md has no place for the table.');

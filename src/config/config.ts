@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import type { AuthMode } from '../domain/auth-mode.ts';
 import { orgProblem, parseTenant, sandboxProblem, type Tenant } from '../domain/tenant.ts';
 import type { EmulatorOptions } from '../emulator/options.ts';
 import { platformOptions } from '../emulator/variables.ts';
 import type { LogLevel } from '../runtime/logger.ts';
 import { unknownVariables } from '../runtime/unknown-variables.ts';
 import { contradictions } from './contradictions.ts';
-import { variableNames, variables } from './variables.ts';
+import { realImsUrl, variableNames, variables } from './variables.ts';
 
 /** The checked and complete configuration. `loadConfig` creates it once, at start. */
 export interface Config {
@@ -140,8 +141,6 @@ export class ConfigurationError extends Error {
 }
 
 const emulatorCredential = { clientId: 'emulator', clientSecret: 'emulator', org: '0123456789ABCDEF01234567@AdobeOrg' };
-const serviceScopes = ['openid', 'AdobeID', 'read_organizations', 'additional_info.projectedProductContext'];
-const realIms = 'https://ims-na1.adobelogin.com';
 
 /**
  * Reads the configuration from an environment, without side effects. An empty variable counts as not set.
@@ -159,14 +158,12 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   const set = variables.parse(present);
 
   const mode = set.AUTH_MODE ?? (set.AEP_BASE_URL === undefined ? 'embedded' : 'passthrough');
-  const host = set.HOST ?? '127.0.0.1';
-  const minMs = set.POLL_MIN_MS ?? 2_000;
-  const maxMs = set.POLL_MAX_MS ?? 30_000;
+  const isGiven = (name: keyof typeof set) => present[name] !== undefined;
   const isWrong = (...names: readonly (keyof typeof set)[]) =>
     names.some((name) => env[name] && present[name] === undefined);
-  issues.push(...contradictions({ set, mode, host, polling: { minMs, maxMs }, isWrong }));
+  issues.push(...contradictions({ set, isGiven, isWrong, mode }));
 
-  const sandbox = set.AEP_SANDBOX ?? 'prod';
+  const sandbox = set.AEP_SANDBOX;
   const org = set.AEP_ORG_ID ?? emulatorCredential.org;
   const tenant = parseTenant(org, sandbox);
   for (const [name, problem] of Object.entries({ AEP_ORG_ID: orgProblem(org), AEP_SANDBOX: sandboxProblem(sandbox) })) {
@@ -176,16 +173,16 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
 
   return {
     server: {
-      host,
-      port: set.PORT ?? 4_000,
+      host: set.HOST,
+      port: set.PORT,
       publicUrl: set.PUBLIC_URL ?? null,
-      corsOrigins: set.CORS_ORIGINS ?? [],
-      graphiql: set.GRAPHIQL ?? mode === 'embedded',
-      introspection: set.INTROSPECTION ?? mode !== 'service',
-      maxBodyBytes: set.MAX_BODY_BYTES ?? 1_000_000,
-      keepAliveTimeoutMs: set.KEEP_ALIVE_TIMEOUT_MS ?? 75_000,
-      pingIntervalMs: set.PING_INTERVAL_MS ?? 12_000,
-      drainMs: set.DRAIN_MS ?? 10_000,
+      corsOrigins: set.CORS_ORIGINS,
+      graphiql: set.GRAPHIQL[mode],
+      introspection: set.INTROSPECTION[mode],
+      maxBodyBytes: set.MAX_BODY_BYTES,
+      keepAliveTimeoutMs: set.KEEP_ALIVE_TIMEOUT_MS,
+      pingIntervalMs: set.PING_INTERVAL_MS,
+      drainMs: set.DRAIN_MS,
     },
     platform:
       set.AEP_BASE_URL === undefined
@@ -196,52 +193,52 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
         : {
             kind: 'remote',
             baseUrl: set.AEP_BASE_URL,
-            imsUrl: set.AEP_IMS_URL ?? (mode === 'embedded' ? set.AEP_BASE_URL : realIms),
+            imsUrl: set.AEP_IMS_URL ?? (mode === 'embedded' ? set.AEP_BASE_URL : realImsUrl),
           },
     upstream: {
-      timeoutMs: set.UPSTREAM_TIMEOUT_MS ?? 30_000,
-      callsPerSecond: set.UPSTREAM_CALLS_PER_SECOND ?? 4_000,
+      timeoutMs: set.UPSTREAM_TIMEOUT_MS,
+      callsPerSecond: set.UPSTREAM_CALLS_PER_SECOND,
     },
     auth: authConfig(mode, set, tenant),
     limits: {
       operation: {
-        maxTokens: set.MAX_OPERATION_TOKENS ?? 5_000,
-        maxDepth: set.MAX_OPERATION_DEPTH ?? 20,
-        maxAliases: set.MAX_OPERATION_ALIASES ?? 100,
-        maxDirectives: set.MAX_OPERATION_DIRECTIVES ?? 100,
-        maxUpstreamCalls: set.MAX_OPERATION_CALLS ?? 1_000,
+        maxTokens: set.MAX_OPERATION_TOKENS,
+        maxDepth: set.MAX_OPERATION_DEPTH,
+        maxAliases: set.MAX_OPERATION_ALIASES,
+        maxDirectives: set.MAX_OPERATION_DIRECTIVES,
+        maxUpstreamCalls: set.MAX_OPERATION_CALLS,
       },
-      rate: { perSecond: set.RATE_LIMIT_PER_SECOND ?? 5_000, burst: set.RATE_LIMIT_BURST ?? 10_000 },
+      rate: { perSecond: set.RATE_LIMIT_PER_SECOND, burst: set.RATE_LIMIT_BURST },
       subscriptions: {
-        perSocket: set.MAX_SUBSCRIPTIONS_PER_SOCKET ?? 5_000,
-        perCaller: set.MAX_SUBSCRIPTIONS_PER_CALLER ?? 10_000,
-        perTenant: set.MAX_SUBSCRIPTIONS_PER_TENANT ?? 20_000,
-        total: set.MAX_SUBSCRIPTIONS ?? 30_000,
+        perSocket: set.MAX_SUBSCRIPTIONS_PER_SOCKET,
+        perCaller: set.MAX_SUBSCRIPTIONS_PER_CALLER,
+        perTenant: set.MAX_SUBSCRIPTIONS_PER_TENANT,
+        total: set.MAX_SUBSCRIPTIONS,
       },
     },
     trustedDocuments: set.TRUSTED_DOCUMENTS ?? null,
     polling: {
-      minMs,
-      maxMs,
-      authorizationLeaseMs: set.AUTHORIZATION_LEASE_MS ?? 300_000,
+      minMs: set.POLL_MIN_MS,
+      maxMs: set.POLL_MAX_MS,
+      authorizationLeaseMs: set.AUTHORIZATION_LEASE_MS,
       confirmStateMs: set.CONFIRM_STATE_MS || null,
     },
     callbacks: {
-      urls: set.SUBSCRIPTION_CALLBACK_URLS ?? [],
-      networks: set.SUBSCRIPTION_CALLBACK_NETWORKS ?? [],
-      maxInFlightPerRouter: set.SUBSCRIPTION_CALLBACK_CONCURRENCY ?? 64,
+      urls: set.SUBSCRIPTION_CALLBACK_URLS,
+      networks: set.SUBSCRIPTION_CALLBACK_NETWORKS,
+      maxInFlightPerRouter: set.SUBSCRIPTION_CALLBACK_CONCURRENCY,
     },
     redisUrl: set.REDIS_URL ?? null,
     downloads: {
-      linkTtlMs: (set.DOWNLOAD_LINK_TTL_SECONDS ?? 900) * 1_000,
+      linkTtlMs: set.DOWNLOAD_LINK_TTL_SECONDS * 1_000,
       secret: set.DOWNLOAD_LINK_SECRET ?? null,
     },
-    logLevel: set.LOG_LEVEL ?? 'info',
+    logLevel: set.LOG_LEVEL,
   };
 }
 
 /** Call it only when all variables that the mode needs are set. */
-function authConfig(mode: AuthConfig['mode'], set: z.output<typeof variables>, defaultTenant: Tenant): AuthConfig {
+function authConfig(mode: AuthMode, set: z.output<typeof variables>, defaultTenant: Tenant): AuthConfig {
   switch (mode) {
     case 'embedded':
       return {
@@ -264,15 +261,15 @@ function authConfig(mode: AuthConfig['mode'], set: z.output<typeof variables>, d
         defaultSandbox: defaultTenant.sandbox,
         clientId: set.AEP_CLIENT_ID ?? '',
         clientSecret: set.AEP_CLIENT_SECRET ?? '',
-        scopes: set.AEP_SCOPES ?? serviceScopes,
+        scopes: set.AEP_SCOPES,
         jwt: {
           jwksUrl: set.JWT_JWKS_URL ?? '',
           issuer: set.JWT_ISSUER ?? '',
           audience: set.JWT_AUDIENCE ?? '',
           claims: {
-            organization: set.JWT_ORGANIZATION_CLAIM ?? 'organization',
-            sandboxes: set.JWT_SANDBOXES_CLAIM ?? 'sandboxes',
-            scopes: set.JWT_SCOPES_CLAIM ?? 'scope',
+            organization: set.JWT_ORGANIZATION_CLAIM,
+            sandboxes: set.JWT_SANDBOXES_CLAIM,
+            scopes: set.JWT_SCOPES_CLAIM,
           },
         },
       };

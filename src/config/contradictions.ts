@@ -1,21 +1,25 @@
 import type { z } from 'zod';
+import type { AuthMode } from '../domain/auth-mode.ts';
 import { platformContradictions } from '../emulator/variables.ts';
 import { isPrivateName } from '../runtime/addresses.ts';
 import { isLoopback } from '../runtime/loopback.ts';
-import type { variables } from './variables.ts';
+import { variables } from './variables.ts';
 
 type Variables = z.output<typeof variables>;
 type VariableName = keyof Variables;
 
 export interface Settings {
-  /** Variables that are set and individually valid. */
+  /** The variables with their defaults. */
   readonly set: Variables;
-  readonly mode: NonNullable<Variables['AUTH_MODE']>;
-  readonly host: string;
-  readonly polling: { readonly minMs: number; readonly maxMs: number };
-  /** Whether one of these variables is set but invalid, so that its absence in `set` has no meaning. */
+  readonly mode: AuthMode;
+  /** Whether the variable is set and valid, so that its value in `set` is not the default. */
+  isGiven(name: VariableName): boolean;
+  /** Whether one of these variables is set but invalid, so that its value in `set` has no meaning. */
   isWrong(...names: readonly VariableName[]): boolean;
 }
+
+/** Values of the variables of an empty environment. */
+const defaults = variables.parse({});
 
 /** Variables that have an effect in one mode only. If they are set in another mode, the mode is probably a mistake. */
 const modeOfVariable = {
@@ -29,7 +33,7 @@ const modeOfVariable = {
   JWT_ORGANIZATION_CLAIM: 'service',
   JWT_SANDBOXES_CLAIM: 'service',
   JWT_SCOPES_CLAIM: 'service',
-} as const satisfies Partial<Record<VariableName, Settings['mode']>>;
+} as const satisfies Partial<Record<VariableName, AuthMode>>;
 
 const requiredInServiceMode = [
   'AEP_BASE_URL',
@@ -42,17 +46,19 @@ const requiredInServiceMode = [
 
 /** Problems of several variables together. Each message names the variables and the change to make. */
 export function contradictions(settings: Settings): readonly string[] {
-  const ofEmulator = settings.set.AEP_BASE_URL === undefined ? platformContradictions(settings.set) : [];
+  const ofEmulator = settings.set.AEP_BASE_URL === undefined ? platformContradictions(settings.isGiven) : [];
   return [...aboutPolling(settings), ...aboutMode(settings), ...aboutCallbacks(settings), ...ofEmulator];
 }
 
-function* aboutPolling({ polling, isWrong }: Settings): Iterable<string> {
-  if (polling.minMs > polling.maxMs && !isWrong('POLL_MIN_MS', 'POLL_MAX_MS'))
-    yield 'POLL_MIN_MS (2000 by default) must not be greater than POLL_MAX_MS (30000 by default): change one of them';
+function* aboutPolling({ set, isWrong }: Settings): Iterable<string> {
+  if (set.POLL_MIN_MS > set.POLL_MAX_MS && !isWrong('POLL_MIN_MS', 'POLL_MAX_MS')) {
+    const { POLL_MIN_MS: min, POLL_MAX_MS: max } = defaults;
+    yield `POLL_MIN_MS (${min} by default) must not be greater than POLL_MAX_MS (${max} by default): change one of them`;
+  }
 }
 
 function* aboutMode(settings: Settings): Iterable<string> {
-  const { set, mode, isWrong } = settings;
+  const { set, mode, isGiven, isWrong } = settings;
   if (isWrong('AUTH_MODE')) return;
   switch (mode) {
     case 'embedded':
@@ -71,14 +77,15 @@ function* aboutMode(settings: Settings): Iterable<string> {
   for (const [name, needed] of Object.entries(modeOfVariable)) {
     // The mode is uncertain between embedded and passthrough if the base URL is invalid. Service mode is always set
     // explicitly.
-    if (set[name as keyof typeof modeOfVariable] === undefined || needed === mode) continue;
+    // `Object.entries` loses the type of the keys.
+    if (!isGiven(name as keyof typeof modeOfVariable) || needed === mode) continue;
     if (needed === 'passthrough' && isWrong('AEP_BASE_URL')) continue;
     yield `${name} is used in ${needed} mode only: set AUTH_MODE=${needed}, or unset ${name}`;
   }
 }
 
-function* aboutEmbeddedMode({ set, host, isWrong }: Settings): Iterable<string> {
-  if (!isLoopback(host) && !isWrong('HOST'))
+function* aboutEmbeddedMode({ set, isWrong }: Settings): Iterable<string> {
+  if (!isLoopback(set.HOST) && !isWrong('HOST'))
     yield 'HOST must be a loopback address in embedded mode, because callers need no credential there';
   for (const name of ['AEP_BASE_URL', 'AEP_IMS_URL'] as const) {
     if (set[name] !== undefined && !isLoopback(new URL(set[name]).hostname))
@@ -89,7 +96,7 @@ function* aboutEmbeddedMode({ set, host, isWrong }: Settings): Iterable<string> 
 }
 
 function* aboutCallbacks({ set, isWrong }: Settings): Iterable<string> {
-  const { SUBSCRIPTION_CALLBACK_URLS: urls = [], SUBSCRIPTION_CALLBACK_NETWORKS: networks = [] } = set;
+  const { SUBSCRIPTION_CALLBACK_URLS: urls, SUBSCRIPTION_CALLBACK_NETWORKS: networks } = set;
   if (isWrong('SUBSCRIPTION_CALLBACK_URLS', 'SUBSCRIPTION_CALLBACK_NETWORKS')) return;
   const hosts = urls.map((url) => new URL(url).hostname);
   if (networks.length === 0 && hosts.some((host) => host === '*' || isPrivateName(host)))

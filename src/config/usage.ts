@@ -1,10 +1,5 @@
-import { describeVariable } from '../runtime/command-line.ts';
+import { variablesInPlainText } from '../runtime/variable.ts';
 import { variables } from './variables.ts';
-
-const rows = Object.entries(variables.shape).map(([name, variable]) => {
-  const { description = '', shownDefault = '' } = variable.meta() ?? {};
-  return describeVariable(name, String(shownDefault), description);
-});
 
 /** Text that `--help` of the gateway prints. */
 export const usage = `Usage: node dist/main.js [--help | --version]
@@ -20,4 +15,4 @@ the process at once.
 
 Environment variables:
 
-${rows.join('')}`;
+${variablesInPlainText(variables.shape)}`;

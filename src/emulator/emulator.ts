@@ -15,7 +15,14 @@ import { RequestLog } from './http/request-log.ts';
 import { Activity } from './jobs/activity.ts';
 import { LivePlatform } from './live-platform.ts';
 import { openPlatform } from './open-platform.ts';
-import { credential, type EmulatorOptions, type EmulatorQuirks, type RecordedRequest } from './options.ts';
+import {
+  credential,
+  defaultPaceName,
+  defaultSeeding,
+  type EmulatorOptions,
+  type EmulatorQuirks,
+  type RecordedRequest,
+} from './options.ts';
 import { createRequestListener } from './server.ts';
 import { EmulatorClock } from './settings/emulator-clock.ts';
 import { parseQuirks } from './settings/quirk-values.ts';
@@ -87,15 +94,15 @@ async function start(
     host = '127.0.0.1',
     port = 0,
     directory: keptDirectory,
-    profiles = 10_000,
-    seed = 1,
+    profiles = defaultSeeding.profiles,
+    seed = defaultSeeding.seed,
     seedFolder,
     clientSecrets = [credential.clientSecret],
     clock: foreignClock,
     time = {},
     adminToken,
     logger = createLogger({ level: 'warn' }),
-    pace = {},
+    pace = defaultPaceName,
     quirks = {},
     concurrentExports = 2,
     memoryLimitMiB = 1_024,

@@ -1,39 +1,24 @@
 import { z } from 'zod';
-import { describeVariable } from '../runtime/command-line.ts';
 import { logLevels } from '../runtime/logger.ts';
 import { unknownVariables } from '../runtime/unknown-variables.ts';
+import { integer, optionalVariable, variable, variablesInPlainText } from '../runtime/variable.ts';
 import type { EmulatorOptions } from './options.ts';
-import {
-  describe,
-  integerText,
-  platformContradictions,
-  platformOptions,
-  platformVariables,
-  present,
-} from './variables.ts';
+import { platformContradictions, platformOptions, platformVariables, present } from './variables.ts';
 
 const variables = z.object({
-  EMULATOR_PORT: describe(
-    integerText(0, 65_535).default(4010),
-    '4010',
+  EMULATOR_PORT: variable(
+    integer(0, 65_535),
+    4_010,
     'Port to listen on; 0 takes any free port, which the ready line shows.',
   ),
-  EMULATOR_HOST: describe(z.string().default('127.0.0.1'), '127.0.0.1', 'Address to listen on.'),
+  EMULATOR_HOST: variable(z.string(), '127.0.0.1', 'Address to listen on.'),
   ...platformVariables,
-  EMULATOR_ADMIN_TOKEN: describe(
-    z
-      .string()
-      .regex(/^[\x21-\x7e]{16,200}$/, 'must have 16 to 200 characters of ASCII without spaces')
-      .optional(),
+  EMULATOR_ADMIN_TOKEN: optionalVariable(
+    z.string().regex(/^[\x21-\x7e]{16,200}$/, 'must have 16 to 200 characters of ASCII without spaces'),
     'none',
     'Token that allows callers on other machines to use the admin endpoints.',
   ),
-  LOG_LEVEL: describe(z.enum(logLevels).default('info'), 'info', 'Least severe level that is logged.'),
-});
-
-const rows = Object.entries(variables.shape).map(([name, variable]) => {
-  const { description = '', shownDefault = '' } = variable.meta() ?? {};
-  return describeVariable(name, String(shownDefault), description);
+  LOG_LEVEL: variable(z.enum(logLevels), 'info', 'Least severe level that is logged.'),
 });
 
 /** Text printed by `emulator --help`. */
@@ -50,7 +35,7 @@ the process at once.
 
 Environment variables:
 
-${rows.join('')}`;
+${variablesInPlainText(variables.shape)}`;
 
 /** Thrown when environment variables are unknown or have invalid values; the message names all of them. */
 export class EnvironmentError extends Error {
@@ -66,7 +51,7 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
   const parsed = variables.safeParse(given);
   const issues = [
     ...unknownVariables(given, { known: Object.keys(variables.shape), prefixes: ['EMULATOR_'] }),
-    ...platformContradictions(given),
+    ...platformContradictions((name) => given[name] !== undefined),
     ...(parsed.error?.issues ?? []).map(({ path, message }) => `${path.join('.')} ${message}`),
   ];
   if (!parsed.success || issues.length > 0) throw new EnvironmentError(`Bad configuration: ${issues.join('; ')}`);

@@ -35,6 +35,9 @@ export interface EmulatorPace {
 export const paceNames = ['fast', 'real', 'slow'] as const;
 export type PaceName = (typeof paceNames)[number];
 
+/** Its stages are `defaultPace`. */
+export const defaultPaceName: PaceName = 'real';
+
 export const defaultPace: EmulatorPace = {
   newMs: [500, 1_500],
   queuedMs: [300, 1_000],
@@ -205,6 +208,9 @@ export const defaultQuirks: EmulatorQuirks = {
   expiresInUnit: 'seconds',
 };
 
+/** Data of an emulator that receives no other settings. */
+export const defaultSeeding = { profiles: 10_000, seed: 1 } as const;
+
 export interface EmulatorOptions {
   /** Address to listen on. @default '127.0.0.1' */
   host?: string;
@@ -214,10 +220,10 @@ export interface EmulatorOptions {
   directory?: string;
   /**
    * Number of profiles seeded into the sandbox `prod`; `dev` gets a tenth of it. Read only when the folder is new.
-   * @default 10_000
+   * @default `defaultSeeding.profiles`
    */
   profiles?: number;
-  /** Random seed of the generated data. Equal seeds give equal data. Read only when the folder is new. @default 1 */
+  /** Random seed of the generated data. Equal seeds give equal data. Read only when the folder is new. @default `defaultSeeding.seed` */
   seed?: number;
   /**
    * Folder with a `manifest.json` and files of profiles, events, segments and datasets, which replace the generated
@@ -244,7 +250,7 @@ export interface EmulatorOptions {
   adminToken?: string;
   /** @default a logger with level `warn` on standard error */
   logger?: Logger;
-  /** A named pace, or durations per stage. Omitted stages keep their default. @default 'real' */
+  /** A named pace, or durations per stage. Omitted stages keep their default. @default `defaultPaceName` */
   pace?: PaceName | Partial<EmulatorPace>;
   /** Values of quirks. Omitted quirks keep their default. */
   quirks?: Partial<EmulatorQuirks>;

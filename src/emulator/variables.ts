@@ -1,18 +1,12 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { type EmulatorOptions, paceNames } from './options.ts';
+import { integer, optionalVariable, variable } from '../runtime/variable.ts';
+import { defaultPaceName, defaultSeeding, type EmulatorOptions, paceNames } from './options.ts';
 import { parseClock } from './settings/emulator-clock.ts';
 import { QuirkError, readQuirks } from './settings/quirk-values.ts';
 
 /** Maximum number of profiles. */
 const maximumProfiles = 50_000_000;
-
-export const integerText = (minimum: number, maximum: number) =>
-  z
-    .string()
-    .regex(/^\d+$/, `must be an integer from ${minimum} to ${maximum}`)
-    .transform(Number)
-    .refine((value) => value >= minimum && value <= maximum, `must be an integer from ${minimum} to ${maximum}`);
 
 /**
  * Parses text with a function that throws, or returns null when the text does not have the form described by `message`.
@@ -30,49 +24,42 @@ const readText = <T>(read: (text: string) => T | null, message: string) =>
     return z.NEVER;
   });
 
-export const describe = <Schema extends z.ZodType>(schema: Schema, shownDefault: string, description: string) =>
-  schema.meta({ description, shownDefault });
-
 /**
  * Variables that describe the data and the behaviour of an emulator. They are defined once, because both the emulator
  * process and a gateway that starts an emulator read them.
  */
 export const platformVariables = {
-  EMULATOR_PROFILES: describe(
-    integerText(0, maximumProfiles).optional(),
-    '10000',
+  EMULATOR_PROFILES: variable(
+    integer(0, maximumProfiles),
+    defaultSeeding.profiles,
     'Number of profiles in the sandbox prod; dev gets a tenth. Read only when the folder is new.',
   ),
-  EMULATOR_RANDOM_SEED: describe(
-    integerText(0, Number.MAX_SAFE_INTEGER).optional(),
-    '1',
+  EMULATOR_RANDOM_SEED: variable(
+    integer(0, Number.MAX_SAFE_INTEGER),
+    defaultSeeding.seed,
     'Random seed of the generated data. Read only when the folder is new.',
   ),
-  EMULATOR_SEED: describe(
-    z.string().optional(),
+  EMULATOR_SEED: optionalVariable(
+    z.string(),
     'generated data',
     'Folder with data of your own: a manifest.json with files of profiles, events, segments and datasets.',
   ),
-  EMULATOR_PACE: describe(
-    z.enum(paceNames).optional(),
-    'real',
+  EMULATOR_PACE: variable(
+    z.enum(paceNames),
+    defaultPaceName,
     'Duration of jobs: fast (at most 12 ms in addition to the work of an export job), real (2 to 7 seconds) or slow (10 times as long).',
   ),
-  EMULATOR_CLOCK: describe(
-    readText(parseClock, 'must be a time such as 2026-01-01T00:00:00Z, a rate such as x60, or both').optional(),
+  EMULATOR_CLOCK: optionalVariable(
+    readText(parseClock, 'must be a time such as 2026-01-01T00:00:00Z, a rate such as x60, or both'),
     'the clock of the machine',
     'TIME: the clock stands still at this time. xRATE: the clock runs RATE times as fast. `TIME xRATE`: both.',
   ),
-  EMULATOR_QUIRKS: describe(
-    readText(readQuirks, '').optional(),
+  EMULATOR_QUIRKS: optionalVariable(
+    readText(readQuirks, ''),
     'none',
     'Settings for behaviour that the documentation leaves open: comma-separated name=value pairs, or a JSON object.',
   ),
-  EMULATOR_DIR: describe(
-    z.string().optional(),
-    'a temporary folder, removed on exit',
-    'Folder for the persistent state.',
-  ),
+  EMULATOR_DIR: optionalVariable(z.string(), 'a temporary folder, removed on exit', 'Folder for the persistent state.'),
 } as const;
 
 /** Values of the variables, as the schema returns them. */
@@ -93,10 +80,8 @@ export function platformOptions(values: PlatformVariables): EmulatorOptions {
 }
 
 /** Reports combinations of variables that contradict each other. */
-export function platformContradictions(
-  given: { readonly [Name in keyof PlatformVariables]?: unknown },
-): readonly string[] {
-  const both = given.EMULATOR_SEED !== undefined && given.EMULATOR_PROFILES !== undefined;
+export function platformContradictions(isGiven: (name: keyof PlatformVariables) => boolean): readonly string[] {
+  const both = isGiven('EMULATOR_SEED') && isGiven('EMULATOR_PROFILES');
   return both ? ['EMULATOR_PROFILES has no effect with EMULATOR_SEED, which brings its own profiles'] : [];
 }
 

@@ -8,8 +8,8 @@ import { type AuthRejection, isAuthRejection } from './failure.ts';
 
 export interface AuthorizationLeasesOptions {
   readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>;
-  /** Validity of a proof, in milliseconds. The proof is repeated before it ends. @default 300_000 // 5 minutes */
-  readonly leaseMs?: number;
+  /** Validity of a proof, in milliseconds. The proof is repeated before it ends. */
+  readonly leaseMs: number;
   /** Returns a random number from 0 to below 1. @default Math.random */
   readonly random?: () => number;
 }
@@ -109,7 +109,7 @@ export class AuthorizationLeases {
   /** Request times of the proofs that new subscribers may share, by name of the credential, oldest first. */
   readonly #sharedProofs = growingLru<number>(maxSharedProofs);
 
-  constructor({ clock, leaseMs = 300_000, random = Math.random }: AuthorizationLeasesOptions) {
+  constructor({ clock, leaseMs, random = Math.random }: AuthorizationLeasesOptions) {
     this.#clock = clock;
     this.#leaseMs = leaseMs;
     this.#random = random;

@@ -39,10 +39,10 @@ export interface FeedRegistryOptions<Entity extends ReadingTimes, Reader, Checkp
   readonly holds?: PlatformHolds;
   /** @default metrics are discarded */
   readonly metrics?: PollMetrics;
-  /** Shortest pause between two rounds, in milliseconds. @default 2_000 */
-  readonly pollMinMs?: number;
-  /** Longest pause between two rounds, in milliseconds, unless the platform asks for more. @default 30_000 */
-  readonly pollMaxMs?: number;
+  /** Shortest pause between two rounds, in milliseconds. */
+  readonly pollMinMs: number;
+  /** Longest pause between two rounds, in milliseconds, unless the platform asks for more. */
+  readonly pollMaxMs: number;
   /** Time for which a feed stays ready after its last subscriber left, in milliseconds. @default 3_000 */
   readonly lingerMs?: number;
   /**
@@ -52,10 +52,10 @@ export interface FeedRegistryOptions<Entity extends ReadingTimes, Reader, Checkp
   readonly retentionMs?: number;
   /** Maximum number of kept logs of stopped feeds. The longest unused is dropped first. @default 100 */
   readonly maxIdleFeeds?: number;
-  /** Validity of the proof of a subscriber's right, in milliseconds. @default 300_000 // 5 minutes */
-  readonly authorizationLeaseMs?: number;
-  /** Interval in which subscribers receive the current state again, in milliseconds; null: never. @default null */
-  readonly confirmStateMs?: number | null;
+  /** Validity of the proof of a subscriber's right, in milliseconds. */
+  readonly authorizationLeaseMs: number;
+  /** Interval in which subscribers receive the current state again, in milliseconds; null: never. */
+  readonly confirmStateMs: number | null;
   /** Maximum number of events that wait for one slow subscriber. @default 1_000 */
   readonly maxPendingEvents?: number;
   /** Returns a random number from 0 to below 1. @default Math.random */
@@ -133,9 +133,9 @@ class Registry<Entity extends ReadingTimes, Reader extends ProvenReader, Checkpo
     this.#coordinator = options.coordinator ?? createMemoryCoordinator();
     this.#retentionMs = options.retentionMs ?? 600_000;
     this.#maxIdleFeeds = options.maxIdleFeeds ?? 100;
-    const { clock, authorizationLeaseMs: leaseMs = 300_000, random = Math.random } = options;
+    const { clock, authorizationLeaseMs: leaseMs, random = Math.random } = options;
     this.#leases = new AuthorizationLeases({ clock, leaseMs, random });
-    this.#confirmations = new SnapshotRefresher({ clock, intervalMs: options.confirmStateMs ?? null });
+    this.#confirmations = new SnapshotRefresher({ clock, intervalMs: options.confirmStateMs });
     this.#expiries = new TokenExpiryTimers(clock);
     this.#holds = options.holds ?? new PlatformHolds(clock);
   }
@@ -307,8 +307,8 @@ class Registry<Entity extends ReadingTimes, Reader extends ProvenReader, Checkpo
       clock,
       logger,
       createLog = () => createMemoryEventLog({ key: source.key, clock }),
-      pollMinMs = 2_000,
-      pollMaxMs = 30_000,
+      pollMinMs,
+      pollMaxMs,
       lingerMs = 3_000,
       random = Math.random,
       metrics = noMetrics,

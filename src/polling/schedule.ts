@@ -2,9 +2,9 @@ import { backoffMs } from '../runtime/backoff.ts';
 import type { PlatformHold } from './holds.ts';
 
 export interface PollScheduleOptions {
-  /** Shortest pause between two rounds, in milliseconds. @default 2_000 */
+  /** Shortest pause between two rounds, in milliseconds. */
   readonly pollMinMs: number;
-  /** Longest pause between two rounds, in milliseconds, unless the platform asks for more. @default 30_000 */
+  /** Longest pause between two rounds, in milliseconds, unless the platform asks for more. */
   readonly pollMaxMs: number;
   /** Returns a random number from 0 to below 1. */
   readonly random: () => number;

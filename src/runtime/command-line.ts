@@ -46,7 +46,3 @@ async function versionIn(manifest: URL): Promise<string> {
   const { version } = JSON.parse(await readFile(manifest, 'utf8')) as { version: string };
   return version;
 }
-
-/** Describes one variable in plain text, for `--help`. */
-export const describeVariable = (name: string, shownDefault: string, description: string): string =>
-  `  ${name} (default: ${shownDefault.replaceAll('`', '')})\n      ${description.replaceAll('`', '')}\n`;

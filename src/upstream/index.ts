@@ -32,17 +32,15 @@ export interface UpstreamOptions {
   /**
    * Deadline of a call in milliseconds, including its repetitions, the pauses between them and waiting for the budget.
    * A single attempt has no other limit. For a download the deadline ends with the headers.
-   * @default 30_000 // 30 seconds
    */
-  readonly callTimeoutMs?: number;
+  readonly callTimeoutMs: number;
   /** Maximum number of attempts of a read; 1 turns repetition off. @default 4 */
   readonly maxAttempts?: number;
   /**
    * Calls per second of one tenant in the long run. A 429 halves the rate of the calls that were made, and the rate
-   * then grows back slowly. The platform publishes no limit, so that the default stops only runaway clients.
-   * @default 4_000
+   * then grows back slowly. The platform publishes no limit, so that the configured default stops only runaway clients.
    */
-  readonly callsPerSecond?: number;
+  readonly callsPerSecond: number;
   /** Random number, from 0 to below 1. @default Math.random */
   readonly random?: () => number;
   /** Whether to request compressed responses from Catalog. Over loopback, compression only costs time. @default true */
@@ -68,7 +66,7 @@ const burstSeconds = 1;
 /** The platform over HTTP. Dispose it to end all calls and close its connections. */
 export function createUpstream(options: UpstreamOptions): Upstream {
   const { clock, metrics, compression = true } = options;
-  const { callTimeoutMs = 30_000, maxAttempts = 4, callsPerSecond = 4_000, random = Math.random } = options;
+  const { callTimeoutMs, maxAttempts = 4, callsPerSecond, random = Math.random } = options;
   const { downloadConnections = 128 } = options;
   const { origin, pathname } = new URL(options.baseUrl);
   const callPool = new Pool(origin, { ...poolOptions, connections: connections.total });

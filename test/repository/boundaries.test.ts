@@ -47,7 +47,7 @@ const rules: Rules = {
     },
     {
       area: 'src/config/variables.ts',
-      values: ['src/emulator/variables.ts', 'src/runtime/'],
+      values: ['src/domain/auth-mode.ts', 'src/emulator/variables.ts', 'src/runtime/'],
       types: [],
       reason: 'the form of a variable does not depend on its use',
     },
@@ -59,8 +59,8 @@ const rules: Rules = {
     },
     {
       area: 'src/config/contradictions.ts',
-      values: ['src/emulator/variables.ts', 'src/runtime/'],
-      types: ['src/config/variables.ts'],
+      values: ['src/config/variables.ts', 'src/emulator/variables.ts', 'src/runtime/'],
+      types: ['src/domain/auth-mode.ts'],
       reason: 'variables are compared as read, before a configuration is made from them',
     },
     {

@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { Lifecycle } from '../../src/runtime/lifecycle.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { startRedis } from '../../src/runtime/redis.ts';
+import { defaultPolling } from './default-config.ts';
 import { tenantOf } from './tenants.ts';
 
 /** Number of feeds that one replica begins to watch concurrently. */
@@ -118,7 +119,8 @@ export async function startReplicaGroup(options: GroupOptions): Promise<ReplicaG
     const redis = startRedis({ url, clock, logger });
     lifecycle.add('Redis', () => redis[Symbol.asyncDispose]());
     const sharing = shareByRedis({ redis, clock, logger, pollMinMs: leasePollMs, lifecycle })(scheduleSource);
-    const registry = createFeedRegistry({ source: scheduleSource, ...sharing, clock, logger, pollMinMs, pollMaxMs });
+    const polling = { ...defaultPolling, pollMinMs, pollMaxMs };
+    const registry = createFeedRegistry({ source: scheduleSource, ...sharing, clock, logger, ...polling });
     lifecycle.add('registry', () => registry.close());
     registries.push(registry);
   }

@@ -20,6 +20,7 @@ import { withDeadline } from '../../src/upstream/http/layers/deadline.ts';
 import { withRetry } from '../../src/upstream/http/layers/retry.ts';
 import { createTenantBudgets } from '../../src/upstream/http/layers/tenant-budget.ts';
 import { createCredentialReport } from '../../src/upstream/index.ts';
+import { defaultBeat, defaultPolling } from '../support/default-config.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { startStub } from '../support/platform.ts';
 import { quietSendBuffers } from '../support/send-buffers.ts';
@@ -250,7 +251,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
     'the drain of connections',
     [0, 100, 300],
     async (clock, step) => {
-      using connections = createLiveConnections({ clock, random: () => 0.5 });
+      using connections = createLiveConnections({ ...defaultBeat, clock, random: () => 0.5 });
       const startMs = clock.monotonicMs();
       const away = new Set<number>();
       const goAway = () => void away.add(clock.monotonicMs() - startMs);
@@ -427,7 +428,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
     [1, 1, 2],
     async (clock, step) => {
       let proofs = 0;
-      const leases = new AuthorizationLeases({ clock, random: () => 0 });
+      const leases = new AuthorizationLeases({ clock, leaseMs: defaultPolling.authorizationLeaseMs, random: () => 0 });
       const prove = async () => {
         proofs += 1;
       };
@@ -446,7 +447,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
     async (clock, step) => {
       let proofs = 0;
       let lost = 0;
-      const leases = new AuthorizationLeases({ clock, random: () => 0 });
+      const leases = new AuthorizationLeases({ clock, leaseMs: defaultPolling.authorizationLeaseMs, random: () => 0 });
       const prove = async () => {
         proofs += 1;
         if (proofs > 1) throw failedWith(503);
@@ -467,7 +468,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
     [1, 2],
     async (clock, step) => {
       let proofs = 0;
-      const leases = new AuthorizationLeases({ clock, random: () => 0 });
+      const leases = new AuthorizationLeases({ clock, leaseMs: defaultPolling.authorizationLeaseMs, random: () => 0 });
       const prove = async () => {
         proofs += 1;
       };

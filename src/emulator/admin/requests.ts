@@ -1,15 +1,9 @@
 import { z } from 'zod';
+import { integer } from '../../runtime/variable.ts';
 import { json, type Reply } from '../http/operation.ts';
 import type { RequestLog } from '../http/request-log.ts';
 import type { RecordedRequest } from '../options.ts';
 import { type AdminEndpoint, parseAs } from './endpoint.ts';
-
-const integerText = (minimum: number, maximum: number) =>
-  z
-    .string()
-    .regex(/^\d+$/, 'must be an integer')
-    .transform(Number)
-    .refine((value) => value >= minimum && value <= maximum, `must be from ${minimum} to ${maximum}`);
 
 const query = z.strictObject({
   /** A request number (exclusive) or a time (inclusive). */
@@ -26,7 +20,7 @@ const query = z.strictObject({
     .optional(),
   path: z.string().startsWith('/').optional(),
   method: z.string().optional(),
-  limit: integerText(1, 10_000).default(1_000),
+  limit: integer(1, 10_000).default(1_000),
 });
 
 /** Lists the answered requests, oldest first, and clears the list. */

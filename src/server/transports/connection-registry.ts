@@ -22,12 +22,8 @@ export interface LiveConnections extends Disposable {
 
 export interface LiveConnectionsOptions {
   readonly clock: Clock;
-  /**
-   * Pause between two beats, in milliseconds. The default is below the 30 seconds after which proxies close an idle
-   * connection.
-   * @default 12_000
-   */
-  readonly beatMs?: number;
+  /** Pause between two beats, in milliseconds. */
+  readonly beatMs: number;
   /** Numbers from 0 up to 1. @default Math.random */
   readonly random?: () => number;
 }
@@ -39,7 +35,7 @@ const minPerWave = 50;
 
 export function createLiveConnections({
   clock,
-  beatMs = 12_000,
+  beatMs,
   random = Math.random,
 }: LiveConnectionsOptions): LiveConnections {
   const connections = new Set<LiveConnection>();

@@ -9,6 +9,7 @@ import {
   type UpstreamMetrics,
 } from '../../../src/upstream/index.ts';
 import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
+import { defaultUpstream } from '../../support/default-config.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { type RecordedResponse, recordedResponses } from '../../support/recorded.ts';
 
@@ -91,6 +92,7 @@ async function startRecordedPlatform(responses: readonly RecordedResponse[]): Pr
     metrics: { ...uncounted, anomaly: ({ kind }) => void anomalies.push(kind) },
     credentialFailed: () => {},
     maxAttempts: 1,
+    ...defaultUpstream,
   });
   const tenant = parseTenant('ABCDEF0123456789ABCDEF01@AdobeOrg', 'prod');
   if (tenant === null) throw new Error('The tenant of the recorded responses is invalid.');

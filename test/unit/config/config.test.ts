@@ -33,7 +33,7 @@ describe('the configuration', () => {
         pingIntervalMs: 12_000,
         drainMs: 10_000,
       },
-      platform: { kind: 'emulator', options: {} },
+      platform: { kind: 'emulator', options: { profiles: 10_000, seed: 1, pace: 'real' } },
       upstream: { timeoutMs: 30_000, callsPerSecond: 4_000 },
       auth: {
         mode: 'embedded',
@@ -378,7 +378,7 @@ describe('the configuration', () => {
     expect(issuesOf({ ...both, AEP_BASE_URL: 'https://platform.adobe.io' })).toEqual([]);
     expect(loadConfig({ EMULATOR_SEED: '/seed' }).platform).toEqual({
       kind: 'emulator',
-      options: { seedFolder: '/seed' },
+      options: { seedFolder: '/seed', profiles: 10_000, seed: 1, pace: 'real' },
     });
   });
 

@@ -4,7 +4,8 @@ import { EnvironmentError, readEnvironment } from '../../../src/emulator/environ
 
 describe('the variables of the emulator', () => {
   it('have defaults, also when they are empty', () => {
-    const expected = { options: { port: 4010, host: '127.0.0.1' }, logLevel: 'info' };
+    const generated = { profiles: 10_000, seed: 1, pace: 'real' };
+    const expected = { options: { port: 4010, host: '127.0.0.1', ...generated }, logLevel: 'info' };
     expect(readEnvironment({})).toEqual(expected);
     expect(readEnvironment({ EMULATOR_PORT: '', EMULATOR_DIR: '', LOG_LEVEL: '' })).toEqual(expected);
   });

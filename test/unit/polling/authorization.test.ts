@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ForbiddenError, UnauthenticatedError, UpstreamUnreachableError } from '../../../src/errors.ts';
 import { AuthorizationLeases, type LeaseHolder } from '../../../src/polling/authorization.ts';
+import { defaultPolling } from '../../support/default-config.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 const minute = 60_000;
@@ -8,7 +9,7 @@ const minute = 60_000;
 /** Creates subscribers with credentials whose proofs have the verdicts of the test. */
 function setUp({ random = () => 0 }: { readonly random?: () => number } = {}) {
   const clock = new FakeClock();
-  const leases = new AuthorizationLeases({ clock, random });
+  const leases = new AuthorizationLeases({ clock, leaseMs: defaultPolling.authorizationLeaseMs, random });
   /** Errors by credential. */
   const verdicts = new Map<string, Error>();
   /** Errors by entity id. */

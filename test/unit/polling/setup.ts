@@ -2,6 +2,7 @@ import type { ExportJob } from '../../../src/domain/export-job.ts';
 import type { WatchEvent } from '../../../src/events/watch.ts';
 import { createFeedRegistry, type FeedRegistry, type FeedRegistryOptions } from '../../../src/polling/feed-registry.ts';
 import { type ExportJobReader, exportJobSource } from '../../../src/polling/sources/export-jobs.ts';
+import { defaultPolling } from '../../support/default-config.ts';
 import type { FakeClock } from '../../support/fake-clock.ts';
 import { type Ask, FakePlatform, Follower, settle, tenantOf } from './fake-platform.ts';
 
@@ -34,6 +35,7 @@ export class WatchSetup implements AsyncDisposable {
       clock: this.clock,
       logger,
       random: () => 0,
+      ...defaultPolling,
       ...options,
       source: exportJobSource,
     });

@@ -9,6 +9,7 @@ import type { PollCoordinator } from '../../../src/polling/leader/election.ts';
 import { createMemoryCoordinator } from '../../../src/polling/leader/memory.ts';
 import { exportJobSource } from '../../../src/polling/sources/export-jobs.ts';
 import type { FeedNote } from '../../../src/polling/state.ts';
+import { defaultPolling } from '../../support/default-config.ts';
 import { exportJob, FakePlatform, settle, tenantOf, turn } from './fake-platform.ts';
 import { ReplicaSetup } from './replica-setup.ts';
 import { WatchSetup } from './setup.ts';
@@ -82,7 +83,7 @@ describe('a subscriber that waits', () => {
     const platform = new FakePlatform();
     const { clock } = platform;
     platform.put(exportJob('old', 1), ...newestPage);
-    await using registry = createFeedRegistry({ source: exportJobSource, clock, logger: silent });
+    await using registry = createFeedRegistry({ ...defaultPolling, source: exportJobSource, clock, logger: silent });
     const own = platform.reader('someone', false);
     const watch = registry.connect(tenantOf(), {
       ...own,
@@ -104,7 +105,7 @@ describe('a subscriber that waits', () => {
       ...exportJobSource,
       read: (reader, request) => exportJobSource.read(reader, { ...request, unread: [] }),
     };
-    await using registry = createFeedRegistry({ source, clock, logger: silent, random: () => 0 });
+    await using registry = createFeedRegistry({ ...defaultPolling, source, clock, logger: silent, random: () => 0 });
     const watch = registry.connect(tenantOf(), platform.reader('someone', false));
     const controller = new AbortController();
     const { signal } = controller;

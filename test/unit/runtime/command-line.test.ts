@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { describeVariable, runProgram } from '../../../src/runtime/command-line.ts';
+import { runProgram } from '../../../src/runtime/command-line.ts';
 
 /** Runs a program with these arguments, and returns its output and effect. */
 async function runWith(args: readonly string[]) {
@@ -69,12 +69,4 @@ describe('a program', () => {
       expect(process.exitCode).toBe(2);
     },
   );
-});
-
-describe('a variable in the help', () => {
-  it('is shown with its default and its description, in plain text', () => {
-    expect(describeVariable('PORT', '`4000` or `0`', 'the `port`, of `HOST`')).toBe(
-      '  PORT (default: 4000 or 0)\n      the port, of HOST\n',
-    );
-  });
 });

@@ -11,6 +11,7 @@ import {
 } from '../../../src/upstream/index.ts';
 import type { Caller, Credential, PlatformApi, Upstream } from '../../../src/upstream/platform-api.ts';
 import type { OperationCalls } from '../../../src/upstream/types.ts';
+import { defaultUpstream } from '../../support/default-config.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 export interface ReceivedRequest {
@@ -192,7 +193,15 @@ export function connectTo(url: string, options: TestClientOptions = {}): TestCli
     calls,
     ...rest
   } = options;
-  const upstream = createUpstream({ baseUrl: url, clock, metrics, maxAttempts, credentialFailed: () => {}, ...rest });
+  const upstream = createUpstream({
+    ...defaultUpstream,
+    baseUrl: url,
+    clock,
+    metrics,
+    maxAttempts,
+    credentialFailed: () => {},
+    ...rest,
+  });
   return {
     upstream,
     api: upstream.connect(caller(credential), { signal, calls }),

@@ -31,8 +31,8 @@ export interface CallbackClientOptions {
   readonly clock: Pick<Clock, 'deadline' | 'sleep'>;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
   readonly metrics: Pick<CallbackMetrics, 'sent'>;
-  /** Maximum number of callbacks in flight to one router. Further callbacks wait within their deadline. @default 64 */
-  readonly maxInFlightPerRouter?: number;
+  /** Maximum number of callbacks in flight to one router. Further callbacks wait within their deadline. */
+  readonly maxInFlightPerRouter: number;
   /** Numbers from 0 up to 1. @default Math.random */
   readonly random?: () => number;
   /** Finds all addresses of a name. @default the resolver of the operating system */
@@ -63,7 +63,7 @@ export function createCallbackClient(options: CallbackClientOptions): CallbackCl
   const { policy, clock, logger, metrics, random = Math.random, lookup = systemLookup } = options;
   let closed = false;
   const pools = new RouterPools({
-    connections: options.maxInFlightPerRouter ?? 64,
+    connections: options.maxInFlightPerRouter,
     connect: { timeout: connectTimeoutMs, lookup: checkedLookup(lookup, policy) },
   });
 

@@ -27,9 +27,9 @@ const maxWaiting = 1_000;
  * Confirmations go to unconfirmed URLs that callers name. They have separate connections, so that hosts that do not
  * respond delay neither running subscriptions nor the confirmations of other callers.
  */
-export function createConfirmations(options: CallbackClientOptions): Confirmations {
+export function createConfirmations(options: Omit<CallbackClientOptions, 'maxInFlightPerRouter'>): Confirmations {
   const { clock } = options;
-  const client = createCallbackClient(options);
+  const client = createCallbackClient({ ...options, maxInFlightPerRouter: maxInFlight });
   const waiting = { waitingPerOwner: maxWaiting, maxWaitMs: callbackTimeoutMs, clock };
   const principals = new FairSlots({ total: maxAdmitted, perOwner: maxInFlightPerPrincipal, ...waiting });
   const organizations = new FairSlots({ total: maxInFlight, perOwner: maxInFlightPerOrganization, ...waiting });

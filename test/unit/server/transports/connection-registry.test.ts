@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { createLiveConnections, type LiveConnection } from '../../../../src/server/transports/connection-registry.ts';
+import { defaultBeat } from '../../../support/default-config.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 
-const setup = (random: () => number = () => 0.5, beatMs?: number) => {
+const setup = (random: () => number = () => 0.5, beatMs = defaultBeat.beatMs) => {
   const clock = new FakeClock();
   const startedAtMs = clock.now().getTime();
-  const connections = createLiveConnections({ clock, random, ...(beatMs === undefined ? {} : { beatMs }) });
+  const connections = createLiveConnections({ clock, random, beatMs });
   const events: string[] = [];
   const connection = (name: string): LiveConnection => ({
     beat: () => events.push(`beat ${name}`),

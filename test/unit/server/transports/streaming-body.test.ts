@@ -2,13 +2,14 @@ import { buffer, text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { createLiveConnections } from '../../../../src/server/transports/connection-registry.ts';
 import { createLiveBody, maxBufferedBytes } from '../../../../src/server/transports/streaming-body.ts';
+import { defaultBeat } from '../../../support/default-config.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { quietSendBuffers } from '../../../support/send-buffers.ts';
 
 const setup = () => {
   const clock = new FakeClock();
-  const connections = createLiveConnections({ clock });
+  const connections = createLiveConnections({ ...defaultBeat, clock });
   const calls: string[] = [];
   const body = createLiveBody({
     connections,

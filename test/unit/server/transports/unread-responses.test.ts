@@ -6,6 +6,7 @@ import { createCors } from '../../../../src/server/http/cors.ts';
 import { createHttpServer, type HttpServer } from '../../../../src/server/http/server.ts';
 import { createLiveConnections } from '../../../../src/server/transports/connection-registry.ts';
 import { progressOf, totalBytes } from '../../../../src/server/transports/send-buffers.ts';
+import { defaultBeat } from '../../../support/default-config.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { RawConnection } from '../../../support/raw-connection.ts';
@@ -42,7 +43,7 @@ beforeEach(async () => {
   url = `http://${host}:${port}`;
 });
 afterEach(async () => {
-  await server.close({ clock, drainMs: 0, connections: createLiveConnections({ clock }) });
+  await server.close({ clock, drainMs: 0, connections: createLiveConnections({ ...defaultBeat, clock }) });
 });
 
 const open = async () => {

@@ -8,6 +8,7 @@ import {
   type Lookup,
 } from '../../../../../src/server/transports/callbacks/client.ts';
 import { createCallbackPolicy } from '../../../../../src/server/transports/callbacks/policy.ts';
+import { defaultConfig } from '../../../../support/default-config.ts';
 import { eventually } from '../../../../support/eventually.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 import { startSilentHost } from '../../../../support/silent-host.ts';
@@ -53,6 +54,7 @@ async function setup(handler: Handler, options: Partial<CallbackClientOptions> &
     logger: { debug: () => {}, warn: (fields: unknown) => void warnings.push(JSON.stringify(fields)) },
     metrics: { sent: ({ outcome }) => void outcomes.push(outcome) },
     random: () => 0.5,
+    maxInFlightPerRouter: defaultConfig.callbacks.maxInFlightPerRouter,
     ...options,
   });
   return {

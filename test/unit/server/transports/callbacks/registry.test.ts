@@ -7,6 +7,7 @@ import { createErrorMask } from '../../../../../src/server/graphql/error-mask.ts
 import type { CallbackSubscriber } from '../../../../../src/server/transports/callbacks/delivery.ts';
 import { createCallbacks } from '../../../../../src/server/transports/callbacks/registry.ts';
 import { createLiveConnections } from '../../../../../src/server/transports/connection-registry.ts';
+import { defaultBeat } from '../../../../support/default-config.ts';
 import { eventually } from '../../../../support/eventually.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 import { httpHost } from '../../downloads/http-host.ts';
@@ -52,7 +53,7 @@ async function setUp({ maxRoutersPerOrganization, silentTo, maxInFlightPerRouter
   const host = await httpHost(take);
   const other = await httpHost(take);
   const clock = new FakeClock();
-  const connections = createLiveConnections({ clock, random: () => 0.5 });
+  const connections = createLiveConnections({ ...defaultBeat, clock, random: () => 0.5 });
   const metrics = { open: 0 };
   const callbacks = createCallbacks({
     config: { urls: [`${host.url}/callback`, `${other.url}/callback`], networks: [], maxInFlightPerRouter },

@@ -9,6 +9,7 @@ import {
 } from '../../../../../src/server/transports/connection-registry.ts';
 import { maxBufferedBytes } from '../../../../../src/server/transports/streaming-body.ts';
 import { AttendedSocket } from '../../../../../src/server/transports/websocket/keep-alive.ts';
+import { defaultBeat } from '../../../../support/default-config.ts';
 import { eventually } from '../../../../support/eventually.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 import { quietSendBuffers } from '../../../../support/send-buffers.ts';
@@ -33,7 +34,7 @@ beforeEach(async () => {
   served = socket;
   stream = request.socket;
   clock = new FakeClock();
-  connections = createLiveConnections({ clock });
+  connections = createLiveConnections({ ...defaultBeat, clock });
   sender = new AttendedSocket(served, { connections, buffers: quietSendBuffers(clock), clock, stream });
 });
 afterEach(async () => {

@@ -17,6 +17,7 @@ import { createErrorMask } from '../../../../../src/server/graphql/error-mask.ts
 import { createPreparedDocuments } from '../../../../../src/server/graphql/prepared-documents.ts';
 import { createLiveConnections } from '../../../../../src/server/transports/connection-registry.ts';
 import { startWebSocketServer } from '../../../../../src/server/transports/websocket/server.ts';
+import { defaultBeat } from '../../../../support/default-config.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 import { quietSendBuffers } from '../../../../support/send-buffers.ts';
 import { testSession } from '../../../../support/session.ts';
@@ -91,7 +92,7 @@ beforeEach(async () => {
     servesHost: () => true,
     maxMessageBytes: 10_000,
     maxOperations: 1_000,
-    connections: createLiveConnections({ clock }),
+    connections: createLiveConnections({ ...defaultBeat, clock }),
     buffers: quietSendBuffers(clock),
     findDocument: ({ query }) => query ?? '',
     clock,
