@@ -1,6 +1,7 @@
 import type { Batch, BatchField, BatchFile } from '../domain/batch.ts';
 import type { Dataset, DatasetField, NewDataset } from '../domain/dataset.ts';
 import type { ExportJob, NewExportJob } from '../domain/export-job.ts';
+import type { ReportedExportJob } from '../domain/export-request.ts';
 import type { FileVersion } from '../domain/file-version.ts';
 import type { BatchId, DataSetFileId, DatasetId, ExportJobId } from '../domain/ids.ts';
 import type { Sandbox } from '../domain/sandbox.ts';
@@ -76,6 +77,8 @@ export interface ExportJobReads<Job extends ExportJob> {
 }
 
 export interface ExportJobsApi extends ExportJobReads<ExportJob> {
+  /** Reads a job with all that its record shows of its request. One upstream call. */
+  getReported(id: ExportJobId): Promise<ReportedExportJob | null>;
   /** The same reads for one operation. They decode only the fields that the operation reads. */
   readonly lazy: ExportJobReads<LazyExportJob>;
   /** One upstream call, which is sent once. If its outcome is unknown, a second call looks for the job. */

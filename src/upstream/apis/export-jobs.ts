@@ -1,18 +1,13 @@
 import type { ExportJob, NewExportJob } from '../../domain/export-job.ts';
+import type { ReportedExportJob } from '../../domain/export-request.ts';
 import type { ReadingTimes } from '../../domain/reading-times.ts';
-import { fitOfExportJob, type ReportedExportJob } from '../creates/matches-create.ts';
+import { fitOfExportJob } from '../creates/matches-create.ts';
 import { createOnce } from '../creates/with-recovery.ts';
 import type { BoundCall, RefusedInput } from '../http/call.ts';
 import { unreadable } from '../http/errors.ts';
 import type { ExportJobsApi } from '../platform-api.ts';
 import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
-import {
-  decodeExportJob,
-  type LazyExportJob,
-  lazyExportJob,
-  omissionsOf,
-  readWaitForBatch,
-} from '../wire/export-job.ts';
+import { decodeExportJob, decodeReportedExportJob, type LazyExportJob, lazyExportJob } from '../wire/export-job.ts';
 import { decodeNextCursor, encodeExportCursor } from '../wire/export-job-page.ts';
 import { encodeNewExportJob } from '../wire/new-export-job.ts';
 import { asRecord } from '../wire/readers.ts';
@@ -48,6 +43,11 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
     decode: (value, reading) => decodeExportJob(value, context, reading),
   };
 
+  const reportedCollection: Collection<ReportedExportJob> = {
+    ...lazyCollection,
+    decode: (value, reading) => decodeReportedExportJob(value, context, reading),
+  };
+
   /** @param decode null if the record is not an export job */
   const list = async <Job extends ExportJob>(
     call: BoundCall,
@@ -69,14 +69,10 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
     return { jobs, next: decodeNextCursor(answer.json, jobs, cursor) };
   };
 
-  const decodeReported = (record: unknown, reading: ReadingTimes): ReportedExportJob | null => {
-    const job = collection.decode(record, reading);
-    return job === null ? null : { ...job, omits: omissionsOf(record), waitForBatch: readWaitForBatch(record) };
-  };
-
   return {
     list: (options) => list(client.call, options, collection.decode),
     get: (id) => getOne(client, collection, id),
+    getReported: (id) => getOne(client, reportedCollection, id),
     lazy: {
       list: (options) => list(client.call, options, lazyCollection.decode),
       get: (id) => getOne(client, lazyCollection, id),
@@ -89,7 +85,7 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
         body,
         send: () => createOne(client, collection, body, refusedExportInput(job)),
         newest: async (call) => {
-          const { jobs, next } = await list(call, { limit: newestPageSize }, decodeReported);
+          const { jobs, next } = await list(call, { limit: newestPageSize }, reportedCollection.decode);
           return { entities: jobs, isAll: next === null };
         },
         fitOf: (candidate: ReportedExportJob) => fitOfExportJob(job, candidate),

@@ -1,11 +1,6 @@
 import type { Dataset, NewDataset } from '../../domain/dataset.ts';
-import type {
-  EventListSelection,
-  ExportJob,
-  MergePolicyRef,
-  NewExportJob,
-  SegmentSelection,
-} from '../../domain/export-job.ts';
+import type { EventListSelection, MergePolicyRef, NewExportJob, SegmentSelection } from '../../domain/export-job.ts';
+import type { ReportedExportJob } from '../../domain/export-request.ts';
 import type { SegmentId } from '../../domain/ids.ts';
 import type { NewSchedule, Schedule } from '../../domain/schedule.ts';
 import type { SegmentJob } from '../../domain/segment-job.ts';
@@ -16,16 +11,6 @@ import type { SegmentJob } from '../../domain/segment-job.ts';
  */
 export type Fit = 'same' | 'possible' | 'different';
 
-/** Parts of an export job that read as false if the record omits them. */
-export type ExportJobOmission = 'segmentPerBatch' | 'emptyProfiles';
-
-/** An export job with the parts that its record omits. */
-export interface ReportedExportJob extends ExportJob {
-  readonly omits: ReadonlySet<ExportJobOmission>;
-  /** Null if the record omits it. */
-  readonly waitForBatch: boolean | null;
-}
-
 /**
  * Compares an export job with a create. Parts that the create leaves to the platform's defaults may have any value.
  * Order, spaces, the case of namespaces and the notation of times do not matter. Lists omit the events of every job.
@@ -35,9 +20,9 @@ export const fitOfExportJob = (requested: NewExportJob, job: ReportedExportJob):
     const { mergePolicy } = requested;
     return (
       job.destination.datasetId === requested.datasetId &&
-      ((mayOmit && job.omits.has('segmentPerBatch')) ||
+      ((mayOmit && job.omits.has('destination.segmentPerBatch')) ||
         job.destination.segmentPerBatch === requested.segmentPerBatch) &&
-      ((mayOmit && job.waitForBatch === null) || (job.waitForBatch ?? false) === requested.waitForBatch) &&
+      ((mayOmit && job.omits.has('waitForBatch')) || job.waitForBatch === requested.waitForBatch) &&
       ((mayOmit && job.schemaName === null) || job.schemaName === requested.schemaName) &&
       sameNames(job.fields, requested.fields, mayOmit) &&
       (mergePolicy === null || samePolicy(job.mergePolicy, mergePolicy, mayOmit)) &&
@@ -95,7 +80,7 @@ function sameFilter(
   const [foundTime, requestedTime] = [found?.segmentQualificationTime, requested?.segmentQualificationTime];
   return (
     sameSegments(found?.segments ?? [], requested?.segments ?? []) &&
-    (emptyProfiles || (mayOmit && omits.has('emptyProfiles'))) &&
+    (emptyProfiles || (mayOmit && (omits.has('filter') || omits.has('filter.emptyProfiles')))) &&
     sameTime(found?.fromIngestTimestamp, requested?.fromIngestTimestamp, mayOmit) &&
     sameTime(foundTime?.startTime, requestedTime?.startTime, mayOmit) &&
     sameTime(foundTime?.endTime, requestedTime?.endTime, mayOmit)

@@ -1,5 +1,6 @@
 import type { EventListSelection, ExportFilter, ExportJob, SegmentSelection } from '../../domain/export-job.ts';
 import { exportJobStatuses, jobTypes, wholeExportJob } from '../../domain/export-job.ts';
+import type { OmittablePart, ReportedExportJob } from '../../domain/export-request.ts';
 import { platformId } from '../../domain/ids.ts';
 import type { ReadingTimes } from '../../domain/reading-times.ts';
 import type { DecodeContext } from './decode-context.ts';
@@ -187,21 +188,47 @@ export class LazyExportJob implements ExportJob {
   }
 }
 
-/** Whether the job waits for its batches; null if the record omits it. */
-export function readWaitForBatch(value: unknown): boolean | null {
-  const properties = asRecord<'properties'>(value)?.properties;
-  return readBoolean(asRecord<'checkBatchStatusForSuccess'>(properties)?.checkBatchStatusForSuccess);
+/**
+ * An export job with all that its record shows of its request. No record is known to contain whether segments were
+ * evaluated, and only the response to a create contains the selection of events.
+ */
+export function decodeReportedExportJob(
+  value: unknown,
+  context: DecodeContext,
+  reading: ReadingTimes,
+): ReportedExportJob | null {
+  const job = decodeExportJob(value, context, reading);
+  const record = asRecord<ExportJobKey | 'evaluationInfo' | 'properties'>(value);
+  if (job === null || record === null) return null;
+  const evaluateSegments = readBoolean(asRecord<'segmentation'>(record.evaluationInfo)?.segmentation);
+  const properties = asRecord<'checkBatchStatusForSuccess'>(record.properties);
+  const waitForBatch = readBoolean(properties?.checkBatchStatusForSuccess);
+  const segmentPerBatch = readBoolean(asRecord<'segmentPerBatch'>(record.destination)?.segmentPerBatch);
+  const omits = new Set<OmittablePart>(omittedConditions(record.filter));
+  if (job.fields === null) omits.add('fields');
+  if (job.schemaName === null) omits.add('schemaName');
+  if (record.additionalFields === undefined) omits.add('eventList');
+  if (segmentPerBatch === null) omits.add('destination.segmentPerBatch');
+  if (evaluateSegments === null) omits.add('evaluateSegments');
+  if (waitForBatch === null) omits.add('waitForBatch');
+  return { ...job, omits, evaluateSegments: evaluateSegments ?? false, waitForBatch: waitForBatch ?? false };
 }
 
-/** Parts that `decodeExportJob` reads as false although the record omits them. */
-export function omissionsOf(value: unknown): ReadonlySet<'segmentPerBatch' | 'emptyProfiles'> {
-  const record = asRecord<ExportJobKey>(value);
-  const segmentPerBatch = readBoolean(asRecord<'segmentPerBatch'>(record?.destination)?.segmentPerBatch);
-  const emptyProfiles = readBoolean(asRecord<FilterKey>(record?.filter)?.emptyProfiles);
-  return new Set([
-    ...(segmentPerBatch === null ? (['segmentPerBatch'] as const) : []),
-    ...(emptyProfiles === null ? (['emptyProfiles'] as const) : []),
-  ]);
+/** Some revisions of the platform return only the segments of a filter, without their statuses. */
+function omittedConditions(value: unknown): readonly OmittablePart[] {
+  const filter = asRecord<FilterKey>(value);
+  if (filter === null) return ['filter'];
+  const omitted: OmittablePart[] = [];
+  const isWhole = asList(filter.segments).every((entry) => {
+    const { segmentNs, status } = asRecord<SegmentSelectionKey>(entry) ?? {};
+    return segmentNs !== undefined && status !== undefined;
+  });
+  if (!isWhole) omitted.push('filter.segments');
+  if (readBoolean(filter.emptyProfiles) !== null) return omitted;
+  omitted.push('filter.emptyProfiles');
+  if (filter.segmentQualificationTime === undefined) omitted.push('filter.segmentQualificationTime');
+  if (filter.fromIngestTimestamp === undefined) omitted.push('filter.fromIngestTimestamp');
+  return omitted;
 }
 
 const decimalId = /^(\d+)\.0+$/;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { NewExportJob } from '../../../../src/domain/export-job.ts';
+import type { ReportedExportJob } from '../../../../src/domain/export-request.ts';
 import { type MergePolicyId, platformId, type SegmentId } from '../../../../src/domain/ids.ts';
 import type { NewSchedule, Schedule } from '../../../../src/domain/schedule.ts';
 import type { SegmentJob } from '../../../../src/domain/segment-job.ts';
@@ -8,9 +9,8 @@ import {
   fitOfExportJob,
   fitOfSchedule,
   fitOfSegmentJob,
-  type ReportedExportJob,
 } from '../../../../src/upstream/creates/matches-create.ts';
-import { decodeExportJob, omissionsOf, readWaitForBatch } from '../../../../src/upstream/wire/export-job.ts';
+import { decodeReportedExportJob } from '../../../../src/upstream/wire/export-job.ts';
 import { encodeNewExportJob } from '../../../../src/upstream/wire/new-export-job.ts';
 import { decodeSchedule, encodeNewSchedule } from '../../../../src/upstream/wire/schedule.ts';
 import { decodeSegmentJob } from '../../../../src/upstream/wire/segment-job.ts';
@@ -22,9 +22,9 @@ const head = { id: 1, status: 'NEW', jobType: 'BATCH', creationTime: 1, updateTi
 /** The job of a record. */
 function exportJob(wire: object): ReportedExportJob {
   const record: unknown = JSON.parse(JSON.stringify({ ...head, ...wire }));
-  const { value } = decoding((context) => decodeExportJob(record, context, reading));
+  const { value } = decoding((context) => decodeReportedExportJob(record, context, reading));
   if (value === null) throw new Error('This is no export job.');
-  return { ...value, omits: omissionsOf(record), waitForBatch: readWaitForBatch(record) };
+  return value;
 }
 /** The record of a job that was made of `asked`, as the platform echoes it. */
 const echo = (asked: NewExportJob, changes: object = {}) => exportJob({ ...encodeNewExportJob(asked), ...changes });
