@@ -5,6 +5,8 @@ import { createAuthentication } from './auth/create-authenticator.ts';
 import type { Config } from './config/config.ts';
 import { contextFactory } from './context/create-context.ts';
 import { createDownloadLinks } from './context/download-links.ts';
+import { createExportRequests } from './context/export-requests/export-requests.ts';
+import { createMemoryRequestStore } from './context/export-requests/memory-store.ts';
 import { createIdempotencyRecords } from './context/idempotency/idempotency.ts';
 import { createMemoryIdempotencyStore } from './context/idempotency/memory-store.ts';
 import { createRateLimiter } from './context/rate-limiter.ts';
@@ -209,6 +211,10 @@ async function start(
     idempotency: createIdempotencyRecords({
       store: redis?.idempotency ?? createMemoryIdempotencyStore({ clock }),
       clock,
+    }),
+    exportRequests: createExportRequests({
+      store: redis?.exportRequests ?? createMemoryRequestStore(),
+      logger: log,
     }),
     downloads,
     publicUrl: (host) => urlForCaller(host, { configured: config.server.publicUrl, listening: url }),

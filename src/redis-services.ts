@@ -1,3 +1,5 @@
+import type { RequestStore } from './context/export-requests/export-requests.ts';
+import { createRedisRequestStore } from './context/export-requests/redis-store.ts';
 import { createRedisIdempotencyStore } from './context/idempotency/redis-store.ts';
 import type { IdempotencyStore } from './context/idempotency/store.ts';
 import type { FeedSharing } from './polling/feed-registry.ts';
@@ -25,6 +27,7 @@ export interface RedisServices {
   readonly state: () => RedisState;
   readonly sharing: FeedSharing;
   readonly idempotency: IdempotencyStore;
+  readonly exportRequests: RequestStore;
 }
 
 /** Connects in the background, so that the gateway starts without its Redis. */
@@ -41,5 +44,6 @@ export function startRedisServices({
     state: () => redis.state,
     sharing: shareByRedis({ redis, pollMinMs, lifecycle, ...shared }),
     idempotency: createRedisIdempotencyStore({ redis, lifetime, ...shared }),
+    exportRequests: createRedisRequestStore({ redis }),
   };
 }

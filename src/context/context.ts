@@ -1,5 +1,7 @@
 import type { AuthMode } from '../domain/auth-mode.ts';
 import type { BatchFile } from '../domain/batch.ts';
+import type { NewExportJob } from '../domain/export-job.ts';
+import type { ExportJobId } from '../domain/ids.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import type { Loaders } from '../loaders/index.ts';
 import type { Watches } from '../polling/watches.ts';
@@ -38,6 +40,11 @@ export interface GatewayContext {
   readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'deadline'>;
   /** See IdempotencyRecords. Tenant and signal of the operation are added. */
   once(request: Omit<IdempotentCreate, 'tenant' | 'signal'>, create: Create): Promise<IdempotencyOutcome>;
+  /** See ExportRequests. The tenant of the operation is added. */
+  readonly exportRequests: {
+    save(id: ExportJobId, request: NewExportJob): Promise<void>;
+    find(id: ExportJobId): Promise<NewExportJob | null>;
+  };
   /** URL at which the caller reaches the gateway, without a trailing slash. Links begin with it. */
   readonly publicUrl: string;
   /** See DownloadLinks. The same file gets the same link, so that its URL and its expiry belong together. */

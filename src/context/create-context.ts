@@ -12,6 +12,7 @@ import type { Caller, PlatformApi, Upstream } from '../upstream/platform-api.ts'
 import type { OperationCalls } from '../upstream/types.ts';
 import type { GatewayContext } from './context.ts';
 import type { DownloadLinks } from './download-links.ts';
+import type { ExportRequests } from './export-requests/export-requests.ts';
 import type { Create, IdempotencyOutcome, IdempotencyRecords } from './idempotency/idempotency.ts';
 
 export interface ContextServices {
@@ -22,6 +23,7 @@ export interface ContextServices {
   readonly watch: (caller: Caller) => Watches;
   readonly clock: Clock;
   readonly idempotency: IdempotencyRecords;
+  readonly exportRequests: ExportRequests;
   readonly downloads: DownloadLinks;
   /**
    * Returns the URL at which a caller reaches the gateway, without a trailing slash.
@@ -124,6 +126,14 @@ class OperationContext implements GatewayContext {
     return this.#watch;
   }
 
+  get exportRequests(): GatewayContext['exportRequests'] {
+    const { exportRequests } = this.#services;
+    return {
+      save: (id, request) => exportRequests.save(this.tenant, id, request),
+      find: (id) => exportRequests.find(this.tenant, id),
+    };
+  }
+
   get downloads(): GatewayContext['downloads'] {
     if (this.#operation !== null) return this.#operation.downloads;
     this.#downloads ??= {
@@ -189,6 +199,7 @@ function tenantContext(
     loaders: createLoaders(callerless<PlatformApi>()),
     writes: callerless<GatewayContext['writes']>(),
     watch: unmarked,
+    exportRequests: callerless<GatewayContext['exportRequests']>(),
     downloads: callerless<GatewayContext['downloads']>(),
     assertReader: unmarked,
     once: unmarked,

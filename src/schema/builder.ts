@@ -3,6 +3,9 @@ import ErrorsPlugin from '@pothos/plugin-errors';
 import type { GatewayContext } from '../context/context.ts';
 import './common/access.ts';
 
+/** Description of every result union. */
+export const resultDescription = 'The payload on success, otherwise one of the types that implement `Error`.';
+
 export const builder = new SchemaBuilder<{
   Context: GatewayContext;
   DefaultFieldNullability: false;
@@ -26,7 +29,7 @@ export const builder = new SchemaBuilder<{
     directResult: true,
     defaultUnionOptions: {
       name: ({ fieldName }) => `${fieldName.charAt(0).toUpperCase()}${fieldName.slice(1)}Result`,
-      description: 'The payload on success, otherwise one of the types that implement `Error`.',
+      description: resultDescription,
     },
   },
 });

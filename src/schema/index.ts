@@ -6,6 +6,7 @@ import './dataset/type.ts';
 import './export-job/type.ts';
 import './export-job/create.ts';
 import './export-job/cancel.ts';
+import './export-job/rerun.ts';
 import './export-job/changed.ts';
 import './schedule/type.ts';
 import './schedule/mutations.ts';

@@ -46,7 +46,6 @@ const planned: readonly string[] = [
   'ExportJob.previousRun',
   'ExportJob.progress',
   'ExportJobWait',
-  'Mutation.rerunExportJob',
   'PreviewColumn',
   'Query.awaitExportJob',
   'Query.awaitSegmentJob',

@@ -2,11 +2,10 @@ import { z } from 'zod';
 import type { GatewayContext } from '../../context/context.ts';
 import { unionProfileSchema } from '../../domain/dataset.ts';
 import { type ExportJob, type NewExportJob, segmentMembershipStatuses } from '../../domain/export-job.ts';
+import { defaultSchemaName } from '../../domain/export-request.ts';
 import { type DatasetId, type ExportJobId, type MergePolicyId, platformId, type SegmentId } from '../../domain/ids.ts';
-import { ConflictError, InvalidInputError, mayHaveHappened, OutcomeUnknownError } from '../../errors.ts';
+import { InvalidInputError, mayHaveHappened, OutcomeUnknownError } from '../../errors.ts';
 import { builder } from '../builder.ts';
-import { datasetCheck, mergePolicyCheck, runChecks, segmentsCheck } from '../common/create-checks.ts';
-import { mutationErrors } from '../common/errors.ts';
 import { idInput } from '../common/global-id.ts';
 import { createOnce, idempotencyKeyInput } from '../common/idempotency.ts';
 import {
@@ -20,8 +19,8 @@ import {
   parseInput,
 } from '../common/input.ts';
 import { SegmentMembershipStatusRef } from '../common/job.ts';
-import { ExportJobRef } from '../common/refs.ts';
 import { CreateDatasetInput, createDataset, createDatasetInput } from '../dataset/create-input.ts';
+import { CreateExportJobResult, checkExport, type StartContext, startExport, withPath } from './start.ts';
 
 const MergePolicyReferenceInput = builder.inputType('MergePolicyReferenceInput', {
   description: 'A merge policy by its id.',
@@ -218,26 +217,12 @@ const createExportJobInput = z.object({
 });
 type CreateExportJob = Omit<z.output<typeof createExportJobInput>, 'idempotencyKey' | 'skipChecks'>;
 
-const CreateExportJobPayload = builder
-  .objectRef<{ readonly created: ExportJob; readonly replayed: boolean }>('CreateExportJobPayload')
-  .implement({
-    description: 'The export job was accepted. Watch it with `exportJobChanged`.',
-    fields: (t) => ({
-      exportJob: t.expose('created', { type: ExportJobRef, description: 'The created job.' }),
-      replayed: t.exposeBoolean('replayed', {
-        description:
-          'True if an earlier request with the same idempotency key created this job, so that this request created nothing.',
-      }),
-    }),
-  });
-
 builder.mutationField('createExportJob', (t) =>
   t.field({
     extensions: { upstreamCalls: 'each', readsOf: { Dataset: ['schemaRef'] } },
-    type: CreateExportJobPayload,
+    type: CreateExportJobResult,
     nullable: true,
     description: 'Starts an export into an existing dataset or a new dataset.',
-    errors: mutationErrors(ConflictError),
     args: {
       input: t.arg({ type: CreateExportJobInput, required: true, description: 'Content and target of the export.' }),
     },
@@ -248,7 +233,7 @@ builder.mutationField('createExportJob', (t) =>
         key: idempotencyKey,
         input,
         create: async (starting) => {
-          if (skipChecks !== true) await checkExportJob(ctx, input);
+          if (skipChecks !== true) await checkInput(ctx, input);
           return await createExportJob(ctx, input, starting);
         },
         find: (id) => ctx.loaders.exportJob.load(platformId<ExportJobId>(id)),
@@ -257,7 +242,7 @@ builder.mutationField('createExportJob', (t) =>
   }),
 );
 
-type WriteContext = Pick<GatewayContext, 'writes' | 'loaders' | 'watch' | 'logger' | 'clock' | 'once'>;
+type WriteContext = StartContext & Pick<GatewayContext, 'logger' | 'once'>;
 
 const datasetIdPath = 'input.destination.target.datasetId';
 const newDatasetPath = 'input.destination.target.newDataset';
@@ -265,26 +250,15 @@ const newDatasetPath = 'input.destination.target.newDataset';
 /**
  * @throws {InvalidInputError} the input describes an export that the platform would reject or that could never succeed
  */
-async function checkExportJob(ctx: WriteContext, { destination, filter, mergePolicy }: CreateExportJob): Promise<void> {
+async function checkInput(ctx: WriteContext, { destination, filter, mergePolicy }: CreateExportJob): Promise<void> {
   const { datasetId, newDataset } = destination.target;
   const schemaId = newDataset?.schemaRef?.id ?? unionProfileSchema;
   if (schemaId !== unionProfileSchema) {
     const path = `${newDatasetPath}.schemaRef.id`;
     throw new InvalidInputError([{ path, message: 'is not the union profile schema' }]);
   }
-  const segments = (filter?.segments ?? [])
-    .map(({ segmentId, segmentNs }, index) => ({
-      id: segmentId,
-      segmentNs,
-      path: `input.filter.segments.${index}.segmentId`,
-    }))
-    // Other systems own the segments of other namespaces.
-    .filter(({ segmentNs }) => segmentNs.toLowerCase() === 'ups');
-  await runChecks(ctx, [
-    ...(datasetId === undefined ? [] : [datasetCheck(ctx, datasetId, datasetIdPath)]),
-    ...(segments.length === 0 ? [] : [segmentsCheck(ctx, segments)]),
-    ...(mergePolicy === null ? [] : [mergePolicyCheck(ctx, mergePolicy.id, 'input.mergePolicy.id')]),
-  ]);
+  const segments = filter?.segments ?? [];
+  await checkExport(ctx, { datasetId: datasetId ?? null, segments, mergePolicy }, 'input.');
 }
 
 /** @param starting called before the export is sent, and after everything that creates no export */
@@ -296,7 +270,7 @@ async function createExportJob(
   const { datasetId, newDataset } = input.destination.target;
   if (datasetId !== undefined) {
     await starting();
-    return await startExportJob(ctx, input, datasetId);
+    return await startExport(ctx, requestOfInput(input, datasetId));
   }
   // The input has exactly one target.
   if (newDataset === undefined) throw new InvalidInputError([{ path: datasetIdPath, message: 'is missing' }]);
@@ -305,7 +279,7 @@ async function createExportJob(
   });
   try {
     await starting();
-    return await startExportJob(ctx, input, dataset.id);
+    return await startExport(ctx, requestOfInput(input, dataset.id));
   } catch (error) {
     // A dataset with an idempotency key of its own serves the next attempt.
     if (newDataset.idempotencyKey === undefined) await removeUnusedDataset(ctx, dataset.id, error);
@@ -326,25 +300,17 @@ function newDatasetFailure(error: unknown): unknown {
   });
 }
 
-/** The same error with the path of the argument in this mutation. */
-function withPath({ issues, message, upstream }: InvalidInputError, from: string, to: string): InvalidInputError {
-  const moved = issues.map((issue) =>
-    issue.path.startsWith(from) ? { ...issue, path: to + issue.path.slice(from.length) } : issue,
-  );
-  return new InvalidInputError(moved, upstream === null ? {} : { message, upstream });
-}
-
-async function startExportJob(ctx: WriteContext, input: CreateExportJob, datasetId: DatasetId): Promise<ExportJob> {
-  const filter = input.filter;
-  const job: NewExportJob = {
+/** The request of an input, in which the defaults are explicit, because they differ between versions of the platform. */
+function requestOfInput(input: CreateExportJob, datasetId: DatasetId): NewExportJob {
+  const { filter } = input;
+  return {
     fields: input.fields,
-    schemaName: input.schemaName ?? '_xdm.context.profile',
+    schemaName: input.schemaName ?? defaultSchemaName,
     mergePolicy: input.mergePolicy,
     filter:
       filter === null
         ? null
         : {
-            // Sent explicitly, because the default differs between versions of the platform.
             segments:
               filter.segments?.map(({ statuses, ...segment }) => ({
                 ...segment,
@@ -360,10 +326,6 @@ async function startExportJob(ctx: WriteContext, input: CreateExportJob, dataset
     evaluateSegments: input.evaluateSegments ?? false,
     waitForBatch: input.waitForBatch ?? false,
   };
-  const created = await ctx.writes.exportJobs.create(job);
-  ctx.watch('exportJobs').nudge();
-  ctx.loaders.exportJob.prime(created);
-  return created;
 }
 
 /**
