@@ -160,8 +160,8 @@ export function createMetrics(): Metrics {
     },
     polls: {
       roundEnded: ({ kind, outcome }) => rounds.inc({ kind, outcome }),
-      told: ({ kind, events: told }) => {
-        for (const event of told) events.inc({ kind, event });
+      emitted: ({ kind, events: changes }) => {
+        for (const event of changes) events.inc({ kind, event });
       },
       leaseChanged: ({ kind, change }) => leaseChanges.inc({ kind, change }),
       resynced: ({ kind }) => resyncs.inc({ kind }),

@@ -234,8 +234,8 @@ export class LogView<Entity> {
     this.#trim();
   }
 
-  open({ after, onGrowth }: LogOpenOptions): LogReader<Entity> {
-    const tail = new Tail(this, { list: this.#list, position: this.#first + this.#slots.length, onGrowth });
+  open({ after, onReadable }: LogOpenOptions): LogReader<Entity> {
+    const tail = new Tail(this, { list: this.#list, position: this.#first + this.#slots.length, onReadable });
     this.#tails.add(tail);
     const from = after === undefined ? null : this.#sequenceOf(after);
     if (from !== null && from >= this.#floor) {
@@ -376,7 +376,7 @@ export class LogView<Entity> {
     this.#waking = true;
     queueMicrotask(() => {
       this.#waking = false;
-      for (const tail of this.#tails) tail.onGrowth();
+      for (const tail of this.#tails) tail.onReadable();
     });
   }
 
@@ -406,17 +406,17 @@ function staleBefore(
 interface TailOptions {
   readonly list: symbol;
   readonly position: number;
-  readonly onGrowth: () => void;
+  readonly onReadable: () => void;
 }
 
 class Tail<Entity> implements LogTail<Entity> {
-  readonly onGrowth: () => void;
+  readonly onReadable: () => void;
   readonly #view: LogView<Entity>;
   readonly #list: symbol;
   #position: number;
 
-  constructor(view: LogView<Entity>, { list, position, onGrowth }: TailOptions) {
-    this.onGrowth = onGrowth;
+  constructor(view: LogView<Entity>, { list, position, onReadable }: TailOptions) {
+    this.onReadable = onReadable;
     this.#view = view;
     this.#list = list;
     this.#position = position;
@@ -430,7 +430,7 @@ class Tail<Entity> implements LogTail<Entity> {
     return this.#view.snapshot;
   }
 
-  take(): LogEntry<Entity> | null {
+  read(): LogEntry<Entity> | null {
     if (this.ended) return null;
     const entry = this.#view.entryAt(this.#list, this.#position);
     if (entry !== null) this.#position += 1;

@@ -102,13 +102,13 @@ export type LogStart<Entity> =
 export interface LogTail<Entity> extends Disposable {
   /** Whether the log is closed, so that no further entry will arrive. */
   readonly ended: boolean;
-  /** The current state, which the reader has reached when `take` returns null. All readers receive the same object. */
+  /** The current state, which the reader has reached when `read` returns null. All readers receive the same object. */
   readonly snapshot: LogSnapshot<Entity>;
   /**
    * Returns the next entry; null: there is none yet.
    * @throws {LogOverflowError} the reader was so slow that entries it had not read were dropped
    */
-  take(): LogEntry<Entity> | null;
+  read(): LogEntry<Entity> | null;
 }
 
 export interface LogReader<Entity> {
@@ -120,10 +120,10 @@ export interface LogOpenOptions {
   /** Cursor of the last entry that the reader has seen. */
   readonly after?: string | undefined;
   /**
-   * Called soon after there is something to take: entries, their loss, or the end. The calls stop when the tail is
+   * Called soon after there is something to read: entries, their loss, or the end. The calls stop when the tail is
    * disposed of. It must not throw.
    */
-  readonly onGrowth: () => void;
+  readonly onReadable: () => void;
 }
 
 /**

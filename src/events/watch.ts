@@ -1,4 +1,4 @@
-import type { QuietStream } from '../runtime/quiet-stream.ts';
+import type { PullSource } from '../runtime/pull-source.ts';
 
 /** An event for one subscriber. `kind` is the public `WatchEventKind`. */
 export type WatchEvent<Entity> =
@@ -62,7 +62,7 @@ export interface Watch<Entity> {
    * @throws {NotFoundError} the platform does not know one of the `ids`
    * @throws {GatewayError} the platform could not be read at all, so there is no current state to begin with
    */
-  subscribe(options: WatchOptions<Entity>): Promise<QuietStream<WatchEvent<Entity>>>;
+  subscribe(options: WatchOptions<Entity>): Promise<PullSource<WatchEvent<Entity>>>;
   /**
    * Requests a round soon, because a mutation of this gateway has changed something. Has no effect without subscribers.
    */

@@ -9,7 +9,7 @@ import { TokenExpiryTimers } from '../events/subscriber/token-expiry.ts';
 import type { Watch, WatchEvent, WatchOptions } from '../events/watch.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { QuietStream } from '../runtime/quiet-stream.ts';
+import type { PullSource } from '../runtime/pull-source.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import { AuthorizationLeases, type RightProof } from './authorization.ts';
 import { Feed } from './feed.ts';
@@ -188,7 +188,7 @@ class Registry<Entity extends ReadingTimes, Reader extends ProvenReader, Checkpo
     tenant: Tenant,
     reader: Reader,
     options: WatchOptions<Entity>,
-  ): Promise<QuietStream<WatchEvent<Entity>>> {
+  ): Promise<PullSource<WatchEvent<Entity>>> {
     using start = this.#abortable(options.signal);
     const { signal } = start;
     const right = rightOf(tenant, reader);

@@ -300,7 +300,7 @@ export class PollLoop<Entity extends ReadingTimes, Reader, Checkpoint> {
     this.#made += 1;
     this.#lastAt = clock.now();
     this.#attended();
-    metrics.told({ kind, events: emitted });
+    metrics.emitted({ kind, events: emitted });
     const changes = emitted.filter((event) => event !== 'STALE' && event !== 'RECOVERED').length;
     const limited = result.incomplete?.code === 'RATE_LIMITED';
     const retryAfterMs = result.incomplete?.retryAfterMs ?? null;
@@ -344,7 +344,7 @@ export class PollLoop<Entity extends ReadingTimes, Reader, Checkpoint> {
   async #emitStale(lease: Lease): Promise<void> {
     const { poller, logger, metrics, kind, onUnattended } = this.#options;
     try {
-      if (await poller.emitStale(lease)) metrics.told({ kind, events: ['STALE'] });
+      if (await poller.emitStale(lease)) metrics.emitted({ kind, events: ['STALE'] });
     } catch (err) {
       if (err instanceof LogFencedError) {
         this.#drop(lease);

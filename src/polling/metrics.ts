@@ -8,7 +8,7 @@ export interface PollMetrics {
    */
   roundEnded(event: { readonly kind: string; readonly outcome: 'good' | 'interrupted' | 'lost' | 'failed' }): void;
   /** Reports events that were written to the log. */
-  told(event: { readonly kind: string; readonly events: readonly FeedChange<unknown>['kind'][] }): void;
+  emitted(event: { readonly kind: string; readonly events: readonly FeedChange<unknown>['kind'][] }): void;
   leaseChanged(event: { readonly kind: string; readonly change: 'gained' | 'lost' | 'released' }): void;
   /** Reports that a subscriber received RESYNC. */
   resynced(event: { readonly kind: string }): void;
@@ -16,7 +16,7 @@ export interface PollMetrics {
 
 export const noMetrics: PollMetrics = {
   roundEnded: () => undefined,
-  told: () => undefined,
+  emitted: () => undefined,
   leaseChanged: () => undefined,
   resynced: () => undefined,
 };

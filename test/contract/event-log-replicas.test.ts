@@ -69,7 +69,7 @@ async function follow(log: EventLog<Item>, after?: string): Promise<Tail> {
 
 /** Entries that a resume after the cursor replays; null when it returns no replay. */
 async function missedAfter(log: EventLog<Item>, after = ''): Promise<readonly LogEntry<Item>[] | null> {
-  const { start, tail } = await log.open({ after, onGrowth: () => undefined });
+  const { start, tail } = await log.open({ after, onReadable: () => undefined });
   tail[Symbol.dispose]();
   return start.kind === 'replay' ? start.missed : null;
 }

@@ -270,11 +270,11 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
     it('notifies a reader when entries are available, and no longer after it has left', async () => {
       await using log = await makeBegun({ maxEntries: 100 });
       let calls = 0;
-      const { tail } = await log.open({ onGrowth: () => (calls += 1) });
+      const { tail } = await log.open({ onReadable: () => (calls += 1) });
       await append(log, [created('a'), created('b')]);
       await turn();
-      expect([calls, tail.take()?.change, tail.take()?.change]).toEqual([1, created('a'), created('b')]);
-      expect(tail.take()).toBe(null);
+      expect([calls, tail.read()?.change, tail.read()?.change]).toEqual([1, created('a'), created('b')]);
+      expect(tail.read()).toBe(null);
       tail[Symbol.dispose]();
       await append(log, [created('c')]);
       await turn();
@@ -309,7 +309,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       await using log = await makeBegun({ maxEntries: 10 });
       using one = await read(log);
       using two = await read(log);
-      await log.open({ onGrowth: () => undefined });
+      await log.open({ onReadable: () => undefined });
       await append(log, [created('a')]);
       await turn();
       one[Symbol.dispose]();
@@ -390,10 +390,10 @@ interface Follower extends Disposable {
 
 async function read(log: EventLog<Item>, after?: string): Promise<Follower> {
   const controller = new AbortController();
-  const { start, entries: told } = await openLog(log, { after, signal: controller.signal });
+  const { start, entries: received } = await openLog(log, { after, signal: controller.signal });
   const entries: LogEntry<Item>[] = [];
   const follow = async () => {
-    for await (const entry of told) entries.push(entry);
+    for await (const entry of received) entries.push(entry);
   };
   follow().catch((error: unknown) => {
     throw error;
@@ -419,7 +419,7 @@ function stateAfter(
 }
 
 async function startOf(log: EventLog<Item>, after?: string): Promise<LogReader<Item>['start']> {
-  const { start, tail } = await log.open({ after, onGrowth: () => undefined });
+  const { start, tail } = await log.open({ after, onReadable: () => undefined });
   tail[Symbol.dispose]();
   return start;
 }

@@ -39,7 +39,7 @@ const subscribe = (request: Partial<SubscribeRequest> = {}) =>
   router.subscribe({ graphqlUrl: gateway.graphqlUrl, query, ...request });
 const actions = () => router.messages.map(({ action }) => action);
 /** The progress of the job in each event that was sent. */
-const told = () =>
+const received = () =>
   router.messages
     .flatMap(({ payload }) => payload?.data ?? [])
     .map((data) => /Profiles":(\d+)/.exec(JSON.stringify(data))?.[1]);
@@ -65,7 +65,7 @@ describe('a subscription by callbacks', () => {
     });
     const { status, headers, text } = await subscription.answer;
     expect([status, headers.get('subscription-protocol'), text]).toEqual([200, 'callback/1.0', '{"data":null}']);
-    await eventually(() => expect(told()).toEqual(['0']));
+    await eventually(() => expect(received()).toEqual(['0']));
     expect(answeredAt).toEqual([
       ['check', false],
       ['next', true],
@@ -136,7 +136,7 @@ describe('a subscription by callbacks', () => {
 
   it('ends when its router responds with 404, without another callback', async () => {
     const subscription = subscribe();
-    await eventually(() => expect(told()).toEqual(['0']));
+    await eventually(() => expect(received()).toEqual(['0']));
     subscription.forget();
     await advance(10);
     await untilReleased();
@@ -145,7 +145,7 @@ describe('a subscription by callbacks', () => {
 
   it('ends when an event is rejected, and reports that', async () => {
     const reader = subscribe().results.getReader();
-    await eventually(() => expect(told()).toEqual(['0']));
+    await eventually(() => expect(received()).toEqual(['0']));
     await reader.read();
     router.reply = ({ action }) => (action === 'next' ? 413 : 'by the protocol');
     await advance(10);
@@ -158,7 +158,7 @@ describe('a subscription by callbacks', () => {
 
   it('ends when a heartbeat is rejected, and reports that', async () => {
     const reader = subscribe().results.getReader();
-    await eventually(() => expect(told()).toEqual(['0']));
+    await eventually(() => expect(received()).toEqual(['0']));
     await reader.read();
     router.reply = ({ action }) => (action === 'check' ? 401 : 'by the protocol');
     await connectionClock.tick();
@@ -173,31 +173,31 @@ describe('a subscription by callbacks', () => {
     'sends an event again after the response %s, and then the next one',
     async (bad) => {
       subscribe({ extension: { heartbeatIntervalMs: 0 } });
-      await eventually(() => expect(told()).toEqual(['0']));
+      await eventually(() => expect(received()).toEqual(['0']));
       let left = 2;
       router.reply = () => {
         left -= 1;
         return left < 0 ? 'by the protocol' : bad;
       };
       await advance(10);
-      const sent = eventually(() => expect(told()).toEqual(['0', '10', '10', '10']));
+      const sent = eventually(() => expect(received()).toEqual(['0', '10', '10', '10']));
       await connectionClock.advanceBy(0);
       for (let attempt = 1; attempt <= 2; attempt += 1) {
         await connectionClock.tick();
       }
       await sent;
       await advance(20);
-      await eventually(() => expect(told()).toEqual(['0', '10', '10', '10', '20']));
+      await eventually(() => expect(received()).toEqual(['0', '10', '10', '10', '20']));
     },
   );
 
   it('ends when its router does not respond within twelve seconds', async () => {
     const without = { heartbeatIntervalMs: 0 };
     subscribe({ extension: without });
-    await eventually(() => expect(told()).toEqual(['0']));
+    await eventually(() => expect(received()).toEqual(['0']));
     router.reply = () => 'hang';
     await advance(10);
-    await eventually(() => expect(told()).toEqual(['0', '10']));
+    await eventually(() => expect(received()).toEqual(['0', '10']));
     await connectionClock.advanceBy(11_999);
     expect(await subscribers()).toBe(1);
     await connectionClock.advanceBy(1);
@@ -214,16 +214,16 @@ describe('a subscription by callbacks', () => {
     });
     router.reply = ({ action }) => (action === 'next' ? taken : 'by the protocol');
     subscribe();
-    await eventually(() => expect(told()).toEqual(['0']));
+    await eventually(() => expect(received()).toEqual(['0']));
     for (let progress = 1; progress <= 20; progress += 1) await advance(progress);
-    expect(told()).toEqual(['0']);
+    expect(received()).toEqual(['0']);
     take('by the protocol');
-    await eventually(() => expect(told()).toEqual(['0', '20']));
+    await eventually(() => expect(received()).toEqual(['0', '20']));
   });
 
   it('sends no duplicate events to a router that subscribes again with the same id', async () => {
     const first = subscribe();
-    await eventually(() => expect(told()).toEqual(['0']));
+    await eventually(() => expect(received()).toEqual(['0']));
     let take = (_reply: Reply) => {};
     router.reply = ({ action }) =>
       action === 'next'
@@ -232,18 +232,18 @@ describe('a subscription by callbacks', () => {
           })
         : 'by the protocol';
     await advance(10);
-    await eventually(() => expect(told()).toEqual(['0', '10']));
+    await eventually(() => expect(received()).toEqual(['0', '10']));
     // The pending callback of the previous subscription is answered first, because the router would otherwise receive
     // two at a time.
     expect((await subscribe({ extension: first.extension }).answer).status).toBe(200);
     await gateway.metric('aep_watch_subscribers');
-    expect(told()).toEqual(['0', '10']);
+    expect(received()).toEqual(['0', '10']);
     router.reply = () => 'by the protocol';
     take('by the protocol');
-    await eventually(() => expect(told()).toEqual(['0', '10', '10']));
+    await eventually(() => expect(received()).toEqual(['0', '10', '10']));
     expect(await subscribers()).toBe(1);
     await advance(20);
-    await eventually(() => expect(told()).toEqual(['0', '10', '10', '20']));
+    await eventually(() => expect(received()).toEqual(['0', '10', '10', '20']));
     expect(actions().filter((action) => action === 'complete')).toEqual([]);
   });
 
@@ -267,7 +267,7 @@ describe('a subscription by callbacks', () => {
   it('counts as open for its caller until it has ended', async () => {
     await using small = await start({ MAX_SUBSCRIPTIONS_PER_CALLER: '1' });
     const first = subscribe({ graphqlUrl: small.graphqlUrl });
-    await eventually(() => expect(told()).toEqual(['0']));
+    await eventually(() => expect(received()).toEqual(['0']));
     const second = await subscribe({ graphqlUrl: small.graphqlUrl }).answer;
     expect([second.status, second.text]).toEqual([429, expect.stringContaining('RATE_LIMITED')]);
     first.forget();
@@ -280,7 +280,7 @@ describe('a subscription by callbacks', () => {
     const withoutHeartbeats = { extension: { heartbeatIntervalMs: 0 } };
     const first = subscribe(withoutHeartbeats);
     subscribe(withoutHeartbeats);
-    await eventually(() => expect(told()).toEqual(['0', '0']));
+    await eventually(() => expect(received()).toEqual(['0', '0']));
     expect(await open()).toBe(2);
     first.forget();
     let left = 1;
@@ -299,7 +299,7 @@ describe('a subscription by callbacks', () => {
 
   it('ends with a request to subscribe again when the gateway shuts down', async () => {
     const { results } = subscribe();
-    await eventually(() => expect(told()).toEqual(['0']));
+    await eventually(() => expect(received()).toEqual(['0']));
     const reader = results.getReader();
     await reader.read();
     const ended = expect(reader.read()).rejects.toMatchObject([
@@ -312,7 +312,7 @@ describe('a subscription by callbacks', () => {
 
 it('a router that does not respond delays a shutdown of the gateway by two seconds', async () => {
   subscribe();
-  await eventually(() => expect(told()).toEqual(['0']));
+  await eventually(() => expect(received()).toEqual(['0']));
   router.reply = () => 'hang';
   let closed = false;
   const closing = gateway.close().then(() => {
@@ -332,7 +332,7 @@ describe('heartbeats', () => {
   it('are sent within each interval, even while an event waits for its response, and reveal a lost router', async () => {
     router.reply = ({ action }) => (action === 'next' ? 'hang' : 'by the protocol');
     const subscription = subscribe();
-    await eventually(() => expect(told()).toEqual(['0']));
+    await eventually(() => expect(received()).toEqual(['0']));
     await connectionClock.tick();
     await eventually(() => expect(checks()).toBe(1));
     await connectionClock.sleeping();
@@ -351,7 +351,7 @@ describe('heartbeats', () => {
 
   it('are sent in the same interval when the router responds slowly', async () => {
     subscribe();
-    await eventually(() => expect(told()).toEqual(['0']));
+    await eventually(() => expect(received()).toEqual(['0']));
     let take = (_reply: Reply) => {};
     router.reply = () =>
       new Promise((resolve) => {
@@ -373,7 +373,7 @@ describe('heartbeats', () => {
 
   it('are sent every five seconds if the router does not specify an interval, and not at all if it wants none', async () => {
     subscribe({ extension: { heartbeatIntervalMs: undefined } });
-    await eventually(() => expect(told()).toEqual(['0']));
+    await eventually(() => expect(received()).toEqual(['0']));
     await connectionClock.sleeping();
     await connectionClock.advanceBy(3_334);
     await eventually(() => expect(checks()).toBeGreaterThanOrEqual(1));
@@ -382,7 +382,7 @@ describe('heartbeats', () => {
     await connectionClock.advanceBy(3_334);
     await eventually(() => expect(checks()).toBe(sent + 1));
     subscribe({ extension: { heartbeatIntervalMs: 0 } });
-    await eventually(() => expect(told()).toEqual(['0', '0']));
+    await eventually(() => expect(received()).toEqual(['0', '0']));
     expect(connectionClock.pending()).toBe(1);
   });
 });

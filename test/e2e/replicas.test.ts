@@ -20,7 +20,7 @@ import {
 } from './operations.generated.ts';
 
 type Client = Pick<Gateway, 'query' | 'subscribe'>;
-type Told = WatchExportJobsSubscription['exportJobChanged'];
+type Received = WatchExportJobsSubscription['exportJobChanged'];
 
 /** The platform call of a poll round. */
 const round = 'GET /data/core/ups/export/jobs?limit=100';
@@ -66,7 +66,7 @@ async function createJob(client: Client): Promise<string> {
 
 /** The events that one client has received for one job, with all details that distinguish events. */
 class History {
-  readonly told: Told[] = [];
+  readonly received: Received[] = [];
   readonly #id: string;
 
   constructor(id: string) {
@@ -77,11 +77,13 @@ class History {
     const reached = ({ exportJobChanged: { job } }: WatchExportJobsSubscription) =>
       job?.id === this.#id && job.status === status;
     const taken = await events.until(reached);
-    this.told.push(...taken.map(({ exportJobChanged }) => exportJobChanged).filter(({ job }) => job?.id === this.#id));
+    this.received.push(
+      ...taken.map(({ exportJobChanged }) => exportJobChanged).filter(({ job }) => job?.id === this.#id),
+    );
   }
 
   get cursor(): string {
-    return this.told.at(-1)?.cursor ?? '';
+    return this.received.at(-1)?.cursor ?? '';
   }
 
   /** Name of the life of the log. */
@@ -90,7 +92,7 @@ class History {
   }
 
   get steps(): readonly string[] {
-    return this.told.map(({ kind, cursor, previousStatus, job }) =>
+    return this.received.map(({ kind, cursor, previousStatus, job }) =>
       [kind, cursor, previousStatus, job?.status].join(' '),
     );
   }
@@ -145,7 +147,9 @@ describeWithRedis('two replicas with one Redis', () => {
       Promise.all([killed.follow(resumed, 'SUCCEEDED'), survivor.follow(lasting, 'SUCCEEDED')]),
     );
     expect(killed.steps).toEqual(survivor.steps);
-    expect(new Set(survivor.told.map(({ kind, previousStatus, job }) => [kind, previousStatus, job?.status]))).toEqual(
+    expect(
+      new Set(survivor.received.map(({ kind, previousStatus, job }) => [kind, previousStatus, job?.status])),
+    ).toEqual(
       new Set([
         ['CREATED', null, 'NEW'],
         ['CHANGED', 'NEW', 'PROCESSING'],
@@ -200,7 +204,7 @@ describeWithRedis('two replicas with one Redis', () => {
     await platform.clock.tick();
     await one.close();
     await stayer.follow(second, 'PROCESSING');
-    expect(stayer.told.map(({ kind }) => kind)).toEqual(['SNAPSHOT', 'CHANGED']);
+    expect(stayer.received.map(({ kind }) => kind)).toEqual(['SNAPSHOT', 'CHANGED']);
     expect(await other.metric('aep_watch_lease_changes_total')).toBe(1);
   });
 
@@ -231,7 +235,7 @@ describeWithRedis('two replicas with one Redis', () => {
       await redis.start();
       for (const [index, events] of streams.entries()) await histories[index]?.follow(events, 'PROCESSING');
       const [one, other] = histories;
-      expect(one?.told.map(({ job }) => job?.status).filter((status) => status !== 'NEW')).toEqual(['PROCESSING']);
+      expect(one?.received.map(({ job }) => job?.status).filter((status) => status !== 'NEW')).toEqual(['PROCESSING']);
       // One may receive the new state, and the other the change. Both read the same log again.
       expect(other?.epoch).toBe(one?.epoch);
       const polling = await Promise.all(gateways.map((gateway) => gateway.metric('aep_watch_feeds')));
@@ -296,12 +300,12 @@ describeWithRedis('two replicas with one Redis', () => {
     const id = await createJob(gateway);
     await using events = gateway.subscribe(WatchExportJobsDocument, {});
     /** Resolves when both have arrived, in any order. */
-    const until = (kind: Told['kind'], status: string) => {
-      let [isTold, hasStatus] = [false, false];
-      return events.until(({ exportJobChanged: { kind: told, job } }) => {
-        isTold ||= told === kind;
+    const until = (kind: Received['kind'], status: string) => {
+      let [isReceived, hasStatus] = [false, false];
+      return events.until(({ exportJobChanged: { kind: received, job } }) => {
+        isReceived ||= received === kind;
         hasStatus ||= job?.id === id && job.status === status;
-        return isTold && hasStatus;
+        return isReceived && hasStatus;
       });
     };
     await until('SNAPSHOT', 'NEW');

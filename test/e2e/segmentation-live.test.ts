@@ -50,10 +50,12 @@ describe.each(['websocket', 'sse'] as const)('over %s, segment jobs', (transport
     await using events = gateway.subscribe(WatchSegmentJobsDocument, { ids: [ended, running] }, { transport });
     const snapshots = jobEvents(await events.until(({ segmentJobChanged: { job } }) => job?.id === running));
     const rest = jobEvents(await stages.runUntil(events.rest()));
-    const told = [...snapshots, ...rest];
-    expect(new Set(told.map(({ job }) => job?.id))).toEqual(new Set([`SegmentJob:${ended}`, running]));
-    expect(told.filter(({ job }) => job?.id !== running)).toMatchObject([{ kind: 'SNAPSHOT', previousStatus: null }]);
-    const own = told.filter(({ job }) => job?.id === running);
+    const received = [...snapshots, ...rest];
+    expect(new Set(received.map(({ job }) => job?.id))).toEqual(new Set([`SegmentJob:${ended}`, running]));
+    expect(received.filter(({ job }) => job?.id !== running)).toMatchObject([
+      { kind: 'SNAPSHOT', previousStatus: null },
+    ]);
+    const own = received.filter(({ job }) => job?.id === running);
     expect(own[0]).toMatchObject({ kind: 'SNAPSHOT', job: { status: 'NEW' } });
     expect(own.at(-1)).toMatchObject({ kind: 'CHANGED', job: { status: 'SUCCEEDED', isTerminal: true } });
     // Each event begins with the status at which the previous one ended.
@@ -64,12 +66,12 @@ describe.each(['websocket', 'sse'] as const)('over %s, segment jobs', (transport
   it('that match a filter are emitted, and no others', async () => {
     const filter = { segmentId: `SegmentDefinition:${goldTier}` };
     await using events = gateway.subscribe(WatchSegmentJobsDocument, { filter }, { transport });
-    const told = [await events.take()].filter((data) => data !== null);
+    const received = [await events.take()].filter((data) => data !== null);
     const [other, wanted] = [await startJob(emailOptIn), await startJob(goldTier)];
     const seen = await stages.runUntil(
       events.until(({ segmentJobChanged: { job } }) => job?.id === wanted && job.isTerminal),
     );
-    const jobs = jobEvents([...told, ...seen]).flatMap(({ job }) => job ?? []);
+    const jobs = jobEvents([...received, ...seen]).flatMap(({ job }) => job ?? []);
     expect(jobs.length).toBeGreaterThan(3);
     expect(jobs.some(({ id }) => id === other)).toBe(false);
     for (const { segments } of jobs)
@@ -124,8 +126,8 @@ describe.each(['websocket', 'sse'] as const)('over %s, a schedule', (transport) 
     expect(first).toMatchObject({ kind: 'SNAPSHOT', schedule: { id, state: 'ACTIVE' } });
     for (const input of [{ state: 'INACTIVE' }, { schedule: '0 0 3 * * ?' }, { state: 'ACTIVE' }] as const) {
       await gateway.query(UpdateScheduleDocument, { id, input });
-      const [told] = scheduleEvents([await holding.take()].filter((data) => data !== null));
-      expect(told).toMatchObject({ kind: 'CHANGED', schedule: { id, ...input } });
+      const [received] = scheduleEvents([await holding.take()].filter((data) => data !== null));
+      expect(received).toMatchObject({ kind: 'CHANGED', schedule: { id, ...input } });
     }
 
     const after = first?.cursor ?? '';

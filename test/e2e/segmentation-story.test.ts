@@ -110,8 +110,10 @@ describe('a schedule', () => {
     });
     for (const status of ['QUEUED', 'PROCESSING', 'SUCCEEDED']) {
       await stages.tick();
-      const told = await jobs.until(({ segmentJobChanged: { job } }) => job?.id === run?.id && job?.status === status);
-      expect(told.map(jobEvent).at(-1)).toMatchObject({ kind: 'CHANGED', job: { id: run?.id, status } });
+      const received = await jobs.until(
+        ({ segmentJobChanged: { job } }) => job?.id === run?.id && job?.status === status,
+      );
+      expect(received.map(jobEvent).at(-1)).toMatchObject({ kind: 'CHANGED', job: { id: run?.id, status } });
     }
     const after = await gateway.query(ReadSchedulesDocument, { first: 1 });
     expect(after.page.nodes).toMatchObject([{ id, recentRuns: [{ id: run?.id }] }]);
@@ -331,8 +333,8 @@ describe('a segment job', () => {
 
   it('of an expression that the platform cannot parse ends FAILED and reports the position', async () => {
     const segmentId = await define(rest, 'Not understood', 'loyalty.tier = "gold" and\n  loyalty.points soundsLike 3');
-    const told = await watchToTheEnd((await startSegmentJob(gateway, [segmentId])).id);
-    const { job } = told.at(-1) ?? fail();
+    const received = await watchToTheEnd((await startSegmentJob(gateway, [segmentId])).id);
+    const { job } = received.at(-1) ?? fail();
     expect(job?.status).toBe('FAILED');
     expect(job?.errors).toEqual([{ message: expect.stringContaining('line 2, column 18') }]);
   });

@@ -9,7 +9,7 @@ import { accessToken, platformHeaders, profileDataset, startSteppedPlatform } fr
 import { connectRest, type RestClient } from '../support/rest-client.ts';
 import { type Transport, transports } from '../support/transports.ts';
 
-interface Told {
+interface Received {
   readonly exportJobChanged: {
     readonly kind: string;
     readonly cursor: string;
@@ -22,11 +22,11 @@ const jobsPath = '/data/core/ups/export/jobs';
 type Variables = Record<string, unknown>;
 
 /** A board that shows the destination of each job, which only Catalog knows. */
-const board: TypedDocumentNode<Told, Variables> = parse(`subscription ($ids: [ID!], $filter: ExportJobFilter) {
+const board: TypedDocumentNode<Received, Variables> = parse(`subscription ($ids: [ID!], $filter: ExportJobFilter) {
   exportJobChanged(ids: $ids, filter: $filter) { kind cursor job { status destination { dataset { name } } } }
 }`);
 /** The same board without the destination. */
-const statuses: TypedDocumentNode<Told, Variables> = parse(`subscription ($ids: [ID!], $filter: ExportJobFilter) {
+const statuses: TypedDocumentNode<Received, Variables> = parse(`subscription ($ids: [ID!], $filter: ExportJobFilter) {
   exportJobChanged(ids: $ids, filter: $filter) { kind cursor job { status } }
 }`);
 
@@ -36,7 +36,7 @@ let stages: FakeClock;
 /** Clock of the gateway. */
 let clock: FakeClock;
 let gateway: Gateway;
-let streams: EventStream<Told>[];
+let streams: EventStream<Received>[];
 let rest: RestClient;
 let jobId: string;
 
@@ -70,7 +70,7 @@ async function watch(
   document: typeof board,
   headers: Headers,
   { variables = { ids: [jobId] }, transport = 'websocket' }: { variables?: Variables; transport?: Transport } = {},
-): Promise<EventStream<Told>> {
+): Promise<EventStream<Received>> {
   const stream = gateway.subscribe(document, variables, { headers, transport });
   streams.push(stream);
   await stream.until(({ exportJobChanged }) => exportJobChanged.kind === 'SNAPSHOT');
@@ -98,12 +98,12 @@ describe('the platform calls for an event', () => {
     }
     const sharedBefore = await gateway.metric('aep_upstream_shared_calls_total');
     await change();
-    const told = await Promise.all(streams.map((stream) => stream.take()));
-    expect(told[0]?.exportJobChanged).toMatchObject({
+    const received = await Promise.all(streams.map((stream) => stream.take()));
+    expect(received[0]?.exportJobChanged).toMatchObject({
       kind: 'CHANGED',
       job: { destination: { dataset: { name: /./ } } },
     });
-    for (const each of told) expect(each).toEqual(told[0]);
+    for (const each of received) expect(each).toEqual(received[0]);
     expect(catalogCalls()).toBe(1);
     // No other operation has waited for that call, because the event was executed once.
     expect(await gateway.metric('aep_upstream_shared_calls_total')).toBe(sharedBefore);
@@ -197,8 +197,8 @@ it('a tenant receives nothing of another one', async () => {
   streams.push(other);
   await eventually(async () => expect(await gateway.metric('aep_watch_feeds')).toBe(2));
   await change();
-  const told = await streams[0]?.until(({ exportJobChanged }) => exportJobChanged.kind === 'CHANGED');
-  const cursor = told?.at(-1)?.exportJobChanged.cursor ?? '';
+  const received = await streams[0]?.until(({ exportJobChanged }) => exportJobChanged.kind === 'CHANGED');
+  const cursor = received?.at(-1)?.exportJobChanged.cursor ?? '';
   await other.complete();
   const ofOther = (await other.rest()).map(({ exportJobChanged }) => exportJobChanged.cursor);
   expect(ofOther.map(epochOf)).not.toContain(epochOf(cursor));

@@ -34,7 +34,7 @@ const callbacks = () => ({ SUBSCRIPTION_CALLBACK_URLS: callbackRouter.url });
 type Events = EventStream<WatchExportJobsSubscription>;
 
 /** Describes an event by its kind, job and progress. */
-const told = (data: WatchExportJobsSubscription | null) => {
+const received = (data: WatchExportJobsSubscription | null) => {
   const { kind, job } = data?.exportJobChanged ?? {};
   return [kind, job?.platformId, job?.metrics?.totalExportedProfiles];
 };
@@ -53,17 +53,17 @@ describe.each(allTransports)('a subscription over %s', (transport) => {
 
   it('begins with the current state, emits each change in order, and completes when all jobs have ended', async () => {
     await using events = watch({ ids: ['1', '2'] });
-    expect([told(await events.take()), told(await events.take())]).toEqual([
+    expect([received(await events.take()), received(await events.take())]).toEqual([
       ['SNAPSHOT', '1', 0],
       ['SNAPSHOT', '2', 0],
     ]);
     for (const progress of [10, 20, 30]) {
       await advance(progress);
-      expect(told(await events.take())).toEqual(['CHANGED', '1', progress]);
+      expect(received(await events.take())).toEqual(['CHANGED', '1', progress]);
     }
     await advance(40, 'SUCCEEDED');
     await advance(50, 'FAILED', '2');
-    expect((await events.rest()).map(told)).toEqual([
+    expect((await events.rest()).map(received)).toEqual([
       ['CHANGED', '1', 40],
       ['CHANGED', '2', 50],
     ]);
@@ -74,12 +74,12 @@ describe.each(allTransports)('a subscription over %s', (transport) => {
     await using events = watch({ ids: ['1', '2'], filter: { statuses: ['SUCCEEDED'] } });
     const first = events.take();
     await using all = watch({ ids: ['1', '2'] });
-    await all.until((data) => told(data)[1] === '2');
+    await all.until((data) => received(data)[1] === '2');
     await eventually(async () => expect(await subscribers()).toBe(2));
     await advance(10);
     await advance(20, 'SUCCEEDED');
-    expect(told(await first)).toEqual(['CHANGED', '1', 20]);
-    await all.until((data) => told(data)[2] === 20);
+    expect(received(await first)).toEqual(['CHANGED', '1', 20]);
+    await all.until((data) => received(data)[2] === 20);
     expect(await subscribers()).toBe(2);
     await advance(30, 'FAILED', '2');
     expect(await events.rest()).toEqual([]);
@@ -93,16 +93,16 @@ describe.each(allTransports)('a subscription over %s', (transport) => {
     const cursor = (await events.take())?.exportJobChanged.cursor ?? '';
     await advance(10);
     await advance(20);
-    await events.until((data) => told(data)[2] === 20);
+    await events.until((data) => received(data)[2] === 20);
     await events[Symbol.asyncDispose]();
 
     await using resumed = watch({ ids: ['1'], after: cursor });
-    expect([told(await resumed.take()), told(await resumed.take())]).toEqual([
+    expect([received(await resumed.take()), received(await resumed.take())]).toEqual([
       ['CHANGED', '1', 10],
       ['CHANGED', '1', 20],
     ]);
     await using lost = watch({ ids: ['1'], after: 'no-such-epoch.7' });
-    expect([told(await lost.take()), told(await lost.take())]).toEqual([
+    expect([received(await lost.take()), received(await lost.take())]).toEqual([
       ['RESYNC', undefined, undefined],
       ['SNAPSHOT', '1', 20],
     ]);
@@ -146,7 +146,7 @@ describe.each(allTransports)('a subscription over %s', (transport) => {
     const take = async () => {
       const data = await events.take();
       variables.after = data?.exportJobChanged.cursor ?? '';
-      return told(data);
+      return received(data);
     };
     expect(await take()).toEqual(['SNAPSHOT', '1', 0]);
     await advance(10);
@@ -161,7 +161,7 @@ describe.each(allTransports)('a subscription over %s', (transport) => {
       ['SNAPSHOT', '1', 20],
     ]);
     await advance(30, 'SUCCEEDED');
-    expect((await events.rest()).map(told)).toEqual([['CHANGED', '1', 30]]);
+    expect((await events.rest()).map(received)).toEqual([['CHANGED', '1', 30]]);
     await eventually(async () => expect(await subscribers(next)).toBe(0));
   });
 });

@@ -153,8 +153,8 @@ describe('over a WebSocket', () => {
 
   it('a subscription to a job that has ended emits its state and completes', async () => {
     await using events = gateway.subscribe(WatchExportJobsDocument, { ids: ['24060', 'ExportJob:24055'] });
-    const told = (await events.rest()).map(({ exportJobChanged }) => exportJobChanged);
-    expect(told.map(({ kind, job }) => [kind, job?.id])).toEqual([
+    const received = (await events.rest()).map(({ exportJobChanged }) => exportJobChanged);
+    expect(received.map(({ kind, job }) => [kind, job?.id])).toEqual([
       ['SNAPSHOT', 'ExportJob:24060'],
       ['SNAPSHOT', 'ExportJob:24055'],
     ]);

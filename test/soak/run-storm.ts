@@ -59,7 +59,7 @@ export async function runStorm(options: StormOptions): Promise<StormReport> {
   await witness.connect(to.webSocketUrl);
   const create = async (): Promise<string> => {
     const id = await createJob(to, headers[0]);
-    return await witness.toldOf(id);
+    return await witness.receivedOf(id);
   };
   await openAll(subscribers, from);
   const first = await create();
@@ -90,7 +90,7 @@ export async function runStorm(options: StormOptions): Promise<StormReport> {
   const calls = platform.requests.map(({ method, path }) => `${method} ${path}`);
   const all = [witness, ...subscribers];
   await Promise.all(all.map((subscriber) => subscriber.drop()));
-  return { servedMs, calls, violations: [...checkStorm(witness, subscribers), ...checkTold(all)] };
+  return { servedMs, calls, violations: [...checkStorm(witness, subscribers), ...checkReceived(all)] };
 }
 
 /**
@@ -101,22 +101,22 @@ export async function runStorm(options: StormOptions): Promise<StormReport> {
 function checkStorm(witness: StormSubscriber, subscribers: readonly StormSubscriber[]): readonly string[] {
   const sequences = (events: readonly SeenEvent[]) =>
     events.flatMap(({ cursor, entity }) => (entity === null ? [] : [placeOf(cursor).sequence]));
-  const everything = sequences(witness.told);
+  const everything = sequences(witness.received);
   return subscribers.flatMap(({ history: { name, sessions } }) => {
     const [, resumed] = sessions;
     if (resumed === undefined || resumed.after === null) return [`${name} did not resume`];
     const after = placeOf(resumed.after);
     if (after.partial) return [];
     const missed = everything.filter((sequence) => sequence > after.sequence);
-    const told = sequences(resumed.events);
-    if (missed.length > 0 && isDeepStrictEqual(told, missed)) return [];
+    const received = sequences(resumed.events);
+    if (missed.length > 0 && isDeepStrictEqual(received, missed)) return [];
     return [
       `${name} missed ${missed.join()}, and received ${resumed.events.map(({ kind, cursor }) => `${kind} ${cursor}`).join()}`,
     ];
   });
 }
 
-const checkTold = (all: readonly StormSubscriber[]): readonly string[] =>
+const checkReceived = (all: readonly StormSubscriber[]): readonly string[] =>
   checkWatches(all.map(({ history }) => history)).map(describeViolation);
 
 /** Headers of each credential, or no headers when the gateway requires none. */

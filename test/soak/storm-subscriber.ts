@@ -21,10 +21,12 @@ interface OpenSession extends Pick<WatchSession, 'after' | 'openedAt'> {
 /** The members of a `graphql-transport-ws` message that are read here. */
 interface Message {
   readonly type: string;
-  readonly payload?: { readonly data?: { readonly exportJobChanged: ToldEvent } };
+  readonly payload?: { readonly data?: { readonly exportJobChanged: ReceivedEvent } };
 }
 
-type ToldEvent = Omit<SeenEvent, 'entity'> & { readonly job: { readonly id: string; readonly status: string } | null };
+type ReceivedEvent = Omit<SeenEvent, 'entity'> & {
+  readonly job: { readonly id: string; readonly status: string } | null;
+};
 
 interface Waiter {
   readonly isWanted: (event: SeenEvent) => boolean;
@@ -63,7 +65,7 @@ export class StormSubscriber {
   }
 
   /** Events of the current subscription. */
-  get told(): readonly SeenEvent[] {
+  get received(): readonly SeenEvent[] {
     return this.#sessions.at(-1)?.events ?? [];
   }
 
@@ -92,12 +94,12 @@ export class StormSubscriber {
   }
 
   /** Resolves with the cursor of the first event about a job. */
-  async toldOf(id: string): Promise<string> {
+  async receivedOf(id: string): Promise<string> {
     return (await this.#event(({ entity }) => entity?.id === id)).cursor;
   }
 
   #event(isWanted: (event: SeenEvent) => boolean): Promise<SeenEvent> {
-    const come = this.told.find(isWanted);
+    const come = this.received.find(isWanted);
     if (come !== undefined) return Promise.resolve(come);
     return new Promise((resolve) => this.#waiting.add({ isWanted, resolve }));
   }
@@ -129,9 +131,9 @@ export class StormSubscriber {
       session.endedAt = new Date();
       return;
     }
-    const told = payload?.data?.exportJobChanged;
-    if (type !== 'next' || told === undefined) throw new Error(`${this.#name} received ${type}`);
-    const { job, ...event } = told;
+    const received = payload?.data?.exportJobChanged;
+    if (type !== 'next' || received === undefined) throw new Error(`${this.#name} received ${type}`);
+    const { job, ...event } = received;
     const seen: SeenEvent = { ...event, entity: job && { ...job, state: job.status } };
     session.events.push(seen);
     for (const waiter of this.#waiting) {

@@ -12,12 +12,12 @@ export async function openLog<Entity>(
   { after, signal }: { readonly after?: string | undefined; readonly signal: AbortSignal },
 ): Promise<OpenedLog<Entity>> {
   let grown = () => {};
-  const { start, tail } = await log.open({ after, onGrowth: () => grown() });
+  const { start, tail } = await log.open({ after, onReadable: () => grown() });
   signal.addEventListener('abort', () => grown(), { once: true });
   async function* read(): AsyncGenerator<LogEntry<Entity>, void, void> {
     using _ = tail;
     while (!signal.aborted && !tail.ended) {
-      const entry = tail.take();
+      const entry = tail.read();
       if (entry !== null) yield entry;
       else {
         await new Promise<void>((resolve) => {

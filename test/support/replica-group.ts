@@ -146,12 +146,12 @@ export async function startReplicaGroup(options: GroupOptions): Promise<ReplicaG
     );
     if (stream === undefined) return;
     const drain = () => {
-      for (let taken = take(stream); taken !== null && taken.done !== true; taken = take(stream)) {
+      for (let result = readNext(stream); result !== null && result.done !== true; result = readNext(stream)) {
         events += 1;
-        group.onEvent(taken.value, replica);
+        group.onEvent(result.value, replica);
       }
     };
-    stream.listen({ onValues: drain });
+    stream.listen({ onReadable: drain });
     drain();
   };
   for (let replica = 0; replica < replicas; replica += 1) {
@@ -175,11 +175,11 @@ async function connected<Result>(attempt: () => Promise<Result> | undefined): Pr
 }
 
 /** Reads the next value; null at the end, and also for a failed stream, because its replica was stopped. */
-function take<Value>(stream: {
-  take(): IteratorResult<Value, undefined> | null;
+function readNext<Value>(stream: {
+  read(): IteratorResult<Value, undefined> | null;
 }): IteratorResult<Value, undefined> | null {
   try {
-    return stream.take();
+    return stream.read();
   } catch {
     return null;
   }

@@ -16,7 +16,7 @@ it('the metrics show for live views whether this replica polls, its last round, 
   lastRoundAt = new Date('2030-01-01T00:00:00.500Z');
   polls.roundEnded({ kind, outcome: 'good' });
   polls.roundEnded({ kind, outcome: 'failed' });
-  polls.told({ kind, events: ['CHANGED', 'CREATED', 'CHANGED'] });
+  polls.emitted({ kind, events: ['CHANGED', 'CREATED', 'CHANGED'] });
   polls.leaseChanged({ kind, change: 'gained' });
   polls.resynced({ kind });
   expect(await watched()).toEqual([

@@ -1,5 +1,5 @@
 import type { Clock } from '../../runtime/clock.ts';
-import { QuietIterator, type QuietListener, type QuietStream } from '../../runtime/quiet-stream.ts';
+import { PullIterator, type PullSource, type ReadableListener } from '../../runtime/pull-source.ts';
 import {
   type EventLog,
   type LogEntry,
@@ -40,7 +40,7 @@ export interface WatchStreamOptions<Entity>
   readonly onEnd: () => void;
 }
 
-type Taken<Entity> = IteratorResult<WatchEvent<Entity>, undefined>;
+type ReadResult<Entity> = IteratorResult<WatchEvent<Entity>, undefined>;
 type Subject = StaleSubject | 'local';
 
 const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -55,13 +55,13 @@ const noSubjects: ReadonlySet<Subject> = new Set();
  * entry after which every id is over (terminal, with settled results if these are watched) or removed, whether or not
  * that entry was sent. This is the same for a stream that starts, resumes, or restarts with a RESYNC.
  */
-export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
+export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
   readonly #options: WatchStreamOptions<Entity>;
   readonly #ids: ReadonlySet<string> | null;
   readonly #pending: PendingEvents<Entity>;
   readonly #maxPending: number;
   #start: LogStart<Entity>['kind'] = 'snapshot';
-  /** Snapshots or missed changes, which are created when they are taken. */
+  /** Snapshots or missed changes, which are created when they are read. */
   #backlog: Iterator<WatchEvent<Entity>> = nothing;
   /** The `ids` that are neither over nor removed after the last entry that was read. Null: there are no `ids`. */
   #remaining: Set<string> | null = null;
@@ -70,12 +70,12 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   #tail: LogTail<Entity> | null = null;
   #ended = false;
   #failure: { readonly error: unknown } | null = null;
-  #listener: QuietListener | null = null;
-  /** Whether the last `take` found nothing. */
+  #listener: ReadableListener | null = null;
+  /** Whether the last `read` found nothing. */
   #silent = false;
   /** Removes the listener on the signal that ends the stream. */
   #untilAbort: Disposable | null = null;
-  readonly #onGrowth = () => this.#notify();
+  readonly #onReadable = () => this.#notify();
 
   constructor(options: WatchStreamOptions<Entity>) {
     this.#options = options;
@@ -92,12 +92,12 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   }
 
   /**
-   * Opens the log. Call it once, before the first `take`.
+   * Opens the log. Call it once, before the first `read`.
    * @throws the error of opening the log, or the reason of the signal. `onEnd` is not called then.
    */
   async open({ after, signal }: Pick<WatchOptions<Entity>, 'after' | 'signal'>): Promise<void> {
     signal.throwIfAborted();
-    await this.#read(after);
+    await this.#openLog(after);
     if (signal.aborted) this.#leaveLog();
     signal.throwIfAborted();
     if (this.#ended) return;
@@ -107,23 +107,23 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   }
 
   /** Call it once, from the reader that iterates. */
-  [Symbol.asyncIterator](): QuietIterator<WatchEvent<Entity>> {
-    const iterator = new QuietIterator(this);
+  [Symbol.asyncIterator](): PullIterator<WatchEvent<Entity>> {
+    const iterator = new PullIterator(this);
     this.#listener = iterator;
     return iterator;
   }
 
-  listen(listener: QuietListener): void {
+  listen(listener: ReadableListener): void {
     this.#forgetSignal();
     this.#listener = listener;
   }
 
-  take(): Taken<Entity> | null {
-    // The caller takes the next event itself, so an end during this call needs no notification.
+  read(): ReadResult<Entity> | null {
+    // The caller reads the next event itself, so an end during this call needs no notification.
     this.#silent = false;
-    const taken = this.#take();
-    this.#silent = taken === null;
-    return taken;
+    const result = this.#readNext();
+    this.#silent = result === null;
+    return result;
   }
 
   async return(): Promise<IteratorReturnResult<undefined>> {
@@ -156,11 +156,11 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   }
 
   #notify(): void {
-    if (this.#silent) this.#listener?.onValues();
+    if (this.#silent) this.#listener?.onReadable();
   }
 
   /** Returns the next event or the end; null: there is none yet. */
-  #take(): Taken<Entity> | null {
+  #readNext(): ReadResult<Entity> | null {
     this.#collect();
     if (this.#ended) return this.#conclude();
     const event = this.#next();
@@ -204,7 +204,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     if (tail === null) return;
     try {
       while (!this.#isComplete) {
-        const entry = tail.take();
+        const entry = tail.read();
         if (entry === null) break;
         const event = this.#advance(entry);
         if (event !== null) this.#pending.push(event);
@@ -287,17 +287,17 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     this.#pending.clear();
     this.#remaining = null;
     try {
-      await this.#read(partialCursor(''));
+      await this.#openLog(partialCursor(''));
     } catch (error) {
       this.fail(error);
     }
     this.#notify();
   }
 
-  async #read(after: string | undefined): Promise<void> {
+  async #openLog(after: string | undefined): Promise<void> {
     const restart = after !== undefined && cursorIsPartial(after);
     const { log } = this.#options;
-    const { start, tail } = await log.open({ after: restart ? undefined : after, onGrowth: this.#onGrowth });
+    const { start, tail } = await log.open({ after: restart ? undefined : after, onReadable: this.#onReadable });
     // The stream may have ended while the log was being opened.
     if (this.#ended) {
       tail[Symbol.dispose]();

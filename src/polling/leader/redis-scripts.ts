@@ -36,7 +36,7 @@ local function isLive(seat)
   return known[replica]
 end
 local function text(number) return string.format('%.0f', number) end
-local function tell(channel, seat, kind, term)
+local function publish(channel, seat, kind, term)
   redis.call('PUBLISH', channel, '{"from":"' .. seat .. '","message":{"kind":"' .. kind .. '","term":' .. text(term) .. '}}')
 end
 local function checkType(key)
@@ -58,7 +58,7 @@ function steps.acquire(channel, meta)
   term = math.max(term + 1, now)
   redis.call('HSET', meta, 'term', text(term), 'holder', seat)
   redis.call('PEXPIRE', meta, retention)
-  tell(channel, seat, 'held', term)
+  publish(channel, seat, 'held', term)
   return { 1, seat, term }
 end
 function steps.release(channel, meta)
@@ -67,7 +67,7 @@ function steps.release(channel, meta)
   local holder, term = unpack(redis.call('HMGET', meta, 'holder', 'term'))
   if holder ~= seat then return 0 end
   redis.call('HDEL', meta, 'holder')
-  tell(channel, seat, 'released', tonumber(term or '0') or 0)
+  publish(channel, seat, 'released', tonumber(term or '0') or 0)
   return 1
 end
 function steps.announce(channel, meta, scopes)

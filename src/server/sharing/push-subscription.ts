@@ -1,5 +1,5 @@
 import type { ExecutionResult } from 'graphql';
-import type { QuietListener, QuietStream } from '../../runtime/quiet-stream.ts';
+import type { PullSource, ReadableListener } from '../../runtime/pull-source.ts';
 import { GroupMember, type GroupMemberOptions } from './group-member.ts';
 
 /** Receives the results of one subscriber. */
@@ -11,15 +11,15 @@ export interface ResultReceiver {
 }
 
 export interface SharedFlowOptions extends GroupMemberOptions {
-  readonly events: QuietStream<unknown>;
+  readonly events: PullSource<unknown>;
 }
 
 /**
  * The results of one subscriber, pushed to its transport. It is the push counterpart of SharedStream: an idle
  * subscription holds only a few small objects and no promises.
  */
-export class SharedFlow implements QuietListener {
-  readonly #events: QuietStream<unknown>;
+export class SharedFlow implements ReadableListener {
+  readonly #events: PullSource<unknown>;
   readonly #member: GroupMember;
   #receiver: ResultReceiver | null = null;
 
@@ -32,7 +32,7 @@ export class SharedFlow implements QuietListener {
   start(receiver: ResultReceiver): void {
     this.#receiver = receiver;
     this.#events.listen(this);
-    this.onValues();
+    this.onReadable();
   }
 
   /** Ends the subscription. Its receiver is not called again. */
@@ -42,12 +42,12 @@ export class SharedFlow implements QuietListener {
     void this.#events.return();
   }
 
-  onValues(): void {
+  onReadable(): void {
     const receiver = this.#receiver;
     if (receiver === null) return;
     try {
       while (!this.#member.left) {
-        const taken = this.#events.take();
+        const taken = this.#events.read();
         if (taken === null) return;
         if (taken.done === true) {
           this.stop();
@@ -76,7 +76,7 @@ export class SharedFlow implements QuietListener {
     } catch (error) {
       this.#fail(error, receiver);
     }
-    this.onValues();
+    this.onReadable();
   }
 
   #fail(error: unknown, receiver: ResultReceiver): void {

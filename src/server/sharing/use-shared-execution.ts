@@ -4,7 +4,7 @@ import type { Plugin } from 'graphql-yoga';
 import type { GatewayContext } from '../../context/context.ts';
 import type { SubscriptionQuota } from '../../context/subscription-quota.ts';
 import { tenantKey } from '../../domain/tenant.ts';
-import { isQuietStream } from '../../runtime/quiet-stream.ts';
+import { isPullSource } from '../../runtime/pull-source.ts';
 import type { MaskError } from '../graphql/error-mask.ts';
 import { type EventContexts, ExecutionGroup, type SubscriptionArgs } from './execution-group.ts';
 import { SharedStream } from './pull-subscription.ts';
@@ -63,7 +63,7 @@ export function useSharedExecution({ maskError, quota }: SharedExecutionOptions)
     const events = await createSourceEventStream({ ...args, contextValue: args.contextValue.forEvent(signal) });
     if (!(Symbol.asyncIterator in events)) return events;
     const group = groupOf(args);
-    if (direct === undefined || !isQuietStream(events)) {
+    if (direct === undefined || !isPullSource(events)) {
       return new SharedStream({ events: events[Symbol.asyncIterator](), group, slot, signal });
     }
     direct.offer(new SharedFlow({ events, group, slot }));

@@ -52,10 +52,10 @@ export function checkCreates(
     if (new Set(answered).size < answered.length) {
       report('two requests do not share a result', mark, answered.toSorted().join());
     }
-    const untold = ids.filter((id) => !answered.includes(id));
+    const unreported = ids.filter((id) => !answered.includes(id));
     const open = requests.filter((request) => createdIds(request).length === 0 && mayHaveCreated(request)).length;
-    if (untold.length > open) {
-      const detail = `${untold.join()} in addition to ${answered.join() || 'nothing'}; ${open} outcomes were unknown`;
+    if (unreported.length > open) {
+      const detail = `${unreported.join()} in addition to ${answered.join() || 'nothing'}; ${open} outcomes were unknown`;
       report('a create happens once, or its outcome is unknown', mark, detail);
     }
   }

@@ -1,4 +1,4 @@
-import { ToldEntries } from './told-entries.ts';
+import { ReceivedEntries } from './received-entries.ts';
 import type { Violation } from './violation.ts';
 import {
   isForward,
@@ -28,14 +28,14 @@ export type HeldView = ReadonlyMap<string, SeenEntity>;
  */
 export function checkWatches(histories: readonly WatchHistory[]): readonly Violation[] {
   const violations: Violation[] = [];
-  const told = new ToldEntries(histories, violations);
-  for (const history of histories) new HistoryReader(history, told, reportInto(violations, history)).read();
+  const received = new ReceivedEntries(histories, violations);
+  for (const history of histories) new HistoryReader(history, received, reportInto(violations, history)).read();
   return violations;
 }
 
 /** The final view of a subscriber. */
 export function heldView(history: WatchHistory): HeldView {
-  const reader = new HistoryReader(history, new ToldEntries([], []), () => undefined);
+  const reader = new HistoryReader(history, new ReceivedEntries([], []), () => undefined);
   reader.read();
   return reader.held;
 }
@@ -43,13 +43,13 @@ export function heldView(history: WatchHistory): HeldView {
 class HistoryReader {
   readonly held = new Map<string, SeenEntity>();
   readonly #history: WatchHistory;
-  readonly #told: ToldEntries;
+  readonly #received: ReceivedEntries;
   readonly #report: Report;
   #last: LogPlace | null = null;
   /** Log position after which the current session continues; null when it began with a snapshot. */
   #resumedAt: LogPlace | null = null;
   /** Entities about which the current session has received an event. */
-  #toldInSession = new Set<string>();
+  #receivedInSession = new Set<string>();
   /** Position of the last event of each entity. */
   readonly #lastOf = new Map<string, number>();
   /** Last received status of each entity, including earlier sessions. */
@@ -64,9 +64,9 @@ class HistoryReader {
   /** Whether a snapshot is expected, in progress, or complete. */
   #snapshot: 'expected' | 'under way' | 'over' = 'expected';
 
-  constructor(history: WatchHistory, told: ToldEntries, report: Report) {
+  constructor(history: WatchHistory, received: ReceivedEntries, report: Report) {
     this.#history = history;
-    this.#told = told;
+    this.#received = received;
     this.#report = report;
   }
 
@@ -75,7 +75,7 @@ class HistoryReader {
   }
 
   #readSession({ after, events, end, reason = 'its connection ended' }: WatchSession): void {
-    this.#toldInSession = new Set();
+    this.#receivedInSession = new Set();
     if (after === null) {
       // A snapshot of another replica may have an earlier position, but must not contain an earlier state of a job.
       this.#last = null;
@@ -198,7 +198,7 @@ class HistoryReader {
       this.#report('no entity is sent as new twice', event, `its state was already ${this.held.get(entity.id)?.state}`);
     }
     this.#checkDirection(event, entity);
-    this.#toldInSession.add(entity.id);
+    this.#receivedInSession.add(entity.id);
     this.#lastOf.set(entity.id, place.sequence);
     if (kind === 'REMOVED' || !isSelected(this.#history.scope, entity.status)) this.held.delete(entity.id);
     else this.held.set(entity.id, entity);
@@ -236,8 +236,8 @@ class HistoryReader {
     if (!isForward(previousStatus, entity.status)) {
       this.#report('no state goes back', event, `${previousStatus} to ${entity.status}`);
     }
-    const continues = before === undefined ? this.#mayBeUntold(previousStatus) : before.status === previousStatus;
-    if (continues || this.#wasToldAsOne(entity.id, previousStatus, place)) return;
+    const continues = before === undefined ? this.#mayBeUnreceived(previousStatus) : before.status === previousStatus;
+    if (continues || this.#wasReceivedAsOne(entity.id, previousStatus, place)) return;
     const held = before === undefined ? 'nothing of it' : before.status;
     this.#report(
       'each change begins where the last one ended',
@@ -247,7 +247,7 @@ class HistoryReader {
   }
 
   /** Whether a subscriber may not have received an entity with this status. */
-  #mayBeUntold(status: string | null): boolean {
+  #mayBeUnreceived(status: string | null): boolean {
     const { scope } = this.#history;
     if (!isSelected(scope, status)) return true;
     // The first snapshot contains jobs that ended recently, but not those that ended earlier.
@@ -259,10 +259,10 @@ class HistoryReader {
    * and then resumes, receives the last change as it is in the log: it begins at a status that this client has not
    * received, and that lies before the position at which it resumed.
    */
-  #wasToldAsOne(id: string, status: string | null, { epoch }: LogPlace): boolean {
+  #wasReceivedAsOne(id: string, status: string | null, { epoch }: LogPlace): boolean {
     const resumedAt = this.#resumedAt;
-    if (resumedAt === null || resumedAt.epoch !== epoch || this.#toldInSession.has(id)) return false;
-    return this.#told.cameTo(status, { epoch, id }, { from: this.#lastOf.get(id) ?? 0, to: resumedAt.sequence });
+    if (resumedAt === null || resumedAt.epoch !== epoch || this.#receivedInSession.has(id)) return false;
+    return this.#received.cameTo(status, { epoch, id }, { from: this.#lastOf.get(id) ?? 0, to: resumedAt.sequence });
   }
 
   #checkEnd(end: WatchSession['end'], reason: string): void {

@@ -39,8 +39,8 @@ function viewAt({ maxEntries = 100, maxBytes = 10_000 } = {}) {
   return view;
 }
 
-const open = (view: LogView<Item>, after?: string, onGrowth: LogOpenOptions['onGrowth'] = () => undefined) =>
-  view.open({ after, onGrowth });
+const open = (view: LogView<Item>, after?: string, onReadable: LogOpenOptions['onReadable'] = () => undefined) =>
+  view.open({ after, onReadable });
 
 /** Describes the beginning of a reader with this cursor, and its missed entries. */
 function beginning(view: LogView<Item>, after: string) {
@@ -114,10 +114,10 @@ describe('the held entries', () => {
     const view = viewAt({ maxEntries: 2 });
     const { tail } = open(view);
     view.apply(writeOf(markOf('k'), created('a'), created('b'), created('c')));
-    expect(() => tail.take()).toThrow(LogOverflowError);
+    expect(() => tail.read()).toThrow(LogOverflowError);
     const { tail: other } = open(view);
     view.apply(writeOf(markOf('l'), created('d'), created('e')));
-    const taken = [other.take(), other.take(), other.take()].map((entry) => entry?.cursor ?? null);
+    const taken = [other.read(), other.read(), other.read()].map((entry) => entry?.cursor ?? null);
     expect(taken).toEqual(['e.14.llllllll', 'e.15.llllllll', null]);
   });
 
@@ -126,7 +126,7 @@ describe('the held entries', () => {
     view.apply(writeOf(markOf('k'), created('a'), created('b')));
     const { tail } = open(view);
     view.reset({ ...view.state, entities: [item('a', 5)], stale: new Set(['list']), note: 'second' });
-    expect(() => tail.take()).toThrow(LogOverflowError);
+    expect(() => tail.read()).toThrow(LogOverflowError);
     expect(view.snapshot).toMatchObject({ entities: [item('a', 5)], stale: new Set(['list']), note: 'second' });
     view.apply(writeOf(markOf('l'), created('c'), created('d')));
     expect(beginning(view, 'e.12.kkkkkkkk')).toEqual(['c', 'd']);
@@ -162,7 +162,7 @@ describe('older entries', () => {
     expect(beginning(view, 'e.9.iiiiiiii')).toEqual(['i2', 'a']);
     expect([beginning(view, 'e.7.xxxxxxxx'), beginning(view, 'e.9.gggggggg')]).toEqual(['resync', 'resync']);
     view.apply(writeOf(markOf('l'), created('b')));
-    expect(tail.take()?.cursor).toBe('e.12.llllllll');
+    expect(tail.read()?.cursor).toBe('e.12.llllllll');
   });
 
   it('are not verified by the entry before them if the log has more', () => {
@@ -252,7 +252,7 @@ describe('a log that is stale for this process alone', () => {
     view.markLocal('unattended', false, at(7));
     view.markLocal('out of reach', false, at(8));
     view.markLocal('out of reach', false, at(9));
-    const taken = [tail.take(), tail.take(), tail.take()];
+    const taken = [tail.read(), tail.read(), tail.read()];
     expect(taken).toMatchObject([
       { observedAt: at(5), change: { kind: 'STALE', subject: 'local' } },
       { observedAt: at(8), change: { kind: 'RECOVERED', subject: 'local' }, cursor: 'e.10.jjjjjjjj' },
@@ -287,7 +287,7 @@ describe('a log that is stale for this process alone', () => {
     const view = viewAt({ maxEntries: 2 });
     const { tail } = open(view);
     for (const on of [true, false, true]) view.markLocal('unattended', on, at(5));
-    expect(() => tail.take()).toThrow(LogOverflowError);
+    expect(() => tail.read()).toThrow(LogOverflowError);
   });
 });
 
@@ -327,15 +327,15 @@ describe('readers and watchers', () => {
     view.apply(writeOf(markOf('k'), created('a')));
     expect(tail.ended).toBe(false);
     view.close();
-    expect([tail.ended, tail.take()]).toEqual([true, null]);
+    expect([tail.ended, tail.read()]).toEqual([true, null]);
   });
 
   it('receive an entry that is written after they had read all entries', () => {
     const view = viewAt();
     const { tail } = open(view);
-    expect([tail.take(), tail.take(), tail.snapshot]).toEqual([null, null, view.snapshot]);
+    expect([tail.read(), tail.read(), tail.snapshot]).toEqual([null, null, view.snapshot]);
     view.apply(writeOf(markOf('k'), created('a')));
-    expect([tail.take()?.cursor, tail.snapshot]).toEqual(['e.11.kkkkkkkk', view.snapshot]);
+    expect([tail.read()?.cursor, tail.snapshot]).toEqual(['e.11.kkkkkkkk', view.snapshot]);
   });
 
   it('begin a log without entries with its snapshot, and receive a resync if they have a cursor of another log', () => {

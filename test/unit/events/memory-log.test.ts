@@ -5,7 +5,7 @@ import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
 import { take } from './redis/log-server.ts';
 import { append, at, changed, created, type Item, item, key } from './subscriber/stream-setup.ts';
 
-const onGrowth = () => undefined;
+const onReadable = () => undefined;
 
 describe('a log of one process', () => {
   it('does not exist before the first write, and then has a cursor without a mark', async () => {
@@ -45,10 +45,10 @@ describe('a log of one process', () => {
 
   it('begins an epoch with the first write, even for readers that opened it before', async () => {
     const log = createMemoryEventLog<Item>({ key });
-    const { tail, start } = await log.open({ onGrowth });
+    const { tail, start } = await log.open({ onReadable });
     const cursor = await log.write({ changes: [created('a')] }, { observedAt: at, expectedCursor: null });
     expect(start.snapshot.cursor.split('.')[0]).not.toBe(cursor.split('.')[0]);
-    expect(() => tail.take()).toThrow(LogOverflowError);
+    expect(() => tail.read()).toThrow(LogOverflowError);
   });
 
   it('notifies its watchers after each write, and is closed for its readers', async () => {
@@ -57,7 +57,7 @@ describe('a log of one process', () => {
     const watching = log.watch(() => {
       calls += 1;
     });
-    const { tail } = await log.open({ onGrowth });
+    const { tail } = await log.open({ onReadable });
     await append(log, created('a'));
     watching[Symbol.dispose]();
     await append(log, created('b'));
@@ -70,12 +70,12 @@ describe('a log of one process', () => {
     const size = stringify(changed('a', 0, 1)).length;
     const log = createMemoryEventLog<Item>({ key, maxBytes: 4 * size });
     const first = await log.write({}, { observedAt: at });
-    const { tail } = await log.open({ onGrowth });
+    const { tail } = await log.open({ onReadable });
     await append(log, changed('a', 0, 1), changed('a', 1, 2), changed('a', 2, 3), changed('a', 3, 4));
     await log.write({ note: 1 }, { observedAt: at });
     expect(take(tail)).toHaveLength(4);
-    expect((await log.open({ after: first, onGrowth })).start.kind).toBe('replay');
+    expect((await log.open({ after: first, onReadable })).start.kind).toBe('replay');
     await append(log, changed('a', 4, 5));
-    expect((await log.open({ after: first, onGrowth })).start.kind).toBe('resync');
+    expect((await log.open({ after: first, onReadable })).start.kind).toBe('resync');
   });
 });

@@ -21,9 +21,9 @@ describe('a failed round of another replica', () => {
     const failure = describeFailure(error);
     if (failure === null) throw new Error('not described');
     const { code, message, retryable, retryAfterMs, upstream: seen } = error;
-    const told = new FailedElsewhereError(failure);
-    expect([told.code, told.message, told.retryable]).toEqual([code, message, retryable]);
-    expect([told.retryAfterMs, told.upstream]).toEqual([retryAfterMs, seen]);
+    const emitted = new FailedElsewhereError(failure);
+    expect([emitted.code, emitted.message, emitted.retryable]).toEqual([code, message, retryable]);
+    expect([emitted.retryAfterMs, emitted.upstream]).toEqual([retryAfterMs, seen]);
   });
 
   it('is not described if the cause is a defect', () => {

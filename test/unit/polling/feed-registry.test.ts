@@ -140,13 +140,13 @@ describe('a subscription', () => {
     setup.platform.set('a', 'SUCCEEDED');
     await setup.nextRound();
     await setup.clock.advanceBy(999);
-    const told = ['SNAPSHOT a PROCESSING', 'CHANGED a SUCCEEDED'];
-    for (const { ended, kinds } of [first, second]) expect([ended, kinds]).toEqual([null, told]);
+    const notified = ['SNAPSHOT a PROCESSING', 'CHANGED a SUCCEEDED'];
+    for (const { ended, kinds } of [first, second]) expect([ended, kinds]).toEqual([null, notified]);
     await setup.clock.advanceBy(1);
     setup.platform.delete('a');
     await setup.pass(10_000);
-    expect([first.ended, first.kinds]).toEqual([{ error: expect.any(TokenExpiredError) }, told]);
-    expect([second.ended, second.kinds.slice(0, 2)]).toEqual([null, told]);
+    expect([first.ended, first.kinds]).toEqual([{ error: expect.any(TokenExpiredError) }, notified]);
+    expect([second.ended, second.kinds.slice(0, 2)]).toEqual([null, notified]);
   });
 
   it('continues when its credential is rejected in a round and by one proof, but not by the next', async () => {

@@ -103,9 +103,9 @@ function ownEnd(log: EventLog<ExportJob>): EventLog<ExportJob> {
     // All replicas share the log here, but this call concerns the readers of one.
     markUnattended: () => undefined,
     watch: (listener) => log.watch(listener),
-    open: async ({ after, onGrowth }): Promise<LogReader<ExportJob>> => {
-      const { start, tail } = await log.open({ after, onGrowth });
-      closed.signal.addEventListener('abort', onGrowth);
+    open: async ({ after, onReadable }): Promise<LogReader<ExportJob>> => {
+      const { start, tail } = await log.open({ after, onReadable });
+      closed.signal.addEventListener('abort', onReadable);
       return {
         start,
         tail: {
@@ -115,9 +115,9 @@ function ownEnd(log: EventLog<ExportJob>): EventLog<ExportJob> {
           get snapshot() {
             return tail.snapshot;
           },
-          take: () => (closed.signal.aborted ? null : tail.take()),
+          read: () => (closed.signal.aborted ? null : tail.read()),
           [Symbol.dispose]: () => {
-            closed.signal.removeEventListener('abort', onGrowth);
+            closed.signal.removeEventListener('abort', onReadable);
             tail[Symbol.dispose]();
           },
         },

@@ -239,7 +239,7 @@ describe('the metrics', () => {
     const counted: unknown[] = [];
     const metrics: PollMetrics = {
       roundEnded: ({ outcome }) => counted.push(outcome),
-      told: ({ events }) => counted.push(...events),
+      emitted: ({ events }) => counted.push(...events),
       leaseChanged: ({ change }) => counted.push(change),
       resynced: ({ kind }) => counted.push(`${kind} anew`),
     };

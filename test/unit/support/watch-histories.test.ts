@@ -406,16 +406,16 @@ describe('a view', () => {
   });
   const withUnknownEnds = (truth: Truth): Truth => ({ ...truth, mayEndUnknown: true });
   const longAgo = -1_000;
-  const told = [...start, changed('e.5', 'a', 'NEW', 'FAILED')];
+  const received = [...start, changed('e.5', 'a', 'NEW', 'FAILED')];
 
   it.each<[what: string, histories: readonly WatchHistory[], truth: Truth]>([
-    ['of everything', once(told), truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9])],
+    ['of everything', once(received), truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9])],
     [
       'that began long after an end',
-      once(told),
+      once(received),
       truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['old', 'FAILED', longAgo]),
     ],
-    ['of ids', once(told, byIds('a', 'b')), truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['c', 'NEW', 9])],
+    ['of ids', once(received, byIds('a', 'b')), truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['c', 'NEW', 9])],
     [
       'of ids that have all ended',
       once([changed('e.5', 'a', 'NEW', 'FAILED')], byIds('a'), 'completed'),
@@ -437,7 +437,7 @@ describe('a view', () => {
       once([snapshot('e.4', 'absent', 'NEW'), removed('e.5', 'absent', 'NEW'), created('e.6', 'absent', 'FAILED')]),
       truthOf(['absent', 'FAILED', -9]),
     ],
-    ['of a deleted job', once([...told, removed('e.6', 'b', 'PROCESSING')]), truthOf(['a', 'FAILED', -9])],
+    ['of a deleted job', once([...received, removed('e.6', 'b', 'PROCESSING')]), truthOf(['a', 'FAILED', -9])],
     [
       'that was rejected, because one reading did not find its id',
       once([], byIds('denied'), 'refused'),
@@ -445,10 +445,14 @@ describe('a view', () => {
     ],
     [
       'that was rejected, because an id does not exist',
-      once(told, byIds('a', 'nothing'), 'refused'),
+      once(received, byIds('a', 'nothing'), 'refused'),
       truthOf(['a', 'NEW', -9]),
     ],
-    ['of statuses', once(told, byStatuses('NEW', 'PROCESSING')), truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9])],
+    [
+      'of statuses',
+      once(received, byStatuses('NEW', 'PROCESSING')),
+      truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9]),
+    ],
   ])('%s equals the final state', (_, histories, truth) => {
     expect(checkViews(histories, truth)).toEqual([]);
   });
@@ -457,7 +461,7 @@ describe('a view', () => {
     [
       'the view ends in the truth',
       'contains an old state',
-      once(told),
+      once(received),
       truthOf(['a', 'FAILED', -9], ['b', 'SUCCEEDED', -9]),
     ],
     [
@@ -466,23 +470,23 @@ describe('a view', () => {
       once([snapshot('e.4', 'a', 'NEW'), written('e.5', 'LOADED')]),
       truthOf(['a', 'SUCCEEDED', -9]),
     ],
-    ['the view ends in the truth', 'contains a missing job', once(told), truthOf(['a', 'FAILED', -9])],
+    ['the view ends in the truth', 'contains a missing job', once(received), truthOf(['a', 'FAILED', -9])],
     [
       'the view ends in the truth',
       'lacks a running job',
-      once(told),
+      once(received),
       truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['c', 'NEW', -9]),
     ],
     [
       'the view ends in the truth',
       'lacks a job that was created and ended',
-      once(told),
+      once(received),
       truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['c', 'FAILED', 9]),
     ],
     [
       'the view ends in the truth',
       'lacks a job that had ended shortly before its beginning',
-      once(told),
+      once(received),
       truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['c', 'FAILED', -600]),
     ],
     [
@@ -494,19 +498,19 @@ describe('a view', () => {
     [
       'the view ends in the truth',
       'lacks one of its ids',
-      once(told, byIds('a', 'b', 'c')),
+      once(received, byIds('a', 'b', 'c')),
       truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['c', 'NEW', 9]),
     ],
     [
       'the view ends in the truth',
       'lacks one of its ids that one reading did not find',
-      once(told, byIds('a', 'b', 'denied')),
+      once(received, byIds('a', 'b', 'denied')),
       truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['denied', 'NEW', 9]),
     ],
     [
       'the view ends in the truth',
       'lacks a job that entered its filter',
-      once(told, byStatuses('PROCESSING')),
+      once(received, byStatuses('PROCESSING')),
       truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['c', 'PROCESSING', 9]),
     ],
     [
@@ -566,7 +570,7 @@ describe('a view', () => {
     [
       'no valid subscription is rejected in the end',
       'was rejected without a reason',
-      once(told, undefined, 'refused'),
+      once(received, undefined, 'refused'),
       truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9]),
     ],
   ])('breaks the rule %s: it %s', (rule, _, histories, truth) => {

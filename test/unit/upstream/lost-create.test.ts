@@ -278,7 +278,7 @@ describe('many creates that are alike, whose answers are lost now and then', () 
       expect(new Set(created).size).toBe(created.length);
       expect(failures.every((failure) => failure instanceof OutcomeUnknownError)).toBe(true);
       expect(stub.requests.filter(({ method }) => method === 'POST')).toHaveLength(12);
-      // What nobody was told of is at most as much as what nobody knows.
+      // Creates without a reported outcome are at most as many as creates with an unknown outcome.
       expect(kept.length - created.length).toBeLessThanOrEqual(failures.length);
     }
   });

@@ -145,7 +145,7 @@ describe('a read', () => {
     nothingLeft(client);
   });
 
-  it('is told at once by a platform that asks to wait beyond the deadline', async () => {
+  it('fails at once if the platform requests a pause beyond the deadline', async () => {
     await using stub = await startStub(inTurn(status(503), status(429, { 'retry-after': '30' })));
     await using client = connectTo(stub.url, resilient);
     await expect(client.clock.runUntil(client.api.exportJobs.get(id))).rejects.toMatchObject({

@@ -266,7 +266,7 @@ export class LogReplica {
 /** Takes all entries from a tail. */
 export function take(tail: LogTail<Item>): readonly LogEntry<Item>[] {
   const found: LogEntry<Item>[] = [];
-  for (let entry = tail.take(); entry !== null; entry = tail.take()) found.push(entry);
+  for (let entry = tail.read(); entry !== null; entry = tail.read()) found.push(entry);
   return found;
 }
 

@@ -182,7 +182,7 @@ describe('a reader that resumes', () => {
     const { server, a, first } = await twoReplicas();
     await append(a.log, created('b'));
     const { length } = server.calls;
-    const { start } = await a.log.open({ after: first, onGrowth: ignore });
+    const { start } = await a.log.open({ after: first, onReadable: ignore });
     expect(start).toMatchObject({ kind: 'replay', missed: [{ change: created('b') }] });
     expect(server.calls).toHaveLength(length);
   });
@@ -190,7 +190,7 @@ describe('a reader that resumes', () => {
   it('does not wait for a read if it has no cursor', async () => {
     const { server, a } = await twoReplicas();
     const { length } = server.calls;
-    expect((await a.log.open({ onGrowth: ignore })).start.kind).toBe('snapshot');
+    expect((await a.log.open({ onReadable: ignore })).start.kind).toBe('snapshot');
     expect(server.calls).toHaveLength(length);
   });
 
@@ -198,14 +198,14 @@ describe('a reader that resumes', () => {
     const { server, a, b } = await twoReplicas();
     server.publishes = false;
     const cursor = await append(a.log, created('b'));
-    const { start } = await b.log.open({ after: cursor, onGrowth: ignore });
+    const { start } = await b.log.open({ after: cursor, onReadable: ignore });
     expect(start).toMatchObject({ kind: 'replay', missed: [], snapshot: { cursor } });
   });
 
   it('shares the read of the last record with readers that wait at the same time', async () => {
     const { server, b } = await twoReplicas();
     const { length } = server.calls;
-    const open = () => b.log.open({ after: 'other.1.aaaaaaaa', onGrowth: ignore });
+    const open = () => b.log.open({ after: 'other.1.aaaaaaaa', onReadable: ignore });
     const reads = [open(), open()];
     await settle();
     await Promise.all([...reads, open(), open(), open()]);
@@ -214,7 +214,7 @@ describe('a reader that resumes', () => {
 
   it('reads the last record again after the read of another reader has failed', async () => {
     const { server, b } = await twoReplicas();
-    const open = () => b.log.open({ after: 'other.1.aaaaaaaa', onGrowth: ignore });
+    const open = () => b.log.open({ after: 'other.1.aaaaaaaa', onReadable: ignore });
     server.before = () => {
       throw new RedisUnavailableError('Redis is unavailable.');
     };
@@ -231,7 +231,7 @@ describe('a reader that resumes', () => {
     await late.follow();
     const { length } = server.calls;
     const starts = await Promise.all(
-      Array.from({ length: 3 }, () => late.log.open({ after: first, onGrowth: ignore })),
+      Array.from({ length: 3 }, () => late.log.open({ after: first, onReadable: ignore })),
     );
     for (const { start } of starts) {
       expect(start).toMatchObject({
@@ -250,7 +250,7 @@ describe('a reader that resumes', () => {
     await late.follow();
     server.trim(a.keys, 2);
     const { length } = server.calls;
-    const open = () => late.log.open({ after: first, onGrowth: ignore });
+    const open = () => late.log.open({ after: first, onReadable: ignore });
     for (const start of [(await open()).start, (await open()).start]) {
       expect(start).toMatchObject({ kind: 'resync', snapshot: { entities: [item('a'), item('b'), item('c')] } });
     }
@@ -263,7 +263,7 @@ describe('a reader that resumes', () => {
     const late = new LogReplica(server);
     await late.follow();
     server.remove(a.keys);
-    const { start } = await late.log.open({ after: first, onGrowth: ignore });
+    const { start } = await late.log.open({ after: first, onReadable: ignore });
     expect(start).toMatchObject({ kind: 'resync', snapshot: { entities: [item('a'), item('b')] } });
     expect(server.named('range')).toEqual([]);
   });
@@ -279,7 +279,7 @@ describe('a reader that resumes', () => {
       await late.follow();
       server.stream(a.keys.events).splice({ 'the first': 0, 'one between': 2, 'the last': 3 }[which] ?? 0, 1);
       if (which === 'the first') server.stream(a.keys.events).splice(0, 1);
-      const open = () => late.log.open({ after: first, onGrowth: ignore });
+      const open = () => late.log.open({ after: first, onReadable: ignore });
       expect((await open()).start.kind).toBe('resync');
       const { length } = server.calls;
       expect((await open()).start.kind).toBe('resync');
@@ -295,8 +295,8 @@ describe('a reader that resumes', () => {
     const late = new LogReplica(server);
     await late.follow();
     server.stream(a.keys.events).splice(0, 2);
-    expect((await late.log.open({ after: first, onGrowth: ignore })).start.kind).toBe('resync');
-    const { start } = await late.log.open({ after: third, onGrowth: ignore });
+    expect((await late.log.open({ after: first, onReadable: ignore })).start.kind).toBe('resync');
+    const { start } = await late.log.open({ after: third, onReadable: ignore });
     expect(start).toMatchObject({ kind: 'replay', missed: [{ change: created('d') }] });
   });
 
@@ -309,7 +309,7 @@ describe('a reader that resumes', () => {
     const [, record] = server.stream(a.keys.events);
     if (record === undefined) throw new Error('no record');
     record.message = { ...record.message, data: 'garbage' };
-    expect((await late.log.open({ after: first, onGrowth: ignore })).start.kind).toBe('resync');
+    expect((await late.log.open({ after: first, onReadable: ignore })).start.kind).toBe('resync');
     expect(late.logged).toEqual([
       [
         { err: new UndecodableError('A value of the event log is not in its format.') },
@@ -323,7 +323,7 @@ describe('a reader that resumes', () => {
     await append(a.log, created('b'));
     const late = new LogReplica(server);
     await late.follow();
-    const open = () => late.log.open({ after: first, onGrowth: ignore });
+    const open = () => late.log.open({ after: first, onReadable: ignore });
     server.before = (call) => {
       if (call.startsWith('range')) throw new RedisUnavailableError('Redis is unavailable.');
     };
@@ -356,10 +356,10 @@ describe('a reader that resumes', () => {
       await settle();
       server.streams.set(a.keys.events, [...records, ...server.stream(a.keys.events)]);
     };
-    const { start } = await late.log.open({ after: first, onGrowth: ignore });
+    const { start } = await late.log.open({ after: first, onReadable: ignore });
     expect(start).toMatchObject({ kind: 'resync', snapshot: { entities: [item('x'), item('y')] } });
     server.stream(a.keys.events).splice(0, 2);
-    const resumed = await late.log.open({ after: next, onGrowth: ignore });
+    const resumed = await late.log.open({ after: next, onReadable: ignore });
     expect(resumed.start).toMatchObject({ kind: 'replay', missed: [{ change: created('y') }] });
   });
 
@@ -377,7 +377,7 @@ describe('a reader that resumes', () => {
       await settle();
       for (const id of ['x', 'y']) await append(a.log, created(id));
     };
-    const { start } = await late.log.open({ after: first, onGrowth: ignore });
+    const { start } = await late.log.open({ after: first, onReadable: ignore });
     expect(start).toMatchObject({ kind: 'resync', snapshot: { entities: [item('a'), item('b')] } });
   });
 
@@ -387,7 +387,7 @@ describe('a reader that resumes', () => {
     const late = new LogReplica(server);
     await late.follow();
     await append(a.log, created('c'));
-    const { start } = await late.log.open({ after: first, onGrowth: ignore });
+    const { start } = await late.log.open({ after: first, onReadable: ignore });
     expect(start).toMatchObject({ kind: 'replay', missed: [{ change: created('b') }, { change: created('c') }] });
   });
 
@@ -397,7 +397,7 @@ describe('a reader that resumes', () => {
     const late = new LogReplica(server);
     await late.follow();
     server.stream(a.keys.events).splice(0, 2);
-    expect((await late.log.open({ after: first, onGrowth: ignore })).start.kind).toBe('resync');
+    expect((await late.log.open({ after: first, onReadable: ignore })).start.kind).toBe('resync');
     server.remove(a.keys);
     a.heartbeat.replaceDatabase();
     await settle();
@@ -406,14 +406,14 @@ describe('a reader that resumes', () => {
     await append(a.log, created('y'));
     late.heartbeat.replaceDatabase();
     await settle();
-    const { start } = await late.log.open({ after: next, onGrowth: ignore });
+    const { start } = await late.log.open({ after: next, onReadable: ignore });
     expect(start).toMatchObject({ kind: 'replay', missed: [{ change: created('y') }] });
   });
 
   it('receives the current state if Redis has lost the log, which its cursor reveals', async () => {
     const { server, a } = await twoReplicas();
     server.remove(a.keys);
-    const { start } = await a.log.open({ after: 'other.1.aaaaaaaa', onGrowth: ignore });
+    const { start } = await a.log.open({ after: 'other.1.aaaaaaaa', onReadable: ignore });
     expect(start).toMatchObject({ kind: 'resync', snapshot: { entities: [item('a')] } });
     expect(await a.log.snapshot()).toBe(null);
   });
@@ -424,7 +424,7 @@ describe('a reader that resumes', () => {
     const late = new LogReplica(server);
     await late.follow();
     const { length } = server.calls;
-    const { start } = await late.log.open({ after: first, onGrowth: ignore });
+    const { start } = await late.log.open({ after: first, onReadable: ignore });
     expect(start.kind === 'replay' && start.missed.map(({ change }) => change)).toEqual(
       Array.from({ length: 200 }, (_, count) => changed('a', count, count + 1)),
     );
@@ -435,16 +435,16 @@ describe('a reader that resumes', () => {
 describe('a log that no replica polls', () => {
   it('is stale for the readers of this process, even during and after an outage of Redis', async () => {
     const { a } = await twoReplicas();
-    const { tail } = await a.log.open({ onGrowth: ignore });
-    const told = () => take(tail).map(({ change }) => change);
+    const { tail } = await a.log.open({ onReadable: ignore });
+    const received = () => take(tail).map(({ change }) => change);
     a.log.markUnattended(true);
-    expect(told()).toEqual([{ kind: 'STALE', subject: 'local' }]);
+    expect(received()).toEqual([{ kind: 'STALE', subject: 'local' }]);
     a.subscriber?.onLost();
     await a.clock.advanceBy(2_000);
     a.subscriber?.onSubscribed();
     await settle();
-    expect(told()).toEqual([]);
+    expect(received()).toEqual([]);
     a.log.markUnattended(false);
-    expect(told()).toEqual([{ kind: 'RECOVERED', subject: 'local' }]);
+    expect(received()).toEqual([{ kind: 'RECOVERED', subject: 'local' }]);
   });
 });

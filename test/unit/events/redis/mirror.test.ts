@@ -21,7 +21,7 @@ async function followed() {
   await writer.follow();
   await append(writer.log, created('a'));
   await reader.follow();
-  const { tail } = await reader.log.open({ onGrowth: ignore });
+  const { tail } = await reader.log.open({ onReadable: ignore });
   let watched = 0;
   reader.log.watch(() => {
     watched += 1;
@@ -241,7 +241,7 @@ describe('a replica that has missed records', () => {
     server.trim(writer.keys, 2);
     reader.heartbeat.replaceDatabase();
     await settle();
-    expect(() => tail.take()).toThrow(LogOverflowError);
+    expect(() => tail.read()).toThrow(LogOverflowError);
     expect((await reader.log.snapshot())?.entities).toEqual([item('a'), item('b'), item('c')]);
     expect(calls().filter((call) => call !== 'write')).toEqual(['head', 'range (1-0', 'state', 'scan 0', 'head']);
   });
@@ -449,10 +449,10 @@ describe('while Redis is unavailable', () => {
     await settle();
     await append(writer.log, created('x'));
     const opened: string[] = [];
-    const again = await reader.log.open({ onGrowth: ignore }).catch(() => null);
+    const again = await reader.log.open({ onReadable: ignore }).catch(() => null);
     expect(again).toBe(null);
     reader.log.watch(() => {
-      reader.log.open({ onGrowth: ignore }).then(
+      reader.log.open({ onReadable: ignore }).then(
         ({ start }) => opened.push(start.kind),
         () => opened.push('failed'),
       );
@@ -556,8 +556,8 @@ describe('a log that Redis has lost', () => {
     await settle();
     const signals = deadlinesOf(reader.clock);
     let failures = 0;
-    const opening = reader.log.open({ onGrowth: ignore });
-    const failed = reader.log.open({ onGrowth: ignore }).catch((error: unknown) => {
+    const opening = reader.log.open({ onReadable: ignore });
+    const failed = reader.log.open({ onReadable: ignore }).catch((error: unknown) => {
       failures += 1;
       return error;
     });
@@ -569,7 +569,7 @@ describe('a log that Redis has lost', () => {
     expect(await failed).toBeInstanceOf(UpstreamUnreachableError);
     await expect(opening).rejects.toBeInstanceOf(UpstreamUnreachableError);
     expect(reader.clock.pending('deadline')).toBe(0);
-    const next = reader.log.open({ onGrowth: ignore });
+    const next = reader.log.open({ onReadable: ignore });
     await settle();
     reader.heartbeat.replaceDatabase();
     await settle();
@@ -702,7 +702,7 @@ describe('a closed log', () => {
     reader.heartbeat.replaceDatabase();
     await settle();
     const signals = deadlinesOf(reader.clock);
-    const opening = expect(reader.log.open({ onGrowth: ignore })).rejects.toBeInstanceOf(UpstreamUnreachableError);
+    const opening = expect(reader.log.open({ onReadable: ignore })).rejects.toBeInstanceOf(UpstreamUnreachableError);
     await settle();
     expect(listenersOf(signals)).toEqual([1]);
     reader.subscriber?.onLost();

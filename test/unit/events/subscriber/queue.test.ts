@@ -7,47 +7,47 @@ interface Item {
   readonly id: string;
   readonly version: number;
 }
-type Told = WatchEvent<Item>;
+type Emitted = WatchEvent<Item>;
 
 const observedAt = new Date(0);
 const about = (cursor: number) => ({ cursor: `e.${cursor}`, observedAt });
-const created = (cursor: number, id: string): Told => ({
+const created = (cursor: number, id: string): Emitted => ({
   kind: 'CREATED',
   ...about(cursor),
   entity: { id, version: 0 },
   previous: null,
 });
-const removed = (cursor: number, id: string): Told => ({
+const removed = (cursor: number, id: string): Emitted => ({
   kind: 'REMOVED',
   ...about(cursor),
   entity: { id, version: 0 },
   previous: null,
 });
-const changed = (cursor: number, id: string, version: number): Told => ({
+const changed = (cursor: number, id: string, version: number): Emitted => ({
   kind: 'CHANGED',
   ...about(cursor),
   entity: { id, version },
   previous: { id, version: version - 1 },
 });
-const feed = (cursor: number, kind: 'STALE' | 'RECOVERED'): Told => ({
+const feed = (cursor: number, kind: 'STALE' | 'RECOVERED'): Emitted => ({
   kind,
   ...about(cursor),
   entity: null,
   previous: null,
 });
 
-const resync = (cursor: number): Told => ({ kind: 'RESYNC', ...about(cursor), entity: null, previous: null });
-const snapshot = (cursor: number, id: string): Told => ({
+const resync = (cursor: number): Emitted => ({ kind: 'RESYNC', ...about(cursor), entity: null, previous: null });
+const snapshot = (cursor: number, id: string): Emitted => ({
   kind: 'SNAPSHOT',
   ...about(cursor),
   entity: { id, version: 0 },
   previous: null,
 });
 
-function pending(...events: readonly Told[]): Told[] {
+function pending(...events: readonly Emitted[]): Emitted[] {
   const line = new PendingEvents<Item>(({ id }) => id);
   for (const event of events) line.push(event);
-  const rest: Told[] = [];
+  const rest: Emitted[] = [];
   for (let event = line.shift(); event !== undefined; event = line.shift()) rest.push(event);
   return rest;
 }
@@ -141,7 +141,7 @@ describe('pending events', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
         const view = new Map<string, number>();
-        const events = steps.flatMap(({ id, remove }, index): Told[] => {
+        const events = steps.flatMap(({ id, remove }, index): Emitted[] => {
           const version = view.get(id);
           if (remove && version === undefined) return [];
           if (remove) view.delete(id);
@@ -149,16 +149,16 @@ describe('pending events', () => {
           if (remove) return [removed(index, id)];
           return [version === undefined ? created(index, id) : changed(index, id, version + 1)];
         });
-        const told = pending(...events);
+        const emitted = pending(...events);
         const merged = new Map<string, number>();
-        for (const { kind, entity } of told) {
+        for (const { kind, entity } of emitted) {
           if (entity === null) continue;
           if (kind === 'REMOVED') merged.delete(entity.id);
           else merged.set(entity.id, entity.version);
         }
         expect(merged).toEqual(view);
-        expect(told.length).toBeLessThanOrEqual(6);
-        const places = told.map(({ cursor }) => Number(cursor.slice(2)));
+        expect(emitted.length).toBeLessThanOrEqual(6);
+        const places = emitted.map(({ cursor }) => Number(cursor.slice(2)));
         expect(places).toEqual(places.toSorted((a, b) => a - b));
       }),
     );

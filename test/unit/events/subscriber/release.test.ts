@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createMemoryEventLog } from '../../../../src/events/memory-log.ts';
 import type { WatchStream } from '../../../../src/events/subscriber/stream.ts';
-import { append, changed, created, type Item, key, type OpenOptions, openStream, withPlaces } from './stream-setup.ts';
+import { append, changed, created, type Item, key, type OpenOptions, openStream, withTails } from './stream-setup.ts';
 
 const count = 20;
 
@@ -12,7 +12,7 @@ async function openMany(options: OpenOptions, { iterated = true, missed = false 
   const memory = createMemoryEventLog<Item>({ key, maxEntries: 5 });
   const after = await append(memory, created('a'), created('b'));
   if (missed) await append(memory, changed('a', 0, 9));
-  const { log, places } = withPlaces(memory);
+  const { log, tails } = withTails(memory);
   const controller = new AbortController();
   const { signal } = controller;
   let ends = 0;
@@ -22,24 +22,24 @@ async function openMany(options: OpenOptions, { iterated = true, missed = false 
   const streams: WatchStream<Item>[] = [];
   for (let index = 0; index < count; index += 1) {
     const stream = await openStream(log, { ...options, after, onEnd, signal });
-    if (!iterated) stream.listen({ onValues: () => takeAll(stream) });
+    if (!iterated) stream.listen({ onReadable: () => takeAll(stream) });
     takeAll(stream);
     streams.push(stream);
   }
-  const held = () => ({ places: places.size, listeners: getEventListeners(signal, 'abort').length, ends });
+  const held = () => ({ tails: tails.size, listeners: getEventListeners(signal, 'abort').length, ends });
   return { memory, controller, streams, held };
 }
 
 function takeAll(stream: WatchStream<Item>): void {
-  for (let taken = stream.take(); taken?.done === false; taken = stream.take());
+  for (let taken = stream.read(); taken?.done === false; taken = stream.read());
 }
 
-const allReleased = { places: 0, listeners: 0, ends: count };
+const allReleased = { tails: 0, listeners: 0, ends: count };
 
 describe('ended streams hold no position in the log and no listener', () => {
   it('when they complete', async () => {
     const { memory, streams, held } = await openMany({ ids: ['a'] });
-    expect(held()).toEqual({ places: count, listeners: count, ends: 0 });
+    expect(held()).toEqual({ tails: count, listeners: count, ends: 0 });
     await append(memory, changed('a', 0, 9));
     for (const stream of streams) takeAll(stream);
     expect(held()).toEqual(allReleased);
@@ -53,8 +53,8 @@ describe('ended streams hold no position in the log and no listener', () => {
   it('as soon as the log has nothing more for them, although a slow reader has not taken its last events', async () => {
     const { memory, streams, held } = await openMany({ ids: ['a', 'b'] });
     await append(memory, changed('a', 0, 9), changed('b', 0, 9));
-    for (const stream of streams) stream.take();
-    expect(held()).toEqual({ places: 0, listeners: count, ends: 0 });
+    for (const stream of streams) stream.read();
+    expect(held()).toEqual({ tails: 0, listeners: count, ends: 0 });
     for (const stream of streams) takeAll(stream);
     expect(held()).toEqual(allReleased);
   });
@@ -62,7 +62,7 @@ describe('ended streams hold no position in the log and no listener', () => {
   it('when their readers leave, iterating or listening', async () => {
     for (const iterated of [true, false]) {
       const { streams, held } = await openMany({}, { iterated });
-      expect(held()).toEqual({ places: count, listeners: iterated ? count : 0, ends: 0 });
+      expect(held()).toEqual({ tails: count, listeners: iterated ? count : 0, ends: 0 });
       for (const stream of streams) await stream.return();
       expect(held()).toEqual(allReleased);
     }
@@ -82,7 +82,7 @@ describe('ended streams hold no position in the log and no listener', () => {
 
   it('when the log is closed', async () => {
     const { memory, held } = await openMany({}, { iterated: false });
-    expect(held().places).toBe(count);
+    expect(held().tails).toBe(count);
     await memory[Symbol.asyncDispose]();
     await turn();
     expect(held()).toEqual(allReleased);
@@ -93,7 +93,7 @@ describe('ended streams hold no position in the log and no listener', () => {
     for (let version = 1; version <= 9; version += 1) await append(memory, changed('a', version - 1, version));
     for (const stream of streams) takeAll(stream);
     await turn();
-    expect(held()).toEqual({ places: count, listeners: count, ends: 0 });
+    expect(held()).toEqual({ tails: count, listeners: count, ends: 0 });
     for (const stream of streams) await stream.return();
     expect(held()).toEqual(allReleased);
   });

@@ -358,7 +358,7 @@ export class Client {
       onEnd: () => undefined,
     });
     this.#stream = stream;
-    stream.listen({ onValues: () => undefined });
+    stream.listen({ onReadable: () => undefined });
     await stream.open({ after: cursor, signal: new AbortController().signal });
     const expected = cursor === undefined ? 'snapshot' : isReplay ? 'replay' : 'resync';
     if (this.#options.isRoomy)
@@ -379,9 +379,9 @@ export class Client {
   /** @returns whether there was an event */
   take(): boolean {
     if (this.#stream === null || this.#completed) return false;
-    let taken: ReturnType<WatchStream<Thing>['take']>;
+    let taken: ReturnType<WatchStream<Thing>['read']>;
     try {
-      taken = this.#stream.take();
+      taken = this.#stream.read();
     } catch (error) {
       this.#failure = error;
       return false;

@@ -57,28 +57,28 @@ export const openedBy = (log: EventLog<Item>, open: EventLog<Item>['open']): Eve
 });
 
 /** A log whose `open` waits for `reached`. It counts the positions that are held in it. */
-export function withPlaces(memory: EventLog<Item>, reached: () => Promise<void> = async () => undefined) {
-  const places = new Set<LogTail<Item>>();
+export function withTails(memory: EventLog<Item>, reached: () => Promise<void> = async () => undefined) {
+  const tails = new Set<LogTail<Item>>();
   const log = openedBy(memory, async (options) => {
     await reached();
     const { start, tail } = await memory.open(options);
-    const place: LogTail<Item> = {
+    const opened: LogTail<Item> = {
       get ended() {
         return tail.ended;
       },
       get snapshot() {
         return tail.snapshot;
       },
-      take: () => tail.take(),
+      read: () => tail.read(),
       [Symbol.dispose]: () => {
-        places.delete(place);
+        tails.delete(opened);
         tail[Symbol.dispose]();
       },
     };
-    places.add(place);
-    return { start, tail: place };
+    tails.add(opened);
+    return { start, tail: opened };
   });
-  return { log, places };
+  return { log, tails };
 }
 
 /** Describes an event by its kind, the id of its entity and the version: `SNAPSHOT a0`, `STALE`. */
@@ -94,7 +94,7 @@ export class Subscriber {
 
   private constructor(stream: WatchStream<Item>, isSlow: boolean) {
     this.stream = stream;
-    stream.listen({ onValues: isSlow ? () => undefined : () => this.takeAll() });
+    stream.listen({ onReadable: isSlow ? () => undefined : () => this.takeAll() });
     if (!isSlow) this.takeAll();
   }
 
@@ -120,7 +120,7 @@ export class Subscriber {
   /** @returns whether there was an event */
   takeOne(): boolean {
     try {
-      const taken = this.stream.take();
+      const taken = this.stream.read();
       if (taken?.done === true) this.completed = true;
       if (taken === null || taken.done === true) return false;
       this.events.push(taken.value);

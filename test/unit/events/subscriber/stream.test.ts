@@ -16,7 +16,7 @@ import {
   openStream,
   removed,
   Subscriber,
-  withPlaces,
+  withTails,
 } from './stream-setup.ts';
 
 /** Opens a stream, and returns the iterator of its reader. */
@@ -35,11 +35,11 @@ async function open(log: EventLog<Item>, options: OpenOptions = {}) {
 async function listening(log: EventLog<Item>, onEvent: (event: WatchEvent<Item>) => void) {
   const stream = await openStream(log);
   let left = false;
-  const onValues = () => {
-    for (let taken = left ? null : stream.take(); taken?.done === false; taken = stream.take()) onEvent(taken.value);
+  const onReadable = () => {
+    for (let taken = left ? null : stream.read(); taken?.done === false; taken = stream.read()) onEvent(taken.value);
   };
-  stream.listen({ onValues });
-  onValues();
+  stream.listen({ onReadable });
+  onReadable();
   return {
     confirm: () => stream.confirm(),
     return: () => {
@@ -74,7 +74,7 @@ class FailingTail implements LogTail<Item> {
     return this.#tail.snapshot;
   }
 
-  take(): never {
+  read(): never {
     throw this.#error;
   }
 
@@ -110,10 +110,10 @@ describe('a watch stream', () => {
     const seen = (await first.next()).value;
     expect(seen).toMatchObject({ kind: 'SNAPSHOT', entity: item('a') });
     const resumed = await open(memory, { after: seen?.cursor });
-    const told = [(await resumed.next()).value, (await resumed.next()).value, (await resumed.next()).value];
-    expect(told).toMatchObject([{ kind: 'RESYNC' }, { kind: 'SNAPSHOT' }, { kind: 'STALE' }]);
+    const emitted = [(await resumed.next()).value, (await resumed.next()).value, (await resumed.next()).value];
+    expect(emitted).toMatchObject([{ kind: 'RESYNC' }, { kind: 'SNAPSHOT' }, { kind: 'STALE' }]);
     await memory.write({ changes: [{ kind: 'RECOVERED', subject: 'feed' }] }, { observedAt: at });
-    const after = told[2]?.cursor;
+    const after = emitted[2]?.cursor;
     expect((await (await open(memory, { after })).next()).value).toMatchObject({ kind: 'RECOVERED' });
   });
 
@@ -168,8 +168,8 @@ describe('a watch stream', () => {
     expect((await stream.next()).value).toMatchObject({ kind: 'SNAPSHOT', entity: item('a') });
     const again = stream.next();
     stream.confirm();
-    const told = (await again).value;
-    expect(told).toMatchObject({ kind: 'SNAPSHOT', entity: item('a'), cursor: expect.stringMatching(/\.1$/) });
+    const emitted = (await again).value;
+    expect(emitted).toMatchObject({ kind: 'SNAPSHOT', entity: item('a'), cursor: expect.stringMatching(/\.1$/) });
     const next = stream.next();
     await memory.write(
       { changes: [{ kind: 'CHANGED', entity: item('a', 1), previous: item('a') }] },
@@ -199,25 +199,25 @@ describe('a watch stream', () => {
   it('sends its state again to a listener, then later events, without opening the log again', async () => {
     await using memory = createMemoryEventLog({ key });
     await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
-    const { log, places } = withPlaces(memory);
-    const told: unknown[] = [];
-    const stream = await listening(log, (event) => told.push([event.kind, event.entity?.version]));
-    const [place] = places;
+    const { log, tails } = withTails(memory);
+    const emitted: unknown[] = [];
+    const stream = await listening(log, (event) => emitted.push([event.kind, event.entity?.version]));
+    const [place] = tails;
     stream.confirm();
     await memory.write(
       { changes: [{ kind: 'CHANGED', entity: item('a', 1), previous: item('a') }] },
       { observedAt: at },
     );
     await turn();
-    expect(told).toEqual([
+    expect(emitted).toEqual([
       ['SNAPSHOT', 0],
       ['SNAPSHOT', 0],
       ['CHANGED', 1],
     ]);
-    expect([...places]).toEqual([place]);
+    expect([...tails]).toEqual([place]);
     await stream.return();
     stream.confirm();
-    expect(places.size).toBe(0);
+    expect(tails.size).toBe(0);
   });
 
   it('fails once when the log fails, and has then ended', async () => {

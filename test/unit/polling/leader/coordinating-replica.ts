@@ -84,20 +84,20 @@ export class Replica {
 
   /** Joins a feed, and records the calls of its listener. */
   async join(org = '0', kind = 'export-jobs') {
-    const told: string[] = [];
+    const notified: string[] = [];
     const errors: unknown[] = [];
     const before = new Set(this.subscribers.keys());
     const seat = this.coordinator.join(
       { tenant: tenant(org), kind },
       {
-        received: (message) => told.push(message.kind),
-        termChanged: (holder) => told.push(holder),
+        received: (message) => notified.push(message.kind),
+        termChanged: (holder) => notified.push(holder),
         unreachable: (error) => errors.push(error),
       },
     );
     const [channel = ''] = [...this.subscribers.keys()].filter((each) => !before.has(each));
     await settle();
-    return { seat, told, errors, channel };
+    return { seat, notified, errors, channel };
   }
 
   async subscribed(channel: string): Promise<void> {

@@ -8,14 +8,14 @@ const feed = { tenant: tenantOf(), kind: 'export-jobs' };
 
 /** Joins a feed, and records the calls of its listener. */
 function join(coordinator: PollCoordinator, name = feed) {
-  const told: string[] = [];
+  const notified: string[] = [];
   const seat = coordinator.join(name, {
-    received: ({ kind }) => told.push(kind),
-    termChanged: (holder) => told.push(holder),
-    unreachable: () => told.push('unreachable'),
+    received: ({ kind }) => notified.push(kind),
+    termChanged: (holder) => notified.push(holder),
+    unreachable: () => notified.push('unreachable'),
   });
   const controller = new AbortController();
-  return { seat, told, controller, elected: () => seat.elected(controller.signal) };
+  return { seat, notified, controller, elected: () => seat.elected(controller.signal) };
 }
 
 describe('the coordinator of one process', () => {
@@ -33,7 +33,7 @@ describe('the coordinator of one process', () => {
     expect(two.seat.term).toBe(2);
     await second?.release();
     expect((await waiting[1])?.term).toBe(3);
-    expect(three.told).toEqual(['elsewhere', 'nobody', 'elsewhere', 'nobody', 'here']);
+    expect(three.notified).toEqual(['elsewhere', 'nobody', 'elsewhere', 'nobody', 'here']);
   });
 
   it('keeps its seats connected when one that does not poll leaves', async () => {
@@ -46,10 +46,10 @@ describe('the coordinator of one process', () => {
     expect(comes.seat.term).toBe(1);
     await comes.seat.send({ kind: 'awaited' });
     await coordinator.send(feed, { kind: 'nudge' });
-    expect(polls.told).toEqual(['here', 'awaited', 'nudge']);
-    expect(comes.told).toEqual(['nudge']);
+    expect(polls.notified).toEqual(['here', 'awaited', 'nudge']);
+    expect(comes.notified).toEqual(['nudge']);
     await leaves.seat.send({ kind: 'joined' });
-    expect(leaves.told).not.toContain('nudge');
+    expect(leaves.notified).not.toContain('nudge');
   });
 
   it('gives the lease of a seat that leaves to the next one', async () => {
@@ -60,7 +60,7 @@ describe('the coordinator of one process', () => {
     await leaves.seat[Symbol.asyncDispose]();
     expect(lease.lost.aborted).toBe(true);
     expect((await next).term).toBe(2);
-    expect(waits.told).toEqual(['elsewhere', 'nobody', 'here']);
+    expect(waits.notified).toEqual(['elsewhere', 'nobody', 'here']);
   });
 
   it('reports each holder once', async () => {
@@ -70,7 +70,7 @@ describe('the coordinator of one process', () => {
     await first;
     void one.elected().catch(() => undefined);
     await turn();
-    expect([one.told, two.told]).toEqual([['elsewhere'], ['here']]);
+    expect([one.notified, two.notified]).toEqual([['elsewhere'], ['here']]);
     one.controller.abort();
   });
 
@@ -96,7 +96,7 @@ describe('the coordinator of one process', () => {
     const terms = await Promise.all(seats.map(async ({ elected }) => (await elected()).term));
     expect(terms).toEqual([1, 2, 3]);
     await coordinator.send(feed, { kind: 'nudge' });
-    expect(seats.map(({ told }) => told)).toEqual([['here', 'nudge'], ['here'], ['here']]);
+    expect(seats.map(({ notified }) => notified)).toEqual([['here', 'nudge'], ['here'], ['here']]);
   });
 
   it('ends all leases at its end', async () => {

@@ -55,14 +55,14 @@ describe('a feed without a holder', () => {
   });
 
   it('is taken last by the seat that released it', async () => {
-    const { replica, seat, told } = await seated();
+    const { replica, seat, notified } = await seated();
     replica.heartbeat.replicas = new Set(['me', 'two', 'three']);
     replica.server.fields = ['two/1', '1', 'three/1', '1'];
     const lease = await replica.elect(seat);
     replica.subscribers.values().next().value?.onSubscribed();
     await settle();
     await lease.release();
-    expect([seat.term, told, replica.server.holder]).toEqual([null, ['here', 'nobody'], '']);
+    expect([seat.term, notified, replica.server.holder]).toEqual([null, ['here', 'nobody'], '']);
     const controller = new AbortController();
     const { length } = replica.named('acquire');
     const waiting = seat.elected(controller.signal);
@@ -75,7 +75,7 @@ describe('a feed without a holder', () => {
   });
 
   it('is taken at once after another seat released it, which comes last', async () => {
-    const { replica, seat, channel, told } = await seated();
+    const { replica, seat, channel, notified } = await seated();
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.server.fields = ['other/1', '1'];
     await replica.subscribed(channel);
@@ -84,10 +84,10 @@ describe('a feed without a holder', () => {
     await replica.clock.advanceBy(10_000);
     expect(replica.named('acquire')).toEqual([]);
     await replica.say(channel, { from: 'other/2', message: { kind: 'released', term: 1 } });
-    expect(told).toEqual(['elsewhere']);
+    expect(notified).toEqual(['elsewhere']);
     await replica.say(channel, { from: 'other/1', message: { kind: 'released', term: 1 } });
     expect((await waiting).term).toBe(1);
-    expect(told).toEqual(['elsewhere', 'nobody', 'here']);
+    expect(notified).toEqual(['elsewhere', 'nobody', 'here']);
   });
 
   it('is not taken by a seat that has left, or that does not know the state', async () => {
@@ -105,14 +105,14 @@ describe('a feed without a holder', () => {
 
 describe('an attempt to take a feed', () => {
   it('is not repeated while a faster seat holds the feed', async () => {
-    const { replica, seat, told } = await seated();
+    const { replica, seat, notified } = await seated();
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.reply = (name) => (name === 'acquire' ? [0, 'other/1', 7] : undefined);
     const controller = new AbortController();
     const waiting = seat.elected(controller.signal);
     await settle();
     await replica.clock.advanceBy(60_000);
-    expect([replica.named('acquire').length, seat.term, told]).toEqual([1, 7, ['elsewhere']]);
+    expect([replica.named('acquire').length, seat.term, notified]).toEqual([1, 7, ['elsewhere']]);
     controller.abort(new Error('nobody watches'));
     await expect(waiting).rejects.toThrow('nobody watches');
     expect(replica.clock.pending()).toBe(0);
@@ -156,11 +156,11 @@ describe('an attempt to take a feed', () => {
   });
 
   it('releases the feed without a report if no caller waits for it', async () => {
-    const { replica, seat, told, errors } = await seated();
+    const { replica, seat, notified, errors } = await seated();
     const controller = new AbortController();
     replica.before = () => controller.abort(new Error('nobody watches'));
     await expect(seat.elected(controller.signal)).rejects.toThrow('nobody watches');
-    expect([replica.server.holder, replica.named('release').length, told]).toEqual(['', 1, ['here', 'nobody']]);
+    expect([replica.server.holder, replica.named('release').length, notified]).toEqual(['', 1, ['here', 'nobody']]);
     const again = new AbortController();
     replica.before = () => {
       again.abort(new Error('nobody watches'));
@@ -193,14 +193,14 @@ describe('an attempt to take a feed', () => {
   });
 
   it('is void if it was made under an earlier registration of the replica', async () => {
-    const { replica, seat, told } = await seated();
+    const { replica, seat, notified } = await seated();
     replica.before = () => {
       replica.before = () => undefined;
       replica.heartbeat.replicaId = 'again';
     };
     const waiting = seat.elected(new AbortController().signal);
     await settle();
-    expect([seat.term, told]).toEqual([null, []]);
+    expect([seat.term, notified]).toEqual([null, []]);
     replica.server.holder = '';
     await replica.clock.advanceBy(500);
     await settle();
@@ -240,11 +240,11 @@ describe('a lease', () => {
   });
 
   it('is lost without a release when a message names another seat as the holder', async () => {
-    const { replica, seat, channel, told } = await seated();
+    const { replica, seat, channel, notified } = await seated();
     replica.heartbeat.replicas = new Set(['me', 'other']);
     const lease = await replica.elect(seat);
     await replica.say(channel, { from: 'other/1', message: { kind: 'held', term: 2 } });
-    expect([lease.lost.aborted, seat.term, told]).toEqual([true, 2, ['here', 'elsewhere']]);
+    expect([lease.lost.aborted, seat.term, notified]).toEqual([true, 2, ['here', 'elsewhere']]);
     await replica.beat();
     await lease.release();
     expect(replica.named('release')).toEqual([]);
@@ -262,17 +262,17 @@ describe('a lease', () => {
   });
 
   it('is kept when Redis names its seat', async () => {
-    const { replica, seat, channel, told } = await seated();
+    const { replica, seat, channel, notified } = await seated();
     const lease = await replica.elect(seat);
     await replica.subscribed(channel);
-    expect([lease.lost.aborted, seat.term, told]).toEqual([false, 1, ['here']]);
+    expect([lease.lost.aborted, seat.term, notified]).toEqual([false, 1, ['here']]);
   });
 
   it('is released with the next heartbeat if the seat does not know of it', async () => {
-    const { replica, seat, channel, told } = await seated();
+    const { replica, seat, channel, notified } = await seated();
     replica.server.holder = 'me/1';
     await replica.subscribed(channel);
-    expect([seat.term, told]).toEqual([null, []]);
+    expect([seat.term, notified]).toEqual([null, []]);
     await replica.beat();
     expect([replica.server.holder, replica.named('release').length]).toEqual(['', 1]);
   });
@@ -334,7 +334,7 @@ describe('the state of a feed', () => {
   });
 
   it('includes messages that arrive while it is read, in order', async () => {
-    const { replica, seat, channel, told } = await seated();
+    const { replica, seat, channel, notified } = await seated();
     replica.heartbeat.replicas = new Set(['me', 'one', 'two']);
     replica.server.holder = 'one/1';
     replica.server.term = 3;
@@ -350,18 +350,18 @@ describe('the state of a feed', () => {
       }
     };
     await replica.subscribed(channel);
-    expect([seat.term, told]).toEqual([4, ['elsewhere', 'nobody', 'elsewhere']]);
+    expect([seat.term, notified]).toEqual([4, ['elsewhere', 'nobody', 'elsewhere']]);
     expect(await seat.others()).toEqual({ everything: true, ids: new Set(['a']) });
   });
 
   it('treats a seat as live after a message, until two heartbeats do not include it', async () => {
-    const { replica, seat, channel, told } = await seated();
+    const { replica, seat, channel, notified } = await seated();
     await replica.say(channel, { from: 'new/1', message: { kind: 'held', term: 4 } });
     expect(seat.term).toBe(4);
     await replica.beat();
     expect(seat.term).toBe(4);
     await replica.beat();
-    expect([seat.term, told]).toEqual([null, ['elsewhere', 'nobody']]);
+    expect([seat.term, notified]).toEqual([null, ['elsewhere', 'nobody']]);
   });
 
   it('treats a holder as live although it has sent no message', async () => {
@@ -373,13 +373,13 @@ describe('the state of a feed', () => {
   });
 
   it('is not changed by a message of a replica without a seat, or by a repeated message with the same term', async () => {
-    const { replica, seat, channel, told } = await seated();
+    const { replica, seat, channel, notified } = await seated();
     await replica.say(channel, { from: null, message: { kind: 'held', term: 4 } });
     await replica.say(channel, { from: null, message: { kind: 'scope', everything: true, added: [], removed: [] } });
-    expect([seat.term, await seat.others(), told]).toEqual([null, null, []]);
+    expect([seat.term, await seat.others(), notified]).toEqual([null, null, []]);
     await replica.say(channel, { from: 'one/1', message: { kind: 'held', term: 4 } });
     await replica.say(channel, { from: 'two/1', message: { kind: 'held', term: 4 } });
-    expect([seat.term, told]).toEqual([4, ['elsewhere']]);
+    expect([seat.term, notified]).toEqual([4, ['elsewhere']]);
     await replica.say(channel, { from: 'one/1', message: { kind: 'released', term: 4 } });
     expect(seat.term).toBe(4);
   });
@@ -410,12 +410,12 @@ describe('messages of a seat', () => {
 
 describe('a released seat', () => {
   it('receives no later messages', async () => {
-    const { replica, seat, told, errors } = await seated();
+    const { replica, seat, notified, errors } = await seated();
     await seat[Symbol.asyncDispose]();
     replica.heartbeat.replicas = null;
     await replica.beat('missed', new RedisUnavailableError('Redis is unavailable.'));
     await replica.beat('lapsed');
-    expect([errors, told]).toEqual([[], []]);
+    expect([errors, notified]).toEqual([[], []]);
   });
 
   it('is released only once, and is not kept for a replica that is not registered', async () => {

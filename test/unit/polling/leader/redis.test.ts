@@ -26,10 +26,10 @@ describe('a seat of one of several replicas', () => {
 
   it('is elected if no replica polls, and releases its lease when it leaves', async () => {
     const replica = new Replica();
-    const { seat, told, channel } = await replica.join();
+    const { seat, notified, channel } = await replica.join();
     await replica.subscribed(channel);
     const lease = await replica.elect(seat);
-    expect([lease.term, seat.term, told]).toEqual([1, 1, ['here']]);
+    expect([lease.term, seat.term, notified]).toEqual([1, 1, ['here']]);
     await seat[Symbol.asyncDispose]();
     expect(lease.lost.aborted).toBe(true);
     expect(replica.named('release')).toHaveLength(1);
@@ -41,9 +41,9 @@ describe('a seat of one of several replicas', () => {
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.server.holder = 'other/1';
     replica.server.term = 7;
-    const { seat, told, channel } = await replica.join();
+    const { seat, notified, channel } = await replica.join();
     await replica.subscribed(channel);
-    expect([seat.term, told]).toEqual([7, ['elsewhere']]);
+    expect([seat.term, notified]).toEqual([7, ['elsewhere']]);
     const controller = new AbortController();
     const waiting = seat.elected(controller.signal);
     await replica.clock.advanceBy(30_000);
@@ -128,12 +128,12 @@ describe('a seat of one of several replicas', () => {
     'loses its lease when the registration is void: %s',
     async (event) => {
       const replica = new Replica();
-      const { seat, told, channel } = await replica.join();
+      const { seat, notified, channel } = await replica.join();
       await replica.subscribed(channel);
       await seat.announce({ everything: false, ids: new Set(['a']) });
       const lease = await replica.elect(seat);
       await replica.beat(event);
-      expect([lease.lost.aborted, seat.term, told]).toEqual([true, null, ['here', 'nobody']]);
+      expect([lease.lost.aborted, seat.term, notified]).toEqual([true, null, ['here', 'nobody']]);
       replica.steps.length = 0;
       replica.server.holder = '';
       await replica.beat();
@@ -147,7 +147,7 @@ describe('a seat of one of several replicas', () => {
     const replica = new Replica();
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.server.fields = ['other/1', '0', 'other/1 =a', ''];
-    const { seat, told, channel } = await replica.join();
+    const { seat, notified, channel } = await replica.join();
     await replica.subscribed(channel);
     expect(await seat.others()).toEqual({ everything: false, ids: new Set(['a']) });
     await replica.say(channel, {
@@ -165,7 +165,7 @@ describe('a seat of one of several replicas', () => {
     await replica.say(channel, { from: 'other/1', message: { kind: 'awaited' } });
     await replica.say(channel, { from: 'me/1', message: { kind: 'joined' } });
     await replica.say(channel, { from: null, message: { kind: 'nudge' } });
-    expect(told).toEqual(['elsewhere', 'nobody', 'awaited', 'nudge']);
+    expect(notified).toEqual(['elsewhere', 'nobody', 'awaited', 'nudge']);
     await replica.say(channel, {
       from: 'other/1',
       message: { kind: 'scope', everything: null, added: [], removed: [] },
@@ -195,18 +195,18 @@ describe('a seat of one of several replicas', () => {
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.server.holder = 'other/1';
     replica.server.fields = ['other/1', '1'];
-    const { seat, told, channel } = await replica.join();
+    const { seat, notified, channel } = await replica.join();
     await replica.subscribed(channel);
     replica.heartbeat.replicas = new Set(['me']);
     await replica.beat('replicasChanged');
-    expect([seat.term, await seat.others(), told]).toEqual([null, null, ['elsewhere', 'nobody']]);
+    expect([seat.term, await seat.others(), notified]).toEqual([null, null, ['elsewhere', 'nobody']]);
   });
 });
 
 describe('undecodable values of other replicas', () => {
   it('are skipped, and logged once a minute', async () => {
     const replica = new Replica();
-    const { told, channel } = await replica.join();
+    const { notified, channel } = await replica.join();
     await replica.say(channel, 'garbage');
     await replica.clock.advanceBy(59_999);
     await replica.say(channel, 'garbage');
@@ -219,7 +219,7 @@ describe('undecodable values of other replicas', () => {
     await replica.clock.advanceBy(1);
     await replica.say(channel, 'garbage');
     expect(replica.logged).toEqual([line, line]);
-    expect(told).toEqual([]);
+    expect(notified).toEqual([]);
   });
 });
 

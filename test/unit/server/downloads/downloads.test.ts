@@ -61,7 +61,7 @@ describe('a download', () => {
     expect([response.status, response.headers.get('content-range')]).toEqual([416, 'bytes */10']);
   });
 
-  it('of a conditional range gives the whole file, as nothing tells whether the condition holds', async () => {
+  it('of a conditional range gives the whole file, because nothing shows whether the condition holds', async () => {
     await using gateway = await serve(fakeSource({ content: bytesOf(10) }));
     const response = await get(gateway, { range: 'bytes=0-1', 'if-range': '"etag"' });
     expect([response.status, (await bodyOf(response)).length]).toEqual([200, 10]);

@@ -80,8 +80,8 @@ function rootsOf(stream: WatchStream<Item>, slow: Promise<number>) {
     listen: (listener: Parameters<typeof stream.listen>[0]) => stream.listen(listener),
     return: () => stream.return(),
     [Symbol.asyncIterator]: () => stream[Symbol.asyncIterator](),
-    take: () => {
-      const taken = stream.take();
+    read: () => {
+      const taken = stream.read();
       if (taken === null || taken.done === true) return taken;
       const { number } = taken.value.entity ?? { number: 'broken' };
       return {

@@ -185,8 +185,8 @@ describe('two subscriptions to the same event', () => {
   ])('are executed once: %s', async (_, one, other) => {
     const { subscribe, executed } = setUp();
     const [left, right] = [await subscribe(one), await subscribe(other)];
-    const told = [await last(left), await last(right)];
-    expect(told[0]).toBe(told[1]);
+    const received = [await last(left), await last(right)];
+    expect(received[0]).toBe(received[1]);
     expect(executed.filter((number) => number === 3)).toEqual([3]);
   });
 
@@ -280,9 +280,9 @@ describe('a field that calls the platform', () => {
     const early = first(one);
     await expect.poll(() => asked.length).toBe(1);
     asked[0]?.answer('then');
-    const told = await early;
+    const received = await early;
     await clock.advanceBy(4_999);
-    expect(await first(soon)).toBe(told);
+    expect(await first(soon)).toBe(received);
     await clock.advanceBy(1);
     const result = first(late);
     await expect.poll(() => asked.length).toBe(2);
@@ -323,10 +323,10 @@ it('an unexpected error is logged once, and all subscribers receive the same err
   const query = 'subscription { tick { number broken } }';
   const streams = await Promise.all(Array.from({ length: 3 }, () => subscribe({ query })));
   const results = await Promise.all(streams.map(first));
-  const told = results.map(({ errors }) => errors?.[0]?.toJSON());
-  expect(told[0]).toMatchObject({ message: 'Internal error.', path: ['tick', 'broken'] });
-  expect(told[1]).toEqual(told[0]);
-  expect(told[2]).toEqual(told[0]);
+  const received = results.map(({ errors }) => errors?.[0]?.toJSON());
+  expect(received[0]).toMatchObject({ message: 'Internal error.', path: ['tick', 'broken'] });
+  expect(received[1]).toEqual(received[0]);
+  expect(received[2]).toEqual(received[0]);
   expect(logged).toHaveLength(1);
   expect(JSON.stringify(results)).not.toContain('a secret');
 });

@@ -273,7 +273,7 @@ describe('bytes', () => {
     expect(await textOf(bytes(await client.api.files.read({ fileId, name: fileName })).body)).toBe(content);
   });
 
-  it('come with what tells their version apart, where the platform sends it in a form that means something', async () => {
+  it('have their version if the platform sends it in a known form', async () => {
     const lastModified = 'Wed, 21 Oct 2026 07:28:00 GMT';
     const cases = [
       [{ etag: '"abc"', 'last-modified': lastModified }, '"abc"', new Date(lastModified)],

@@ -145,9 +145,9 @@ async function connect() {
 
 describe('a caller', () => {
   it.each([
-    ['who is not let in is told so with a code that clients retry', new UnauthenticatedError({ message: 'No.' }), 4403],
-    ['who connects too often, too', new RateLimitedError({ message: 'No.' }), 1013],
-  ])('%s', async (_, error, code) => {
+    ['without access', new UnauthenticatedError({ message: 'No.' }), 4403],
+    ['that connects too often', new RateLimitedError({ message: 'No.' }), 1013],
+  ])('%s receives a close code after which clients retry', async (_, error, code) => {
     refusal = error;
     expect(await (await connect()).closed).toEqual([code, 'No.']);
   });

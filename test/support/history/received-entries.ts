@@ -1,7 +1,7 @@
 import type { Violation } from './violation.ts';
 import { parseCursor, type SeenEvent, type WatchHistory } from './watch-history.ts';
 
-interface Told {
+interface Received {
   readonly sequence: number;
   readonly event: SeenEvent;
 }
@@ -10,8 +10,8 @@ interface Told {
  * Combines the events of all subscribers of one feed, by log entry. A slow subscriber may receive several changes of an
  * entity as one; the other subscribers show the individual changes.
  */
-export class ToldEntries {
-  readonly #byEntity = new Map<string, Told[]>();
+export class ReceivedEntries {
+  readonly #byEntity = new Map<string, Received[]>();
 
   /** @param histories histories of one feed; contradictions between them are added to `violations` */
   constructor(histories: readonly WatchHistory[], violations: Violation[]) {
@@ -25,12 +25,12 @@ export class ToldEntries {
         this.#byEntity.set(key, [...(this.#byEntity.get(key) ?? []), { sequence: place.sequence, event }]);
         // The cursor of a snapshot is the cursor of the entry before it.
         if (event.kind === 'SNAPSHOT') continue;
-        const told = `${event.kind === 'REMOVED' ? 'without' : 'with'} ${id} ${state}`;
+        const received = `${event.kind === 'REMOVED' ? 'without' : 'with'} ${id} ${state}`;
         const cursor = event.cursor.replace(/\.partial$/, '');
         const other = byCursor.get(cursor);
-        if (other === undefined) byCursor.set(cursor, { name, state: told });
-        else if (other.state !== told) {
-          const detail = `${other.name} received ${other.state}, ${name} received ${told}`;
+        if (other === undefined) byCursor.set(cursor, { name, state: received });
+        else if (other.state !== received) {
+          const detail = `${other.name} received ${other.state}, ${name} received ${received}`;
           violations.push({ rule: 'a cursor stands for one event', where: cursor, detail });
         }
       }
@@ -46,8 +46,8 @@ export class ToldEntries {
     entity: { readonly epoch: string; readonly id: string },
     { from, to }: { readonly from: number; readonly to: number },
   ): boolean {
-    const told = this.#byEntity.get(entityKey(entity.epoch, entity.id)) ?? [];
-    return told.some(
+    const received = this.#byEntity.get(entityKey(entity.epoch, entity.id)) ?? [];
+    return received.some(
       ({ sequence, event }) => sequence > from && sequence <= to && (event.entity?.status ?? null) === status,
     );
   }

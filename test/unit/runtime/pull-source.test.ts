@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { isQuietStream, QuietIterator, type QuietStream } from '../../../src/runtime/quiet-stream.ts';
+import { isPullSource, PullIterator, type PullSource } from '../../../src/runtime/pull-source.ts';
 
-type Taken = IteratorResult<string, undefined>;
+type ReadResult = IteratorResult<string, undefined>;
 
 /** A source whose values, failures and end the test determines, and an iterator over it. */
 function written() {
-  const queue: (Taken | Error)[] = [];
+  const queue: (ReadResult | Error)[] = [];
   let returns = 0;
-  const iterator = new QuietIterator<string>({
-    take: () => {
+  const iterator = new PullIterator<string>({
+    read: () => {
       const first = queue.shift() ?? null;
       if (first instanceof Error) throw first;
       return first;
@@ -18,15 +18,15 @@ function written() {
       return { done: true, value: undefined };
     },
   });
-  const write = (...values: readonly (Taken | Error)[]) => {
+  const write = (...values: readonly (ReadResult | Error)[]) => {
     queue.push(...values);
-    iterator.onValues();
+    iterator.onReadable();
   };
   return { iterator, queue, write, returns: () => returns };
 }
 
-const value = (text: string): Taken => ({ done: false, value: text });
-const end: Taken = { done: true, value: undefined };
+const value = (text: string): ReadResult => ({ done: false, value: text });
+const end: ReadResult = { done: true, value: undefined };
 
 describe('an iterator over a stream', () => {
   it('returns available values at once, and later ones as soon as they arrive', async () => {
@@ -45,7 +45,7 @@ describe('an iterator over a stream', () => {
     expect(await iterator.next()).toEqual(value('a'));
   });
 
-  it('continues to wait when it is notified of values that another reader has taken', async () => {
+  it('continues to wait when it is notified of values that another reader has read', async () => {
     const { iterator, write } = written();
     const next = iterator.next();
     write();
@@ -92,19 +92,19 @@ describe('an iterator over a stream', () => {
 });
 
 describe('a stream that can be listened to', () => {
-  const stream: QuietStream<string> = {
+  const stream: PullSource<string> = {
     listen: () => {},
-    take: () => null,
+    read: () => null,
     return: async () => ({ done: true, value: undefined }),
-    [Symbol.asyncIterator]: () => new QuietIterator(stream),
+    [Symbol.asyncIterator]: () => new PullIterator(stream),
   };
 
   it('is distinguished from other iterables, which lack one of its methods', async () => {
-    expect(isQuietStream(stream)).toBe(true);
-    for (const part of ['listen', 'take', 'return'] as const) {
+    expect(isPullSource(stream)).toBe(true);
+    for (const part of ['listen', 'read', 'return'] as const) {
       const { [part]: _, ...rest } = stream;
-      expect(isQuietStream(rest)).toBe(false);
+      expect(isPullSource(rest)).toBe(false);
     }
-    expect(isQuietStream((async function* () {})())).toBe(false);
+    expect(isPullSource((async function* () {})())).toBe(false);
   });
 });
