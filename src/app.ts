@@ -16,6 +16,8 @@ import { createMetrics } from './metrics.ts';
 import { unshared } from './polling/feed-registry.ts';
 import { createWatches } from './polling/watches.ts';
 import type { RedisServices, RedisServicesOptions } from './redis-services.ts';
+import { createRunStatistics } from './runs/run-statistics.ts';
+import { createMemoryRunStore } from './runs/run-store.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import { type ServesHost, urlForCaller } from './runtime/host-header.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
@@ -149,6 +151,7 @@ async function start(
   const shared = { clock, logger: log, pollMinMs: config.polling.minMs, lifetime: lifetime.signal, lifecycle };
   const redis = config.redisUrl === null ? null : await startReplica({ url: config.redisUrl, ...shared });
   if (redis !== null) metrics.watchRedis(redis.state);
+  const runs = createRunStatistics({ store: redis?.runs ?? createMemoryRunStore({ clock }), clock, logger: log });
   const watches = createWatches({
     upstream,
     ownRights: ownCredential === null,
@@ -203,6 +206,7 @@ async function start(
     maskError,
   });
   const createContext = contextFactory({
+    runs,
     authMode: mode,
     upstream,
     countCalls: () => createOperationCalls(config.limits.operation.maxUpstreamCalls),

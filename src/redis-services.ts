@@ -4,6 +4,8 @@ import { createRedisIdempotencyStore } from './context/idempotency/redis-store.t
 import type { IdempotencyStore } from './context/idempotency/store.ts';
 import type { FeedSharing } from './polling/feed-registry.ts';
 import { shareByRedis } from './polling/leader/redis-sharing.ts';
+import { createRedisRunStore } from './runs/redis-run-store.ts';
+import type { RunStore } from './runs/run-store.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { Lifecycle } from './runtime/lifecycle.ts';
 import type { Logger } from './runtime/logger.ts';
@@ -28,6 +30,7 @@ export interface RedisServices {
   readonly sharing: FeedSharing;
   readonly idempotency: IdempotencyStore;
   readonly exportRequests: RequestStore;
+  readonly runs: RunStore;
 }
 
 /** Connects in the background, so that the gateway starts without its Redis. */
@@ -45,5 +48,6 @@ export function startRedisServices({
     sharing: shareByRedis({ redis, pollMinMs, lifecycle, ...shared }),
     idempotency: createRedisIdempotencyStore({ redis, lifetime, ...shared }),
     exportRequests: createRedisRequestStore({ redis }),
+    runs: createRedisRunStore({ redis }),
   };
 }

@@ -5,6 +5,7 @@ import type { Tenant } from '../domain/tenant.ts';
 import { ForbiddenError } from '../errors.ts';
 import { createLoaders, type Loaders } from '../loaders/index.ts';
 import type { Watches } from '../polling/watches.ts';
+import type { RunStatistics } from '../runs/run-statistics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { abortSignalOf, type EndController, type EndSignal } from '../runtime/end-signal.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -21,6 +22,7 @@ export interface ContextServices {
   /** Creates the counter of one operation, or of one event of a subscription. */
   readonly countCalls: () => OperationCalls;
   readonly watch: (caller: Caller) => Watches;
+  readonly runs: RunStatistics;
   readonly clock: Clock;
   readonly idempotency: IdempotencyRecords;
   readonly exportRequests: ExportRequests;
@@ -111,7 +113,8 @@ class OperationContext implements GatewayContext {
   get loaders(): Loaders {
     if (this.#loaders === undefined) {
       const api = this.#connect(this.#request.signal);
-      this.#loaders = this.#operation?.loaders.fresh(api) ?? createLoaders(api);
+      this.#loaders =
+        this.#operation?.loaders.fresh(api) ?? createLoaders(api, this.#services.runs.of(this.tenant), true);
     }
     return this.#loaders;
   }
@@ -186,7 +189,13 @@ function oncePer<Subject extends object, Result>(make: (subject: Subject) => Res
 /** Every subscriber of a tenant has proved that it may read, so the context can be independent of the caller. */
 function tenantContext(
   tenant: Tenant,
-  { authMode, clock, logger, lifetime }: Pick<ContextServices, 'authMode' | 'clock' | 'logger' | 'lifetime'>,
+  {
+    authMode,
+    clock,
+    logger,
+    lifetime,
+    runs,
+  }: Pick<ContextServices, 'authMode' | 'clock' | 'logger' | 'lifetime' | 'runs'>,
 ): GatewayContext {
   return {
     tenant,
@@ -196,7 +205,7 @@ function tenantContext(
     signal: lifetime,
     canRead: true,
     canWrite: false,
-    loaders: createLoaders(callerless<PlatformApi>()),
+    loaders: createLoaders(callerless<PlatformApi>(), runs.of(tenant), false),
     writes: callerless<GatewayContext['writes']>(),
     watch: unmarked,
     exportRequests: callerless<GatewayContext['exportRequests']>(),

@@ -1,5 +1,6 @@
 import type { ExportJob, ExportJobStatus } from './export-job.ts';
 import type { DatasetId, MergePolicyId, SegmentId } from './ids.ts';
+import { isMarkedOverdue } from './reading-times.ts';
 
 export interface ExportJobFilter {
   readonly statuses?: readonly ExportJobStatus[] | undefined;
@@ -9,10 +10,18 @@ export interface ExportJobFilter {
   readonly createdBefore?: Date | undefined;
   readonly updatedAfter?: Date | undefined;
   readonly mergePolicyId?: MergePolicyId | undefined;
+  readonly isOverdue?: boolean | undefined;
 }
 
-/** Whether a job meets all conditions. The times are exclusive. */
-export function matchesExportJobFilter(job: ExportJob, filter: ExportJobFilter): boolean {
+/**
+ * Whether a job meets all conditions. The times are exclusive.
+ * @param isOverdue determines whether the job is overdue
+ */
+export function matchesExportJobFilter(
+  job: ExportJob,
+  filter: ExportJobFilter,
+  isOverdue: (job: ExportJob) => boolean = isMarkedOverdue,
+): boolean {
   const { statuses, datasetId, segmentId, createdAfter, createdBefore, updatedAfter, mergePolicyId } = filter;
   return (
     (statuses === undefined || statuses.includes(job.status)) &&
@@ -21,6 +30,7 @@ export function matchesExportJobFilter(job: ExportJob, filter: ExportJobFilter):
     (createdAfter === undefined || job.createdAt > createdAfter) &&
     (createdBefore === undefined || job.createdAt < createdBefore) &&
     (updatedAfter === undefined || job.updatedAt > updatedAfter) &&
-    (mergePolicyId === undefined || job.mergePolicy?.id === mergePolicyId)
+    (mergePolicyId === undefined || job.mergePolicy?.id === mergePolicyId) &&
+    (filter.isOverdue === undefined || isOverdue(job) === filter.isOverdue)
   );
 }

@@ -1,7 +1,7 @@
 import type { BatchState } from './batch.ts';
 import type { BatchId, DatasetId, ExportJobId, MergePolicyId, SegmentId } from './ids.ts';
 import type { JobError, JobStatus, NamespaceCount, TimeSpan } from './job.ts';
-import type { ReadingTimes } from './reading-times.ts';
+import type { OverdueMark, ReadingTimes } from './reading-times.ts';
 
 export { jobStatuses as exportJobStatuses } from './job.ts';
 export type ExportJobStatus = JobStatus;
@@ -13,7 +13,7 @@ export const segmentMembershipStatuses = ['REALIZED', 'EXISTING', 'EXITED', 'UNK
 export type SegmentMembershipStatus = (typeof segmentMembershipStatuses)[number];
 
 /** One run of an export: its request, its destination and its progress. */
-export interface ExportJob extends ReadingTimes {
+export interface ExportJob extends ReadingTimes, OverdueMark {
   readonly id: ExportJobId;
   readonly status: ExportJobStatus;
   /** The status exactly as returned by the platform. */
@@ -63,6 +63,7 @@ export const wholeExportJob = (job: ExportJob): ExportJob => ({
   requestedAt: job.requestedAt,
   observedAt: job.observedAt,
   ...(job.observedBatches === undefined ? {} : { observedBatches: job.observedBatches }),
+  ...(job.overdueAt === undefined ? {} : { overdueAt: job.overdueAt }),
 });
 
 const wholeDestination = ({ datasetId, segmentPerBatch, batches }: ExportDestination): ExportDestination => ({

@@ -1,13 +1,13 @@
 import type { SegmentMembershipStatus } from './export-job.ts';
 import type { ScheduleId, SegmentId, SegmentJobId } from './ids.ts';
 import type { JobError, JobStatus, NamespaceCount, TimeSpan } from './job.ts';
-import type { ReadingTimes } from './reading-times.ts';
+import type { OverdueMark, ReadingTimes } from './reading-times.ts';
 
 export { jobStatuses as segmentJobStatuses } from './job.ts';
 export type SegmentJobStatus = JobStatus;
 
 /** One evaluation of segments, which determines their members. */
-export interface SegmentJob extends ReadingTimes {
+export interface SegmentJob extends ReadingTimes, OverdueMark {
   readonly id: SegmentJobId;
   readonly status: SegmentJobStatus;
   /** The status exactly as returned by the platform. */

@@ -16,10 +16,12 @@ import type { Sandbox } from '../domain/sandbox.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import type { SegmentDefinition } from '../domain/segment-definition.ts';
 import type { SegmentJob } from '../domain/segment-job.ts';
-import type { LazyExportJob, PlatformApi } from '../upstream/platform-api.ts';
-import type { BulkResult } from '../upstream/segmentation-api.ts';
+import type { TenantRuns } from '../runs/run-statistics.ts';
+import type { ExportJobReads, LazyExportJob, PlatformApi } from '../upstream/platform-api.ts';
+import type { BulkResult, SegmentJobsApi } from '../upstream/segmentation-api.ts';
 import { createLoader, type Loader, LoadFailure, loadEach } from './by-id.ts';
 import { createExportJobLoader } from './export-job.ts';
+import { createRunReads, notingExports, notingSegmentations, type RunReads } from './job-runs.ts';
 import { type BatchConnectionOptions, type FileConnectionOptions, readBatches, readFiles } from './lists/batches.ts';
 import { type DatasetConnectionOptions, readDatasets } from './lists/datasets.ts';
 import { type ExportJobConnectionOptions, readExportJobs } from './lists/export-jobs.ts';
@@ -65,20 +67,30 @@ export interface Loaders {
   runsOfSchedule(id: ScheduleId, first: number): Promise<readonly SegmentJob[]>;
   /** The sandboxes that the caller may use. */
   sandboxes(): Promise<readonly Sandbox[]>;
+  /** The ended runs of the tenant, for expectations and comparisons. They cause no call per job. */
+  readonly runs: RunReads;
   /** Sets the fields that the operation selects, by type. Only these are requested. Without a call, all fields are. */
   select(selection: ReadonlyMap<string, ReadonlySet<string>>): void;
   /** Loaders of the same selection that have read nothing yet, for one event of a subscription. */
   fresh(api: PlatformApi): Loaders;
 }
 
-export const createLoaders = (api: PlatformApi): Loaders => new OperationLoaders(api, {});
+/**
+ * @param runs the runs of the tenant, which are also filled from the lists that the loaders read
+ * @param readsRuns whether an additional page of runs may be read (see createRunReads)
+ */
+export const createLoaders = (api: PlatformApi, runs: TenantRuns, readsRuns: boolean): Loaders =>
+  new OperationLoaders(api, runs, readsRuns, {});
 
 /**
  * Each loader is created when it is first used, because an operation uses few loaders, and an idle subscription none.
  */
 class OperationLoaders implements Loaders {
   readonly #api: PlatformApi;
+  readonly #tenantRuns: TenantRuns;
+  readonly #readsRuns: boolean;
   #fields: SelectedFields;
+  #runs: RunReads | undefined;
   #exportJob: Loader<ExportJobId, ExportJob | LazyExportJob> | undefined;
   #dataset: Loader<DatasetId, Dataset> | undefined;
   #batch: Loader<BatchId, Batch> | undefined;
@@ -89,13 +101,15 @@ class OperationLoaders implements Loaders {
   #profile: ProfileLoader | undefined;
   #sandboxes: Promise<readonly Sandbox[]> | undefined;
 
-  constructor(api: PlatformApi, fields: SelectedFields) {
+  constructor(api: PlatformApi, runs: TenantRuns, readsRuns: boolean, fields: SelectedFields) {
     this.#api = api;
+    this.#tenantRuns = runs;
+    this.#readsRuns = readsRuns;
     this.#fields = fields;
   }
 
   get exportJob(): Loader<ExportJobId, ExportJob | LazyExportJob> {
-    this.#exportJob ??= createExportJobLoader(this.#api.exportJobs.lazy);
+    this.#exportJob ??= createExportJobLoader(this.#exportJobs);
     return this.#exportJob;
   }
 
@@ -130,7 +144,7 @@ class OperationLoaders implements Loaders {
   get segmentJob(): Loader<SegmentJobId, SegmentJob> {
     this.#segmentJob ??= createLoader({
       idOf: ({ id }) => id,
-      loadMany: async (ids) => bulk(await this.#api.segmentJobs.getMany(ids)),
+      loadMany: async (ids) => bulk(await this.#segmentJobs.getMany(ids)),
     });
     return this.#segmentJob;
   }
@@ -163,8 +177,9 @@ class OperationLoaders implements Loaders {
 
   // No field loads jobs by id below a list of jobs. Priming would only keep the jobs in memory until the operation
   // ends.
-  exportJobs(options: ExportJobConnectionOptions): Promise<Connection<LazyExportJob>> {
-    return readExportJobs(this.#api.exportJobs.lazy, options);
+  async exportJobs(options: ExportJobConnectionOptions): Promise<Connection<LazyExportJob>> {
+    const runs = options.filter?.isOverdue === undefined ? null : await this.runs.exportJobs();
+    return readExportJobs(this.#exportJobs, options, runs === null ? undefined : (job) => runs.isOverdue(job));
   }
 
   async datasets(options: DatasetConnectionOptions): Promise<Connection<Dataset>> {
@@ -183,8 +198,9 @@ class OperationLoaders implements Loaders {
     return primed(this.schedule, await readSchedules(this.#api.schedules, options));
   }
 
-  segmentJobs(options: SegmentJobConnectionOptions): Promise<Connection<SegmentJob>> {
-    return readSegmentJobs(this.#api.segmentJobs, options);
+  async segmentJobs(options: SegmentJobConnectionOptions): Promise<Connection<SegmentJob>> {
+    const runs = options.filter?.isOverdue === undefined ? null : await this.runs.segmentJobs();
+    return readSegmentJobs(this.#segmentJobs, options, runs === null ? undefined : (job) => runs.isOverdue(job));
   }
 
   async segmentDefinitions(options: SegmentDefinitionConnectionOptions): Promise<Connection<SegmentDefinition>> {
@@ -196,7 +212,20 @@ class OperationLoaders implements Loaders {
   }
 
   runsOfSchedule(id: ScheduleId, first: number): Promise<readonly SegmentJob[]> {
-    return readRunsOfSchedule(this.#api.segmentJobs, id, first);
+    return readRunsOfSchedule(this.#segmentJobs, id, first);
+  }
+
+  get runs(): RunReads {
+    this.#runs ??= createRunReads(this.#tenantRuns, this.#readsRuns ? this.#api : null);
+    return this.#runs;
+  }
+
+  get #exportJobs(): ExportJobReads<LazyExportJob> {
+    return notingExports(this.#api.exportJobs.lazy, this.#tenantRuns.exportJobs);
+  }
+
+  get #segmentJobs(): Pick<SegmentJobsApi, 'list' | 'getMany'> {
+    return notingSegmentations(this.#api.segmentJobs, this.#tenantRuns.segmentJobs);
   }
 
   sandboxes(): Promise<readonly Sandbox[]> {
@@ -214,7 +243,7 @@ class OperationLoaders implements Loaders {
   }
 
   fresh(api: PlatformApi): Loaders {
-    return new OperationLoaders(api, this.#fields);
+    return new OperationLoaders(api, this.#tenantRuns, false, this.#fields);
   }
 }
 

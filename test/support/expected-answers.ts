@@ -1,3 +1,4 @@
+import { expectedRunFields, type PlainRun } from './expected-runs.ts';
 import type {
   PlatformReading,
   WireBatch,
@@ -32,6 +33,61 @@ const epoch = (seconds: number): string => new Date(seconds * 1_000).toISOString
 const list = (text: string | undefined): readonly string[] | null =>
   text === undefined ? null : text.split(',').map((path) => path.trim());
 const some = (text: string | undefined): string | null => (text === undefined || text === '' ? null : text);
+
+function exportRun(job: WireExportJob): PlainRun {
+  const { filter, destination, metrics } = job;
+  const segments = (filter?.segments ?? []).map(({ segmentId, segmentNs = 'ups', status = [] }) =>
+    [segmentId, segmentNs, ...[status].flat().toSorted()].join('|'),
+  );
+  const eventList = job.additionalFields?.eventList;
+  return {
+    id: String(job.id),
+    type: 'ExportJob',
+    status: job.status,
+    schedule: null,
+    request: JSON.stringify([
+      segments.toSorted(),
+      list(job.fields)?.toSorted(),
+      [filter?.emptyProfiles === true, filter?.fromIngestTimestamp !== undefined],
+      [filter?.segmentQualificationTime?.startTime, filter?.segmentQualificationTime?.endTime].map(
+        (time) => time === undefined,
+      ),
+      eventList && [list(eventList.fields)?.toSorted()],
+      [eventList?.filter?.fromIngestTimestamp, eventList?.filter?.toIngestTimestamp].map((time) => time === undefined),
+      job.mergePolicy?.id,
+      [destination.datasetId ?? destination.dataSetId, destination.segmentPerBatch === true],
+    ]),
+    createdMs: job.creationTime,
+    startedMs: metrics.totalTime?.startTimeInMs ?? null,
+    endedMs: metrics.totalTime?.endTimeInMs ?? null,
+    profiles: metrics.totalExportedProfileCounter ?? null,
+    namespaces: metrics.exportedProfileByNamespaceCounter ?? {},
+    segments: (filter?.segments ?? []).map(({ segmentId }) => segmentId),
+  };
+}
+
+function segmentationRun(job: WireSegmentJob): PlainRun {
+  const { metrics } = job;
+  const namespaces: Record<string, number> = {};
+  for (const counters of Object.values(metrics?.segmentedProfileByNamespaceCounter ?? {})) {
+    for (const [namespace, count] of Object.entries(counters))
+      namespaces[namespace] = (namespaces[namespace] ?? 0) + count;
+  }
+  const named = job.segments.map(({ segmentId }) => segmentId);
+  return {
+    id: job.id,
+    type: 'SegmentJob',
+    status: job.status,
+    schedule: job.properties?.scheduleId ?? null,
+    request: named.includes('*') ? '*' : named.toSorted().join('|'),
+    createdMs: job.creationTime,
+    startedMs: metrics?.totalTime?.startTimeInMs ?? null,
+    endedMs: metrics?.totalTime?.endTimeInMs ?? null,
+    profiles: metrics?.totalProfiles ?? null,
+    namespaces,
+    segments: named.includes('*') ? [] : named,
+  };
+}
 
 export class ExpectedAnswers {
   readonly #platform: PlatformReading;
@@ -155,6 +211,7 @@ export class ExpectedAnswers {
       createdAt: instant(job.creationTime),
       updatedAt: instant(job.updateTime),
       observedAt: this.#now.toISOString(),
+      ...expectedRunFields(exportRun(job), this.#platform.exportJobs.map(exportRun), this.#now.getTime()),
     };
   }
 
@@ -300,6 +357,7 @@ export class ExpectedAnswers {
       createdAt: instant(job.creationTime),
       updatedAt: instant(job.updateTime),
       observedAt: this.#now.toISOString(),
+      ...expectedRunFields(segmentationRun(job), this.#platform.segmentJobs.map(segmentationRun), this.#now.getTime()),
     };
   }
 

@@ -21,11 +21,13 @@ interface ExportJobPlace {
 
 /**
  * Export jobs, newest first, over the platform's keyset paging.
+ * @param isOverdue determines whether a job is overdue. Required if the filter names it.
  * @throws {InvalidInputError} `after` is not a cursor of this connection
  */
 export async function readExportJobs<Job extends ExportJob>(
   api: Pick<ExportJobReads<Job>, 'list'>,
   { first, after, filter: given, of = null }: ExportJobConnectionOptions,
+  isOverdue?: (job: ExportJob) => boolean,
 ): Promise<Connection<Job>> {
   const filter = { ...given, ...(of === null ? {} : { datasetId: of }) };
   const { createdAfter } = filter;
@@ -56,7 +58,7 @@ export async function readExportJobs<Job extends ExportJob>(
   return readConnection(list, {
     first,
     after,
-    ...conditions(isListed(filter, status), (job) => matchesExportJobFilter(job, filter)),
+    ...conditions(isListed(filter, status), (job) => matchesExportJobFilter(job, filter, isOverdue)),
     isPast: createdAfter === undefined ? undefined : (job) => job.createdAt <= createdAfter,
   });
 }
@@ -80,4 +82,5 @@ const isListed = (filter: ExportJobFilter, status: ListedExportJobStatus | undef
   filter.segmentId === undefined &&
   filter.updatedAfter === undefined &&
   filter.mergePolicyId === undefined &&
+  filter.isOverdue === undefined &&
   (filter.statuses === undefined || status !== undefined);

@@ -34,11 +34,13 @@ export interface SegmentJobConnectionOptions extends PageOptions {
 /**
  * Segment jobs, newest first by default. In a list by last change, a job that changes between two pages moves to its
  * new place.
+ * @param isOverdue determines whether a job is overdue. Required if the filter names it.
  * @throws {InvalidInputError} `after` is not a cursor of this connection in this order
  */
 export function readSegmentJobs(
   api: Pick<SegmentJobsApi, 'list'>,
   { first, after, filter, orderBy }: SegmentJobConnectionOptions,
+  isOverdue?: (job: SegmentJob) => boolean,
 ): Promise<Connection<SegmentJob>> {
   const { field, direction } = orderBy ?? ({ field: 'creationTime', direction: 'desc' } as const);
   // The platform filters by one status and one segment. The gateway applies all other conditions.
@@ -46,7 +48,7 @@ export function readSegmentJobs(
   const status = others.length === 0 && only !== undefined && hasOneWord(only) ? only : undefined;
   const segmentId = filter?.segmentId !== undefined && isPlainText(filter.segmentId) ? filter.segmentId : undefined;
   const isUnsent = segmentId !== filter?.segmentId;
-  const isApplied = status === only && others.length === 0 && !isUnsent;
+  const isApplied = status === only && others.length === 0 && !isUnsent && filter?.isOverdue === undefined;
   const list = numberedList<SegmentJob>({
     name: `segmentJobs:${field}:${direction}`,
     idOf: ({ id }) => id,
@@ -62,7 +64,10 @@ export function readSegmentJobs(
     after,
     ...(filter === null
       ? {}
-      : conditions(isApplied, (job) => matchesSegmentJobFilter(job, filter) && (!isUnsent || names(job, filter)))),
+      : conditions(
+          isApplied,
+          (job) => matchesSegmentJobFilter(job, filter, isOverdue) && (!isUnsent || names(job, filter)),
+        )),
   });
 }
 

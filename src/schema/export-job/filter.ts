@@ -6,6 +6,7 @@ import { builder } from '../builder.ts';
 import { describedEnum } from '../common/enum.ts';
 import { idInput } from '../common/global-id.ts';
 import { dateInput, listInput, optional, parseInput } from '../common/input.ts';
+import { isOverdueDescription } from '../common/run-fields.ts';
 
 export const ExportJobStatusRef = describedEnum<ExportJobStatus>('ExportJobStatus', 'Status of an export job.', {
   NEW: 'The job is accepted and has not started.',
@@ -33,6 +34,7 @@ export const ExportJobFilterInput = builder.inputType('ExportJobFilter', {
     createdBefore: t.field({ type: 'DateTime', description: 'Only entries that were created before this time.' }),
     updatedAfter: t.field({ type: 'DateTime', description: 'Only entries whose last change is after this time.' }),
     mergePolicyId: t.id({ description: 'Only jobs that name the merge policy with this global id or platform id.' }),
+    isOverdue: t.boolean({ description: isOverdueDescription }),
   }),
 });
 
@@ -46,6 +48,7 @@ const exportJobFilterInput = z.object({
       createdBefore: optional(dateInput),
       updatedAfter: optional(dateInput),
       mergePolicyId: optional(idInput<MergePolicyId>('MergePolicy')),
+      isOverdue: optional(z.boolean()),
     })
     .nullish()
     .transform((filter) => filter ?? null),

@@ -18,6 +18,7 @@ import { describedEnum } from '../common/enum.ts';
 import { globalId, parseId } from '../common/global-id.ts';
 import { JobErrorRef, NamespaceCountRef, SegmentMembershipStatusRef, TimeSpanRef } from '../common/job.ts';
 import { BatchRef, DatasetRef, ExportJobConnection, ExportJobRef, SegmentDefinitionRef } from '../common/refs.ts';
+import { addRunFields, previousRunDescription } from '../common/run-fields.ts';
 import { entityKeys, operational } from '../federation/directives.ts';
 import { MergePolicyReferenceRef } from '../merge-policy/reference.ts';
 import { Node, registerNode } from '../node.ts';
@@ -326,6 +327,21 @@ ExportJobRef.implement({
     }),
   }),
 });
+
+addRunFields(ExportJobRef, ({ loaders }) => loaders.runs.exportJobs());
+
+builder.objectField(ExportJobRef, 'previousRun', (t) =>
+  t.field({
+    extensions: { upstreamCalls: 'each' },
+    type: ExportJobRef,
+    nullable: true,
+    description: previousRunDescription,
+    resolve: async (job, _, { loaders }) => {
+      const previous = (await loaders.runs.exportJobs()).previous(job);
+      return previous === null ? null : loaders.exportJob.load(platformId<ExportJobId>(previous.id));
+    },
+  }),
+);
 
 registerNode('ExportJob', (id, ctx) => ctx.loaders.exportJob.load(platformId<ExportJobId>(id)));
 

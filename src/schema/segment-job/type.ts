@@ -18,6 +18,7 @@ import { listInput, nullable, optional, parseInput } from '../common/input.ts';
 import { JobErrorRef, NamespaceCountRef, SegmentMembershipStatusRef, TimeSpanRef } from '../common/job.ts';
 import { OrderDirectionRef, orderDirectionInput } from '../common/order-direction.ts';
 import { ScheduleRef, SegmentDefinitionRef, SegmentJobConnection, SegmentJobRef } from '../common/refs.ts';
+import { addRunFields, isOverdueDescription, previousRunDescription } from '../common/run-fields.ts';
 import { entityKeys, operational } from '../federation/directives.ts';
 import { Node, registerNode } from '../node.ts';
 
@@ -149,6 +150,21 @@ SegmentJobRef.implement({
   }),
 });
 
+addRunFields(SegmentJobRef, ({ loaders }) => loaders.runs.segmentJobs());
+
+builder.objectField(SegmentJobRef, 'previousRun', (t) =>
+  t.field({
+    extensions: { upstreamCalls: 'batched' },
+    type: SegmentJobRef,
+    nullable: true,
+    description: previousRunDescription,
+    resolve: async (job, _, { loaders }) => {
+      const previous = (await loaders.runs.segmentJobs()).previous(job);
+      return previous === null ? null : loaders.segmentJob.load(platformId<SegmentJobId>(previous.id));
+    },
+  }),
+);
+
 registerNode('SegmentJob', (id, ctx) => ctx.loaders.segmentJob.load(platformId<SegmentJobId>(id)));
 
 export const SegmentJobFilterInput = builder.inputType('SegmentJobFilter', {
@@ -157,6 +173,7 @@ export const SegmentJobFilterInput = builder.inputType('SegmentJobFilter', {
   fields: (t) => ({
     statuses: t.field({ type: [SegmentJobStatusRef], description: 'Only entries with one of these statuses.' }),
     segmentId: t.id({ description: 'Only jobs that evaluate the segment with this global id or platform id.' }),
+    isOverdue: t.boolean({ description: isOverdueDescription }),
   }),
 });
 
@@ -181,6 +198,7 @@ const segmentJobFilterInput = z.object({
         listInput(z.enum(segmentJobStatuses), { maximum: 20, empty: 'must name at least one status' }),
       ),
       segmentId: optional(idInput<SegmentId>('SegmentDefinition')),
+      isOverdue: optional(z.boolean()),
     }),
   ),
 });

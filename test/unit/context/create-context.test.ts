@@ -6,6 +6,7 @@ import type { EndSignal } from '../../../src/runtime/end-signal.ts';
 import type { ConnectOptions, PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { isCollected } from '../../support/garbage.ts';
 import { testSession } from '../../support/session.ts';
+import { runsOf } from '../../support/tenant-runs.ts';
 
 /** Creates the context of one operation over a platform that records its calls and their signals. */
 async function setUp() {
@@ -24,6 +25,7 @@ async function setUp() {
   const services = {
     upstream: { connect: (...args: Parameters<typeof connect>) => connect(...args) as unknown as PlatformApi },
     watch: () => ({}),
+    runs: { of: runsOf },
     publicUrl: (host: string | null) => `http://${host}`,
     downloads: { linkTo: (...parts: readonly unknown[]) => ({ parts }) },
     lifetime: new AbortController().signal,

@@ -45,6 +45,7 @@ describe('a filter of export jobs', () => {
     createdBefore: new Date(1_001),
     updatedAfter: new Date(999),
     mergePolicyId: platformId<MergePolicyId>('policy'),
+    isOverdue: false,
   };
   const no: Required<ExportJobFilter> = {
     statuses: ['NEW'],
@@ -54,6 +55,7 @@ describe('a filter of export jobs', () => {
     createdBefore: new Date(1_000),
     updatedAfter: new Date(1_000),
     mergePolicyId: platformId<MergePolicyId>('other'),
+    isOverdue: true,
   };
 
   it('requires all of its conditions', () => {
@@ -66,6 +68,7 @@ describe('a filter of export jobs', () => {
       createdBefore: choice,
       updatedAfter: choice,
       mergePolicyId: choice,
+      isOverdue: choice,
     });
     fc.assert(
       fc.property(choices, (chosen) => {
@@ -79,6 +82,7 @@ describe('a filter of export jobs', () => {
           createdBefore: pick('createdBefore'),
           updatedAfter: pick('updatedAfter'),
           mergePolicyId: pick('mergePolicyId'),
+          isOverdue: pick('isOverdue'),
         };
         expect(matchesExportJobFilter(job, filter)).toBe(!Object.values(chosen).includes('no'));
       }),

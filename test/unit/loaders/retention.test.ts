@@ -6,6 +6,7 @@ import { createLoaders } from '../../../src/loaders/index.ts';
 import { schema } from '../../../src/schema/index.ts';
 import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { isCollected } from '../../support/garbage.ts';
+import { runsOf } from '../../support/tenant-runs.ts';
 import { dataset, exportJob, schedule, segmentJob } from './entities.ts';
 
 const page = 'edges { node { status } cursor } pageInfo { hasNextPage endCursor }';
@@ -34,7 +35,7 @@ describe('a job of a list', () => {
       schedules: { get: (id: string) => held.then(() => schedule(id)) },
     };
     // The cast is safe, because the queries use no other parts of the platform.
-    const contextValue = { canRead: true, loaders: createLoaders(api as unknown as PlatformApi) };
+    const contextValue = { canRead: true, loaders: createLoaders(api as unknown as PlatformApi, runsOf(), true) };
     const result = execute({ schema, document: parse(query), contextValue });
     await expect.poll(() => kept).toBeDefined();
     // The cast is safe, because `list` has set it, which the compiler does not see.

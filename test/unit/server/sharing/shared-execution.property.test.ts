@@ -13,11 +13,13 @@ import { createYoga } from 'graphql-yoga';
 import { expect, it } from 'vitest';
 import type { GatewayContext } from '../../../../src/context/context.ts';
 import type { ExportJob } from '../../../../src/domain/export-job.ts';
+import { createRunReads } from '../../../../src/loaders/job-runs.ts';
 import { schema } from '../../../../src/schema/index.ts';
 import { callPatternOf } from '../../../../src/server/graphql/operation-cost.ts';
 import { useSharedExecution } from '../../../../src/server/sharing/use-shared-execution.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { quotaOf } from '../../../support/quota.ts';
+import { runsOf } from '../../../support/tenant-runs.ts';
 import { exportJob, tenantOf } from '../../polling/fake-platform.ts';
 
 /** How deep a random selection goes. */
@@ -76,6 +78,7 @@ function contextOf(): GatewayContext {
     expiresAt: null,
     signal: new AbortController().signal,
     clock: new FakeClock(),
+    loaders: { runs: createRunReads(runsOf(), null) },
     watch: {
       exportJobs: {
         subscribe: async () =>
