@@ -30,13 +30,13 @@ export async function install(name: string): Promise<void> {
 
 interface RunOptions {
   /** Environment variables in addition to those of the test. */
-  readonly env: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
   /** Arguments of the script. */
   readonly args?: readonly string[];
 }
 
 /** Runs an npm script of an example. */
-export const run = (name: string, script: string, { env, args = [] }: RunOptions): RunningExample =>
+export const run = (name: string, script: string, { env = {}, args = [] }: RunOptions = {}): RunningExample =>
   launch(folderOf(name), ['run', '--silent', script, '--', ...args], env);
 
 function launch(cwd: string, args: readonly string[], env: Readonly<Record<string, string>>): RunningExample {

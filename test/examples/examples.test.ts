@@ -9,6 +9,22 @@ import { startMovableAddress } from '../support/movable-address.ts';
 import { startPlatform, startSteppedPlatform } from '../support/platform.ts';
 import { install, run } from './example.ts';
 
+/** An emulator, a gateway in front of it, and an address of the gateway whose connections the test can cut. */
+async function startGraph(stages: FakeClock) {
+  const platform = await startSteppedPlatform({ clock: stages, profiles });
+  const gateway = await startGateway({ platform });
+  const address = await startMovableAddress(gateway.url);
+  return {
+    env: { GATEWAY_URL: `${address.url.replace('redis:', 'http:')}/graphql` },
+    cut: () => address.cut(),
+    [Symbol.asyncDispose]: async () => {
+      await address[Symbol.asyncDispose]();
+      await gateway.close();
+      await platform.close();
+    },
+  };
+}
+
 /** Profiles in the emulator. */
 const profiles = 40;
 
@@ -17,28 +33,18 @@ describe('the example node-script', () => {
 
   it('resumes after a lost connection, and downloads the files of the export', async () => {
     const stages = new FakeClock();
-    await using platform = await startSteppedPlatform({ clock: stages, profiles });
-    await using gateway = await startGateway({ platform });
-    await using address = await startMovableAddress(gateway.url);
-    const url = address.url.replace('redis:', 'http:');
+    await using graph = await startGraph(stages);
     const folder = await mkdtemp(join(tmpdir(), 'aep-example-'));
     try {
-      await using script = run('node-script', 'start', {
-        env: { GATEWAY_URL: `${url}/graphql` },
-        args: ['--folder', folder],
-      });
+      await using script = run('node-script', 'start', { env: graph.env, args: ['--folder', folder] });
       await script.line('SNAPSHOT NEW');
       await stages.tick();
       await script.line('CHANGED PROCESSING');
-      address.cut();
+      graph.cut();
       await stages.runUntil(script.succeeded());
-      expect(script.lines.slice(0, -1)).toEqual([
-        'ExportJob:24073 was created',
-        'SNAPSHOT NEW',
-        'CHANGED PROCESSING',
-        'CHANGED SUCCEEDED',
-        `${profiles} profiles were exported`,
-      ]);
+      // After the reconnect, only missed events arrive, and no second snapshot.
+      expect(script.lines.filter((line) => line.startsWith('SNAPSHOT'))).toEqual(['SNAPSHOT NEW']);
+      expect(script.lines.slice(-3, -1)).toEqual(['CHANGED SUCCEEDED', `${profiles} profiles were exported`]);
       const [path = '', ...others] = (await readdir(folder, { recursive: true, withFileTypes: true }))
         .filter((entry) => entry.isFile())
         .map((entry) => join(entry.parentPath, entry.name));
@@ -59,4 +65,32 @@ describe('the example node-script', () => {
     });
     await expect(script.succeeded()).rejects.toThrow(/INVALID_INPUT.*\n\s+input\.fields/);
   });
+});
+
+describe('the example codegen', () => {
+  beforeAll(async () => {
+    await install('codegen');
+    await using build = run('codegen', 'build');
+    await build.succeeded();
+  });
+
+  it.each(['apollo', 'urql', 'relay'])(
+    'shows a new job in the list of %s, also after a lost connection',
+    async (client) => {
+      const stages = new FakeClock();
+      await using graph = await startGraph(stages);
+      await using program = run('codegen', `start:${client}`, { env: graph.env });
+      await program.line('CREATED ExportJob:24073 NEW');
+      await stages.tick();
+      await program.line('CHANGED ExportJob:24073 PROCESSING');
+      graph.cut();
+      await stages.runUntil(program.succeeded());
+      expect(program.lines[0]).toBe('rows: 4');
+      expect(program.lines.at(-1)).toBe(`first row: ExportJob:24073 SUCCEEDED, ${profiles} profiles`);
+      // The list begins with the jobs that have not ended. After the reconnect, only missed events arrive.
+      const events = program.lines.filter((line) => line.includes('ExportJob:24073')).slice(0, -1);
+      expect(events.filter((line) => line.startsWith('SNAPSHOT'))).toEqual([]);
+      expect(events.at(-1)).toBe('CHANGED ExportJob:24073 SUCCEEDED');
+    },
+  );
 });
