@@ -17,10 +17,12 @@ import {
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { composers, type Subgraph } from '../support/compose.ts';
-import { marketingSdl } from '../support/marketing.ts';
 import { printedSchema } from '../support/sdl.ts';
 
-const sdl = readFileSync(join(import.meta.dirname, '../../schema/schema.graphql'), 'utf8');
+const read = (path: string): string => readFileSync(join(import.meta.dirname, '../..', path), 'utf8');
+
+const sdl = read('schema/schema.graphql');
+const marketingSdl = read('examples/federation/marketing.graphql');
 const exports: Subgraph = { name: 'exports', sdl, url: 'http://exports.test/graphql' };
 const marketing: Subgraph = { name: 'marketing', sdl: marketingSdl, url: 'http://marketing.test/graphql' };
 

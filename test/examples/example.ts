@@ -13,6 +13,8 @@ export interface RunningExample extends AsyncDisposable {
    */
   line(part: string): Promise<string>;
   signal(name: NodeJS.Signals): void;
+  /** Resolves when the program has ended in any way and all its output has been read. */
+  ended(): Promise<void>;
   /**
    * Resolves when the program has ended successfully and all its output has been read.
    * @throws with the output of a program that failed
@@ -68,6 +70,9 @@ function launch(cwd: string, args: readonly string[], env: Readonly<Record<strin
       }
     },
     signal: (name) => signalGroup(child, name),
+    ended: async () => {
+      await ended;
+    },
     succeeded: async () => {
       const code = await ended;
       if (code !== 0) throw failure(code);

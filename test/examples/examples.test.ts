@@ -94,3 +94,37 @@ describe('the example codegen', () => {
     },
   );
 });
+
+describe('the example federation', () => {
+  beforeAll(() => install('federation'));
+
+  it('joins two subgraphs, and with --keep stays for further queries until a signal', async () => {
+    const env = { EMULATOR_PROFILES: String(profiles), EMULATOR_PACE: 'fast' };
+    await using demo = run('federation', 'start', { env, args: ['--keep'] });
+    const [url = ''] = /http:\S+/.exec(await demo.line('Everything stays')) ?? [];
+    expect(demo.lines).toContain('        "owner": "Web team"');
+    const last = demo.lines.filter((line) => line.startsWith('{"data"')).at(-1) ?? '';
+    expect(JSON.parse(last)).toMatchObject({
+      data: { exportJobChanged: { job: { status: 'SUCCEEDED', campaign: { name: 'Autumn sale' } } } },
+    });
+    const ask = () =>
+      fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query: '{ campaigns { nodes { name exportJob { status } } } }' }),
+      });
+    expect(await (await ask()).json()).toEqual({
+      data: {
+        campaigns: {
+          nodes: [
+            { name: 'Spring sale', exportJob: { status: 'FAILED' } },
+            { name: 'Autumn sale', exportJob: { status: 'SUCCEEDED' } },
+          ],
+        },
+      },
+    });
+    demo.signal('SIGTERM');
+    await demo.ended();
+    await expect(ask()).rejects.toThrow();
+  });
+});

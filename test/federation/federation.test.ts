@@ -1,13 +1,14 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import { parse } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type FederationGateway, type SubgraphTransport, startHiveGateway } from '../../examples/federation/gateway.ts';
+import { campaignQuota } from '../../examples/federation/marketing.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { connectGateway } from '../support/gateway.ts';
-import { campaignQuota } from '../support/marketing.ts';
-import { organization, profileDataset } from '../support/platform.ts';
-import { type FederationGateway, type SubgraphTransport, startApolloGateway, startHiveGateway } from './gateways.ts';
-import { type Graph, goldTier, nextJob, owner, pastJob, startGraph } from './graph.ts';
+import { goldTier, organization, profileDataset } from '../support/platform.ts';
+import { startApolloGateway } from './gateways.ts';
+import { type Graph, nextJob, owner, pastJob, startGraph } from './graph.ts';
 
 const gateways: Readonly<Record<string, (supergraph: string) => Promise<FederationGateway>>> = {
   '@apollo/gateway': startApolloGateway,

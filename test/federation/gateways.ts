@@ -1,15 +1,7 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { ApolloGateway, RemoteGraphQLDataSource } from '@apollo/gateway';
 import { ApolloServer } from '@apollo/server';
 import { startStandaloneServer } from '@apollo/server/standalone';
-import { createGatewayRuntime } from '@graphql-hive/gateway';
-import { propagatedHeaders } from './graph.ts';
-
-/** A federation gateway under test, at `url`/graphql. */
-export interface FederationGateway extends AsyncDisposable {
-  readonly url: string;
-}
+import { type FederationGateway, propagatedHeaders } from '../../examples/federation/gateway.ts';
 
 interface ApolloContext {
   readonly headers: Readonly<Record<string, string>>;
@@ -36,56 +28,7 @@ export async function startApolloGateway(supergraphSdl: string): Promise<Federat
   return { url: url.replace(/\/$/, ''), [Symbol.asyncDispose]: () => server.stop() };
 }
 
-/** Transport of Hive Gateway's subscriptions to a subgraph. */
-export type SubgraphTransport = 'sse' | 'ws';
-
-/** Hive Gateway, which extends each event of a subgraph with the fields of other subgraphs. */
-export async function startHiveGateway(supergraph: string, transport: SubgraphTransport): Promise<FederationGateway> {
-  const runtime = createGatewayRuntime({
-    supergraph: () => supergraph,
-    logging: false,
-    landingPage: false,
-    // When a client leaves, its subscription at the subgraph ends at once, even while no event arrives.
-    executionCancellation: true,
-    upstreamCancellation: true,
-    propagateHeaders: {
-      fromClientToSubgraphs: ({ request }) => propagated((name) => request.headers.get(name)),
-    },
-    transportEntries: { exports: { options: { subscriptions: subscriptionsOver(transport) } } },
-  });
-  const server = createServer(runtime);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // The assertion holds because a server that listens on a port has an AddressInfo.
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-      await runtime[Symbol.asyncDispose]();
-    },
-  };
-}
-
-function subscriptionsOver(transport: SubgraphTransport) {
-  switch (transport) {
-    case 'sse':
-      return { kind: 'http' };
-    case 'ws':
-      return {
-        kind: 'ws',
-        options: {
-          connectionParams: Object.fromEntries(
-            propagatedHeaders.map((name) => [name, `{context.headers['${name}']}`] as const),
-          ),
-        },
-      };
-  }
-}
-
-const propagated = (
-  headerOf: (name: string) => string | readonly string[] | null | undefined,
-): Record<string, string> =>
+const propagated = (headerOf: (name: string) => string | readonly string[] | undefined): Record<string, string> =>
   Object.fromEntries(
     propagatedHeaders.flatMap((name) => {
       const value = headerOf(name);

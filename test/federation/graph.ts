@@ -1,20 +1,17 @@
 import { readFileSync } from 'node:fs';
+import { type Marketing, marketingSdl, startMarketing } from '../../examples/federation/marketing.ts';
 import { Lifecycle } from '../../src/runtime/lifecycle.ts';
 import { composers } from '../support/compose.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
-import { type Marketing, marketingSdl, startMarketing } from '../support/marketing.ts';
 import {
   accessToken,
+  goldTier,
   platformHeaders,
   profileDataset,
   startSteppedPlatform,
   webEventsDataset,
 } from '../support/platform.ts';
 
-/** Headers that a router passes on. They identify the caller to the platform. */
-export const propagatedHeaders = ['authorization', 'x-api-key', 'x-gw-ims-org-id', 'x-sandbox-name'] as const;
-
-export const goldTier = '7c9e6679-7425-40de-944b-e07fc1f90a02';
 /** A past job of the emulator that failed. */
 export const pastJob = 'ExportJob:24050';
 /** The first job that is started in a new emulator. */

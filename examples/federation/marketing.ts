@@ -1,64 +1,12 @@
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
-import { createYoga, type Plugin } from 'graphql-yoga';
+import { createYoga } from 'graphql-yoga';
 
-/**
- * The subgraph of another team, written against the published SDL. Its campaigns go to the members of a segment, after
- * an export. It references entities of this gateway by either key, and extends them with its own fields. It also has
- * the usual Relay definitions (`node`, `viewer`, `PageInfo`, `Error`, scalars).
- */
-export const marketingSdl = `
-extend schema @link(url: "https://specs.apollo.dev/federation/v2.5", import: ["@key", "@shareable"])
-
-interface Node { id: ID! }
-interface Error { message: String! code: String! }
-scalar DateTime
-type PageInfo @shareable { hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String endCursor: String }
-
-type ForbiddenError implements Error @shareable { message: String! code: String! }
-
-"A message to the members of a segment."
-type Campaign implements Node @key(fields: "id") {
-  id: ID!
-  name: String!
-  startsAt: DateTime
-  exportJob: ExportJob
-  segment: SegmentDefinition
-}
-
-type CampaignConnection { nodes: [Campaign!]! pageInfo: PageInfo! }
-
-type ExportJob @key(fields: "id") {
-  id: ID!
-  "The campaign that waits for it."
-  campaign: Campaign
-}
-
-type SegmentDefinition @key(fields: "platformId", resolvable: false) { platformId: ID! }
-
-type Dataset @key(fields: "platformId") {
-  platformId: ID!
-  "The team that answers for it."
-  owner: String
-}
-
-type Viewer { campaignQuota: Int! }
-
-union RenameCampaignResult = Campaign | ForbiddenError
-
-type Query {
-  campaigns: CampaignConnection!
-  node(id: ID!): Node @shareable
-  nodes(ids: [ID!]!): [Node]! @shareable
-  viewer: Viewer! @shareable
-}
-
-type Mutation {
-  renameCampaign(id: ID!, name: String!): RenameCampaignResult!
-}
-`;
+/** The SDL of the second subgraph. */
+export const marketingSdl: string = await readFile(new URL('marketing.graphql', import.meta.url), 'utf8');
 
 export interface Campaign {
   readonly id: string;
@@ -77,8 +25,6 @@ export interface MarketingOptions {
 
 export interface Marketing extends AsyncDisposable {
   readonly url: string;
-  /** Headers of each request, in order. */
-  readonly requests: readonly Readonly<Record<string, string>>[];
 }
 
 export const campaignQuota = 12;
@@ -86,7 +32,6 @@ export const campaignQuota = 12;
 /** Serves the subgraph on a free port. */
 export async function startMarketing({ campaigns, owners }: MarketingOptions): Promise<Marketing> {
   const names = new Map(campaigns.map(({ id, name }) => [id, name]));
-  const requests: Readonly<Record<string, string>>[] = [];
   const find = (id: string) => campaigns.find((campaign) => campaign.id === id) ?? null;
 
   const resolvers = {
@@ -118,13 +63,9 @@ export async function startMarketing({ campaigns, owners }: MarketingOptions): P
     },
   };
 
-  const recordHeaders: Plugin = {
-    onRequest: ({ request }) => void requests.push(Object.fromEntries(request.headers)),
-  };
   const yoga = createYoga({
     schema: buildSubgraphSchema({ typeDefs: parse(marketingSdl), resolvers }),
     logging: false,
-    plugins: [recordHeaders],
   });
   const server = createServer(yoga);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -132,7 +73,6 @@ export async function startMarketing({ campaigns, owners }: MarketingOptions): P
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}/graphql`,
-    requests,
     [Symbol.asyncDispose]: () =>
       new Promise<void>((resolve) => {
         server.close(() => resolve());
