@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Authenticate, Session } from './auth/authenticator.ts';
 import type { RequestHeaders } from './auth/caller-headers.ts';
-import { createAuthentication } from './auth/create-authenticator.ts';
+import { createAuthenticator } from './auth/create-authenticator.ts';
 import type { Config } from './config/config.ts';
 import { contextFactory } from './context/create-context.ts';
 import { createDownloadLinks } from './context/download-links.ts';
@@ -19,7 +19,7 @@ import type { RedisServices, RedisServicesOptions } from './redis-services.ts';
 import { createRunStatistics } from './runs/run-statistics.ts';
 import { createMemoryRunStore } from './runs/run-store.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
-import { type ServesHost, urlForCaller } from './runtime/host-header.ts';
+import { type IsAllowedHost, urlForCaller } from './runtime/host-header.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
 import { isLoopback } from './runtime/loopback.ts';
@@ -37,10 +37,10 @@ import { isFromForeignPage } from './server/http/origin.ts';
 import { createHttpServer } from './server/http/server.ts';
 import { createCallbackOperation } from './server/transports/callbacks/operation.ts';
 import { createCallbacks } from './server/transports/callbacks/registry.ts';
-import { createLiveConnections } from './server/transports/connection-registry.ts';
+import { createConnectionRegistry } from './server/transports/connection-registry.ts';
 import { createSendBuffers } from './server/transports/send-buffers.ts';
 import { createEventStreams } from './server/transports/sse/single-connection.ts';
-import { createLiveResponses } from './server/transports/streamed-response.ts';
+import { createStreamedResponses } from './server/transports/streamed-response.ts';
 import { startWebSocketServer } from './server/transports/websocket/server.ts';
 import {
   createClientCredential,
@@ -58,7 +58,7 @@ export interface AppOptions {
   readonly clock?: Clock;
   /**
    * Clock for the connections to clients: pings, idle clients, and the drain. It is separate, because a test that moves
-   * `clock` by minutes has clients that answer in real time.
+   * `clock` by minutes has clients that respond in real time.
    * @default the clock of the machine, even if `clock` is set
    */
   readonly connectionClock?: Clock;
@@ -131,7 +131,7 @@ async function start(
 
   let hasToken = () => true;
   let firstToken: Promise<void> = Promise.resolve();
-  const { mode, ownCredential, authenticate } = await createAuthentication({
+  const { mode, ownCredential, authenticate } = await createAuthenticator({
     auth: config.auth,
     createOwnCredential: (client) => {
       const { imsUrl } = platform;
@@ -173,7 +173,10 @@ async function start(
   /** Set when the gateway listens, which is before the first caller. */
   let url = '';
 
-  const connections = createLiveConnections({ clock: connectionClock, beatMs: config.server.pingIntervalMs });
+  const connections = createConnectionRegistry({
+    clock: connectionClock,
+    pingIntervalMs: config.server.pingIntervalMs,
+  });
   lifecycle.add('live connections', () => connections[Symbol.dispose]());
   const buffers = createSendBuffers({ clock: connectionClock, logger: log });
   lifecycle.add('send buffers', () => buffers[Symbol.dispose]());
@@ -237,7 +240,7 @@ async function start(
   // The other modes need no check of the host, because callers send a credential there, which a page that uses DNS
   // rebinding does not have.
   const publicHost = config.server.publicUrl === null ? null : new URL(config.server.publicUrl).host;
-  const servesHost: ServesHost = ({ hostname, host }) =>
+  const isAllowedHost: IsAllowedHost = ({ hostname, host }) =>
     config.auth.mode !== 'embedded' || isLoopback(hostname) || host === publicHost;
 
   const cors = createCors(config.server.corsOrigins);
@@ -260,7 +263,7 @@ async function start(
         countConnection: connectionLimiter.take,
       }),
       callbacks: createCallbackOperation({ ...operations, callbacks }),
-      sendLive: createLiveResponses({ connections, buffers }),
+      sendStream: createStreamedResponses({ connections, buffers }),
     }),
     files: createFileHandler({
       open: downloads.open,
@@ -278,13 +281,14 @@ async function start(
       logger: log,
     }),
     metrics: metrics.render,
-    unreadiness: () => {
+    notReadyReason: () => {
       if (!hasToken()) return 'no access token for the platform';
       // Queries continue without Redis. A Redis that rejects commands needs an operator, so the gateway is not ready.
       return redis?.state() === 'rejecting' ? 'Redis rejects commands' : null;
     },
-    servesHost,
-    servesPage: (request) => config.auth.mode !== 'embedded' || !isFromForeignPage(request, config.server.corsOrigins),
+    isAllowedHost,
+    isAllowedPage: (request) =>
+      config.auth.mode !== 'embedded' || !isFromForeignPage(request, config.server.corsOrigins),
     cors,
     keepAliveTimeoutMs: config.server.keepAliveTimeoutMs,
     buffers,
@@ -300,7 +304,7 @@ async function start(
     ...operations,
     server: http.server,
     corsOrigins: config.server.corsOrigins,
-    servesHost,
+    isAllowedHost,
     maxMessageBytes: maxBodyBytes,
     maxOperations: config.limits.subscriptions.perSocket,
     connections,

@@ -104,7 +104,7 @@ export function createMetrics(): Metrics {
     help: 'Open subscriptions of this replica that count toward its limits.',
     registers,
   });
-  const refusedSubscriptions = new Counter({
+  const rejectedSubscriptions = new Counter({
     name: 'aep_subscriptions_refused_total',
     help: 'Subscriptions that were rejected because a limit was reached: of the caller, of the tenant, or in total.',
     labelNames: ['limit'],
@@ -174,7 +174,7 @@ export function createMetrics(): Metrics {
     subscriptions: {
       opened: () => openSubscriptions.inc(),
       closed: () => openSubscriptions.dec(),
-      refused: ({ limit }) => refusedSubscriptions.inc({ limit }),
+      rejected: ({ limit }) => rejectedSubscriptions.inc({ limit }),
     },
     watch: (kind, stats) => void watches.set(kind, stats),
     watchRedis: (state) => {

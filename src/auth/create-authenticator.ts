@@ -4,18 +4,18 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Credential } from '../upstream/platform-api.ts';
 import type { Authenticate } from './authenticator.ts';
-import { embeddedAuthentication } from './modes/embedded.ts';
-import { type PassthroughOptions, passthroughAuthentication } from './modes/passthrough.ts';
+import { embeddedAuthenticator } from './modes/embedded.ts';
+import { type PassthroughOptions, passthroughAuthenticator } from './modes/passthrough.ts';
 
 /** The configured way to authenticate callers, and the credential for calls to the platform. */
-export interface Authentication {
+export interface Authenticator {
   readonly mode: AuthMode;
   /** The gateway's own credential; null: callers bring their own. */
   readonly ownCredential: Credential | null;
   readonly authenticate: Authenticate;
 }
 
-export interface AuthenticationOptions {
+export interface AuthenticatorOptions {
   readonly auth: AuthConfig;
   /** Creates the gateway's own credential. Called once, in the modes that have one. */
   readonly createOwnCredential: (client: ClientIdentity) => Credential;
@@ -33,22 +33,22 @@ export interface ClientIdentity {
 }
 
 /** Creates the authentication of the configured mode. */
-export async function createAuthentication(options: AuthenticationOptions): Promise<Authentication> {
+export async function createAuthenticator(options: AuthenticatorOptions): Promise<Authenticator> {
   const { auth, createOwnCredential, createCallerCredential: createCredential, clock, logger } = options;
   switch (auth.mode) {
     case 'embedded': {
       const { clientId, clientSecret, defaultTenant } = auth;
       const credential = createOwnCredential({ clientId, clientSecret, scopes: ['openid'] });
-      const authenticate = embeddedAuthentication(credential, defaultTenant);
+      const authenticate = embeddedAuthenticator(credential, defaultTenant);
       return { mode: auth.mode, ownCredential: credential, authenticate };
     }
     case 'passthrough': {
-      const authenticate = passthroughAuthentication({ ...auth, createCredential });
+      const authenticate = passthroughAuthenticator({ ...auth, createCredential });
       return { mode: auth.mode, ownCredential: null, authenticate };
     }
     case 'service': {
       // Loaded only here, because no other mode checks tokens.
-      const [{ createKeySet }, { serviceAuthentication }, { createTokenRejections }] = await Promise.all([
+      const [{ createKeySet }, { serviceAuthenticator }, { createTokenRejections }] = await Promise.all([
         import('./jwks.ts'),
         import('./modes/service.ts'),
         import('./token-rejections.ts'),
@@ -59,7 +59,7 @@ export async function createAuthentication(options: AuthenticationOptions): Prom
       const trusted = { keys: createKeySet({ url: jwksUrl, clock, logger }), issuer, audience };
       const rejections = createTokenRejections({ clock, logger });
       const rights = { claims, onlyOrg, defaultSandbox };
-      const authenticate = serviceAuthentication({ ...rights, trusted, credential, clock, rejections });
+      const authenticate = serviceAuthenticator({ ...rights, trusted, credential, clock, rejections });
       return { mode: auth.mode, ownCredential: credential, authenticate };
     }
   }

@@ -67,7 +67,7 @@ export function createKeySet({ url, clock, logger }: KeySetOptions): KeySet {
   const ageMs = () => (keys === null ? Number.POSITIVE_INFINITY : clock.monotonicMs() - keys.readAtMs);
   /** Remaining pause after the last reading, in milliseconds; 0 or less when it is over. */
   const pauseMs = () => triedAtMs + (ageMs() < maxStaleMs ? cooldownMs : cooldownWithoutKeysMs) - clock.monotonicMs();
-  const unreadable = () =>
+  const keysUnavailable = () =>
     new UpstreamUnreachableError({
       message: 'The keys for verifying tokens cannot be read.',
       retryAfterMs: Math.max(0, pauseMs()),
@@ -85,7 +85,7 @@ export function createKeySet({ url, clock, logger }: KeySetOptions): KeySet {
     } catch (error) {
       if (!failing) logger.warn({ err: error }, 'the keys for verifying tokens cannot be read');
       failing = true;
-      throw unreadable();
+      throw keysUnavailable();
     }
   };
 
@@ -99,13 +99,13 @@ export function createKeySet({ url, clock, logger }: KeySetOptions): KeySet {
   const current = async (): Promise<JWTVerifyGetKey> => {
     const isStale = ageMs() >= maxStaleMs;
     if (keys !== null && (ageMs() < maxAgeMs || (!isStale && pauseMs() > 0))) return keys.find;
-    if (isStale && reading === null && pauseMs() > 0) throw unreadable();
+    if (isStale && reading === null && pauseMs() > 0) throw keysUnavailable();
     try {
       await readOnce();
     } catch (error) {
       if (isStale) throw error;
     }
-    if (keys === null) throw unreadable();
+    if (keys === null) throw keysUnavailable();
     return keys.find;
   };
 

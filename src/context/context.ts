@@ -39,7 +39,7 @@ export interface GatewayContext {
   readonly watch: Watches;
   readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'deadline'>;
   /** See IdempotencyRecords. Tenant and signal of the operation are added. */
-  once(request: Omit<IdempotentCreate, 'tenant' | 'signal'>, create: Create): Promise<IdempotencyOutcome>;
+  idempotent(request: Omit<IdempotentCreate, 'tenant' | 'signal'>, create: Create): Promise<IdempotencyOutcome>;
   /** See ExportRequests. The tenant of the operation is added. */
   readonly exportRequests: {
     save(id: ExportJobId, request: NewExportJob): Promise<void>;

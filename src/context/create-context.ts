@@ -151,7 +151,7 @@ class OperationContext implements GatewayContext {
     if (this.authMode === 'passthrough') await this.#services.upstream.prove(this.#caller, this.#request.signal);
   }
 
-  once(request: Parameters<GatewayContext['once']>[0], create: Create): Promise<IdempotencyOutcome> {
+  idempotent(request: Parameters<GatewayContext['idempotent']>[0], create: Create): Promise<IdempotencyOutcome> {
     return this.#services.idempotency.run({ ...request, tenant: this.tenant, signal: this.signal }, create);
   }
 
@@ -211,7 +211,7 @@ function tenantContext(
     exportRequests: callerless<GatewayContext['exportRequests']>(),
     downloads: callerless<GatewayContext['downloads']>(),
     assertReader: unmarked,
-    once: unmarked,
+    idempotent: unmarked,
     forEvent: unmarked,
     forTenant: unmarked,
     get principal() {

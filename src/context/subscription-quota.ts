@@ -22,7 +22,7 @@ export interface QuotaMetrics {
   /** Reports that a subscription was opened. It is open until `closed`. */
   opened(): void;
   closed(): void;
-  refused(event: { readonly limit: QuotaLevel }): void;
+  rejected(event: { readonly limit: QuotaLevel }): void;
 }
 
 /** Number of open subscriptions of each caller, of each tenant, and of all of them. */
@@ -84,7 +84,7 @@ class Quota implements SubscriptionQuota {
     const holder = { principal, tenant };
     const full = this.#levels.find(({ counts, keyOf, max }) => counts.of(keyOf(holder)) >= max);
     if (full !== undefined) {
-      this.#metrics.refused({ limit: full.name });
+      this.#metrics.rejected({ limit: full.name });
       throw new RateLimitedError({ message: full.describe(full.max) });
     }
     this.#add(holder, 1);

@@ -9,7 +9,7 @@ export interface NamedHost {
 }
 
 /** Whether the gateway serves requests that name this host. */
-export type ServesHost = (named: NamedHost) => boolean;
+export type IsAllowedHost = (named: NamedHost) => boolean;
 
 /** A name or an address, and an optional port. Any other text is not a valid URL, or the URL of another host. */
 const hostPattern = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i;
@@ -19,14 +19,16 @@ const hostPattern = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i;
  * the gateway through the visitor's browser.
  * @returns the rejection; null: the host is served
  */
-export function refusalOfHost(
+export function checkHostHeader(
   header: string | undefined,
-  servesHost: ServesHost,
+  isAllowedHost: IsAllowedHost,
 ): { readonly status: 400 | 421; readonly message: string } | null {
   if (header === undefined) return null;
   const named = parseHost(header);
   if (named === null) return { status: 400, message: 'The header Host does not name a host.' };
-  return servesHost(named) ? null : { status: 421, message: 'The header Host names a host that is not served here.' };
+  return isAllowedHost(named)
+    ? null
+    : { status: 421, message: 'The header Host names a host that is not served here.' };
 }
 
 /** Parsed hosts. Requests name only a few values, again and again. */

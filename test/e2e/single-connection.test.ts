@@ -103,7 +103,7 @@ describe('an event stream for several operations', () => {
     const token = await (await reserve()).text();
     expect((await execute(token, watch, 'a')).status).toBe(202);
     await eventually(async () => expect(await gateway.metric('aep_watch_subscribers')).toBe(1));
-    for (let beat = 0; beat < 3; beat += 1) await connectionClock.advanceBy(12_000);
+    for (let ping = 0; ping < 3; ping += 1) await connectionClock.advanceBy(12_000);
     await eventually(async () => expect(await gateway.metric('aep_watch_subscribers')).toBe(0));
     expect(await answered(await execute(token, watch, 'b'))).toEqual([404, 'NOT_FOUND']);
   });

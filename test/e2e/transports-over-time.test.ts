@@ -43,12 +43,12 @@ describe.each(transports)('over %s', (transport) => {
     await using gateway = await startGateway({ platform: board, clock: new FakeClock(), connectionClock, env });
     await using raw = await openRaw(transport, gateway, document);
     const pings = () => raw.text.slice(raw.text.indexOf('"data":')).match(/^(?:ping|:|\{\})\r?$/gm)?.length ?? 0;
-    for (let beat = 1; beat <= 3; beat += 1) {
+    for (let ping = 1; ping <= 3; ping += 1) {
       await connectionClock.advanceBy(intervalMs - 1);
       await raw.settle();
-      expect(pings()).toBe(beat - 1);
+      expect(pings()).toBe(ping - 1);
       await connectionClock.advanceBy(1);
-      await eventually(() => expect(pings()).toBe(beat));
+      await eventually(() => expect(pings()).toBe(ping));
     }
     expect(await gateway.metric('aep_watch_subscribers')).toBe(1);
   });

@@ -5,7 +5,7 @@ import { checkWatches } from '../support/history/check-watches.ts';
 import { describeViolation } from '../support/history/violation.ts';
 import type { SeenEvent } from '../support/history/watch-history.ts';
 import { accessToken, type Emulator, platformHeaders, profileDataset } from '../support/platform.ts';
-import { placeOf, StormSubscriber } from './storm-subscriber.ts';
+import { locationOf, StormSubscriber } from './storm-subscriber.ts';
 
 type Client = Pick<Gateway, 'webSocketUrl' | 'query'>;
 
@@ -100,12 +100,12 @@ export async function runStorm(options: StormOptions): Promise<StormReport> {
  */
 function checkStorm(witness: StormSubscriber, subscribers: readonly StormSubscriber[]): readonly string[] {
   const sequences = (events: readonly SeenEvent[]) =>
-    events.flatMap(({ cursor, entity }) => (entity === null ? [] : [placeOf(cursor).sequence]));
+    events.flatMap(({ cursor, entity }) => (entity === null ? [] : [locationOf(cursor).sequence]));
   const everything = sequences(witness.received);
   return subscribers.flatMap(({ history: { name, sessions } }) => {
     const [, resumed] = sessions;
     if (resumed === undefined || resumed.after === null) return [`${name} did not resume`];
-    const after = placeOf(resumed.after);
+    const after = locationOf(resumed.after);
     if (after.partial) return [];
     const missed = everything.filter((sequence) => sequence > after.sequence);
     const received = sequences(resumed.events);

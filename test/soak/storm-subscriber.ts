@@ -34,7 +34,7 @@ interface Waiter {
 }
 
 /** @throws when the text is not a cursor */
-export function placeOf(cursor: string): LogPlace {
+export function locationOf(cursor: string): LogPlace {
   const place = parseCursor(cursor);
   if (place === null) throw new Error(`${cursor} is not a cursor.`);
   return place;
@@ -85,9 +85,9 @@ export class StormSubscriber {
 
   /** Resolves when it has received the log up to this cursor, as entries or as a snapshot. */
   async reached(cursor: string): Promise<void> {
-    const { epoch, sequence } = placeOf(cursor);
+    const { epoch, sequence } = locationOf(cursor);
     await this.#event(({ kind, cursor: reached }) => {
-      const place = placeOf(reached);
+      const place = locationOf(reached);
       const isInSnapshot = place.partial && (kind === 'SNAPSHOT' || kind === 'RESYNC');
       return !isInSnapshot && place.epoch === epoch && place.sequence >= sequence;
     });

@@ -17,4 +17,4 @@ export const defaultPolling = {
 export const defaultUpstream = { callTimeoutMs: upstream.timeoutMs, callsPerSecond: upstream.callsPerSecond };
 
 /** Settings of the connections to clients. */
-export const defaultBeat = { beatMs: server.pingIntervalMs };
+export const defaultPingInterval = { pingIntervalMs: server.pingIntervalMs };

@@ -4,5 +4,5 @@ import { createSubscriptionQuota, type SubscriptionQuota } from '../../src/conte
 export const quotaOf = (perCaller: number): SubscriptionQuota =>
   createSubscriptionQuota(
     { perCaller, perTenant: 1_000_000, total: 1_000_000 },
-    { opened: () => {}, closed: () => {}, refused: () => {} },
+    { opened: () => {}, closed: () => {}, rejected: () => {} },
   );

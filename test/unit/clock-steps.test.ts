@@ -12,7 +12,7 @@ import { RequestRate } from '../../src/emulator/http/request-rate.ts';
 import { GatewayError } from '../../src/errors.ts';
 import { AuthorizationLeases, type LeaseHolder } from '../../src/polling/authorization.ts';
 import { ExecutionGroup } from '../../src/server/sharing/execution-group.ts';
-import { createLiveConnections } from '../../src/server/transports/connection-registry.ts';
+import { createConnectionRegistry } from '../../src/server/transports/connection-registry.ts';
 import { createLedger } from '../../src/upstream/creates/attempts.ts';
 import { TokenKeeper } from '../../src/upstream/credentials/token-keeper.ts';
 import { withCircuit } from '../../src/upstream/http/layers/circuit-breaker.ts';
@@ -20,7 +20,7 @@ import { withDeadline } from '../../src/upstream/http/layers/deadline.ts';
 import { withRetry } from '../../src/upstream/http/layers/retry.ts';
 import { createTenantBudgets } from '../../src/upstream/http/layers/tenant-budget.ts';
 import { createCredentialReport } from '../../src/upstream/index.ts';
-import { defaultBeat, defaultPolling } from '../support/default-config.ts';
+import { defaultPingInterval, defaultPolling } from '../support/default-config.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { startStub } from '../support/platform.ts';
 import { quietSendBuffers } from '../support/send-buffers.ts';
@@ -251,11 +251,11 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
     'the drain of connections',
     [0, 100, 300],
     async (clock, step) => {
-      using connections = createLiveConnections({ ...defaultBeat, clock, random: () => 0.5 });
+      using connections = createConnectionRegistry({ ...defaultPingInterval, clock, random: () => 0.5 });
       const startMs = clock.monotonicMs();
       const away = new Set<number>();
       const goAway = () => void away.add(clock.monotonicMs() - startMs);
-      for (let count = 0; count < 120; count += 1) connections.add({ beat: () => {}, goAway });
+      for (let count = 0; count < 120; count += 1) connections.add({ ping: () => {}, goAway });
       const drained = connections.drain(8_000);
       step();
       await clock.runUntil(drained);

@@ -38,7 +38,7 @@ it('the metrics show the number of open subscriptions, and the limits that rejec
   subscriptions.opened();
   subscriptions.opened();
   subscriptions.closed();
-  subscriptions.refused({ limit: 'tenant' });
+  subscriptions.rejected({ limit: 'tenant' });
   const lines = (await render()).body.split('\n').filter((line) => line.startsWith('aep_subscriptions'));
   expect(lines).toEqual(['aep_subscriptions 1', 'aep_subscriptions_refused_total{limit="tenant"} 1']);
 });

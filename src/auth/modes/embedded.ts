@@ -6,7 +6,7 @@ import { platformDecides, tenantOf } from '../header-tenant.ts';
 /**
  * Authentication in front of an emulator. Every caller uses the gateway's own credential and may choose the sandbox.
  */
-export function embeddedAuthentication(credential: Credential, defaultTenant: Tenant): Authenticate {
+export function embeddedAuthenticator(credential: Credential, defaultTenant: Tenant): Authenticate {
   return async (headers) => ({
     tenant: tenantOf(headers, defaultTenant.org, defaultTenant.sandbox),
     credential,

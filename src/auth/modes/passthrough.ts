@@ -24,7 +24,7 @@ interface Remembered {
  * Authentication with the caller's own credential. No other credential is sent to the platform. Clients send the same
  * token with each request of a connection, so that its digest is computed once.
  */
-export function passthroughAuthentication(options: PassthroughOptions): Authenticate {
+export function passthroughAuthenticator(options: PassthroughOptions): Authenticate {
   const authenticate = passthroughSession(options);
   const remembered = new WeakMap<object, Remembered>();
   const begin = async (headers: RequestHeaders, connection: object | undefined): Promise<Session> => {

@@ -55,7 +55,7 @@ const maxPrincipalLength = 512;
  * Authenticates callers by a JWT of the configured issuer. Its claims name the permitted organization, sandboxes and
  * scopes.
  */
-export function serviceAuthentication(options: ServiceOptions): Authenticate {
+export function serviceAuthenticator(options: ServiceOptions): Authenticate {
   const { credential, claims, onlyOrg, defaultSandbox, rejections } = options;
   return async (headers) => {
     const payload = await verify(bearerToken(headers, rejections), options);

@@ -27,7 +27,7 @@ export interface RedisIdempotencyOptions {
  */
 const leaseMs = 10_000;
 /** Interval in which a create of another request is checked, in milliseconds. */
-const lookPauseMs = 200;
+const pollPauseMs = 200;
 /**
  * Pause before the outcome of a create is written again, and the time after which this is given up, in milliseconds.
  */
@@ -114,7 +114,7 @@ export function createRedisIdempotencyStore(options: RedisIdempotencyOptions): I
         case 'done':
           return { state, id };
         case 'busy':
-          return { state, changed: (signal) => clock.sleep(lookPauseMs, signal) };
+          return { state, changed: (signal) => clock.sleep(pollPauseMs, signal) };
         case 'conflict':
         case 'unknown':
           return { state };
@@ -149,7 +149,7 @@ class RedisClaim implements Claim {
     } catch (error) {
       // Redis may still execute the claim. This frees the key right after it. Otherwise the claim expires.
       this.#sendEnd({ state: 'free' }).catch(() => {});
-      throw unusable(error);
+      throw storeUnavailable(error);
     }
   }
 
@@ -157,7 +157,7 @@ class RedisClaim implements Claim {
     try {
       return (await this.#run(startScript, String(keyLifetimeMs), String(leaseMs))) === 1;
     } catch (error) {
-      throw unusable(error);
+      throw storeUnavailable(error);
     }
   }
 
@@ -217,7 +217,7 @@ class RedisClaim implements Claim {
   }
 }
 
-function unusable(cause: unknown): UpstreamUnreachableError {
+function storeUnavailable(cause: unknown): UpstreamUnreachableError {
   const message = 'Idempotency keys cannot be read or written at this moment. Nothing was created.';
   return new UpstreamUnreachableError({ message, cause });
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { refusalOfHost, type ServesHost } from '../../runtime/host-header.ts';
+import { checkHostHeader, type IsAllowedHost } from '../../runtime/host-header.ts';
 import { isLoopback } from '../../runtime/loopback.ts';
 import { isFromForeignPage } from '../../runtime/origin.ts';
 import { type HoldsAdminToken, isAdminPath } from '../admin/door.ts';
@@ -23,12 +23,12 @@ export type Guard = (request: Pick<IncomingMessage, 'headers' | 'url'>) => Rejec
  */
 export function createGuard(listeningHost: string, holdsAdminToken: HoldsAdminToken): Guard {
   const isLocal = isLoopback(listeningHost);
-  const servesLoopback: ServesHost = ({ hostname }) => isLoopback(hostname);
-  const servesAll: ServesHost = () => true;
+  const servesLoopback: IsAllowedHost = ({ hostname }) => isLoopback(hostname);
+  const servesAll: IsAllowedHost = () => true;
   return ({ headers, url = '/' }) => {
     const isForThisMachine = isAdminPath(pathOf(url)) && !holdsAdminToken(headers.authorization);
-    const servesHost = isLocal || isForThisMachine ? servesLoopback : servesAll;
-    const rejection = refusalOfHost(headers.host, servesHost);
+    const isAllowedHost = isLocal || isForThisMachine ? servesLoopback : servesAll;
+    const rejection = checkHostHeader(headers.host, isAllowedHost);
     if (rejection !== null) {
       const hint = isLocal || !isForThisMachine ? '' : ' Other names than those of this machine need the admin token.';
       return { ...rejection, message: rejection.message + hint };

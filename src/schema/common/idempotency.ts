@@ -10,8 +10,8 @@ export const idempotencyKeyInput = optional(nonEmpty(200));
  * @throws {ConflictError} the key was used with another input before, or the entity that it created no longer exists
  * @throws the errors of `create`, `find` and `IdempotencyRecords`
  */
-export async function createOnce<Entity extends { readonly id: string }>(
-  ctx: Pick<GatewayContext, 'once'>,
+export async function createIdempotently<Entity extends { readonly id: string }>(
+  ctx: Pick<GatewayContext, 'idempotent'>,
   request: {
     readonly operation: string;
     readonly key: string | undefined;
@@ -25,7 +25,7 @@ export async function createOnce<Entity extends { readonly id: string }>(
   const { operation, key, input, create, find } = request;
   if (key === undefined) return { created: await create(async () => {}), replayed: false };
   let made: Entity | null = null;
-  const { id, replayed } = await ctx.once({ operation, key, input }, async (starting) => {
+  const { id, replayed } = await ctx.idempotent({ operation, key, input }, async (starting) => {
     made = await create(starting);
     return made.id;
   });

@@ -4,7 +4,7 @@ import { type Dataset, type NewDataset, unionProfileSchema } from '../../domain/
 import { type DatasetId, platformId } from '../../domain/ids.ts';
 import { builder } from '../builder.ts';
 import { readAfterWrite } from '../common/after-write.ts';
-import { createOnce, idempotencyKeyInput } from '../common/idempotency.ts';
+import { createIdempotently, idempotencyKeyInput } from '../common/idempotency.ts';
 import { distinct, listInput, nonEmpty, nullable, optional, textInput, uriInput } from '../common/input.ts';
 
 const schemaContentType = 'application/vnd.adobe.xed+json;version=1';
@@ -60,12 +60,12 @@ export const createDatasetInput = z.object({
   idempotencyKey: idempotencyKeyInput,
 });
 
-type WriteContext = Pick<GatewayContext, 'writes' | 'loaders' | 'clock' | 'once'>;
+type WriteContext = Pick<GatewayContext, 'writes' | 'loaders' | 'clock' | 'idempotent'>;
 type CreateDataset = z.output<typeof createDatasetInput>;
 
 /** Creates a dataset, or returns the dataset that the same idempotency key created before. */
 export async function createDataset(ctx: WriteContext, { idempotencyKey, ...input }: CreateDataset): Promise<Dataset> {
-  const { created } = await createOnce(ctx, {
+  const { created } = await createIdempotently(ctx, {
     operation: 'createDataset',
     key: idempotencyKey,
     input,

@@ -7,7 +7,7 @@ import { type DatasetId, type ExportJobId, type MergePolicyId, platformId, type 
 import { InvalidInputError, mayHaveHappened, OutcomeUnknownError } from '../../errors.ts';
 import { builder } from '../builder.ts';
 import { idInput } from '../common/global-id.ts';
-import { createOnce, idempotencyKeyInput } from '../common/idempotency.ts';
+import { createIdempotently, idempotencyKeyInput } from '../common/idempotency.ts';
 import {
   dateInput,
   fieldPathsInput,
@@ -228,7 +228,7 @@ builder.mutationField('createExportJob', (t) =>
     },
     resolve: (_, args, ctx) => {
       const { idempotencyKey, skipChecks, ...input } = parseInput(createExportJobInput, args.input, 'input');
-      return createOnce(ctx, {
+      return createIdempotently(ctx, {
         operation: 'createExportJob',
         key: idempotencyKey,
         input,
@@ -242,7 +242,7 @@ builder.mutationField('createExportJob', (t) =>
   }),
 );
 
-type WriteContext = StartContext & Pick<GatewayContext, 'logger' | 'once'>;
+type WriteContext = StartContext & Pick<GatewayContext, 'logger' | 'idempotent'>;
 
 const datasetIdPath = 'input.destination.target.datasetId';
 const newDatasetPath = 'input.destination.target.newDataset';

@@ -6,7 +6,7 @@ import { type ExportJobId, platformId } from '../../domain/ids.ts';
 import { InvalidInputError, NotFoundError } from '../../errors.ts';
 import { builder } from '../builder.ts';
 import { idInput } from '../common/global-id.ts';
-import { createOnce, idempotencyKeyInput } from '../common/idempotency.ts';
+import { createIdempotently, idempotencyKeyInput } from '../common/idempotency.ts';
 import { parseInput } from '../common/input.ts';
 import { CreateExportJobResult, checkExport, type StartContext, startExport, withPath } from './start.ts';
 
@@ -32,7 +32,7 @@ builder.mutationField('rerunExportJob', (t) =>
     },
     resolve: (_, args, ctx) => {
       const { id, idempotencyKey } = parseInput(rerunArgs, args);
-      return createOnce(ctx, {
+      return createIdempotently(ctx, {
         operation: 'rerunExportJob',
         key: idempotencyKey,
         input: { id },

@@ -16,7 +16,7 @@ import { readAfterWrite, sendWrite } from '../common/after-write.ts';
 import { namedSegments, runChecks, segmentsCheck } from '../common/create-checks.ts';
 import { mutationErrors } from '../common/errors.ts';
 import { globalId, idInput, parseId } from '../common/global-id.ts';
-import { createOnce, idempotencyKeyInput } from '../common/idempotency.ts';
+import { createIdempotently, idempotencyKeyInput } from '../common/idempotency.ts';
 import { distinct, listInput, maxSegments, nonEmpty, nullable, optional, parseInput } from '../common/input.ts';
 import { ScheduleRef } from '../common/refs.ts';
 import { ScheduleStateRef, ScheduleTypeRef } from './type.ts';
@@ -128,7 +128,7 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: CreateScheduleInput, required: true, description: 'The schedule to create.' }) },
     resolve: async (_, args, ctx) => {
       const { idempotencyKey, skipChecks, ...input } = parseInput(createScheduleInput, args.input, 'input');
-      const { created: schedule } = await createOnce(ctx, {
+      const { created: schedule } = await createIdempotently(ctx, {
         operation: 'createSchedule',
         key: idempotencyKey,
         input,

@@ -6,7 +6,7 @@ import { builder } from '../builder.ts';
 import { namedSegments, runChecks, segmentsCheck } from '../common/create-checks.ts';
 import { mutationErrors } from '../common/errors.ts';
 import { idInput } from '../common/global-id.ts';
-import { createOnce, idempotencyKeyInput } from '../common/idempotency.ts';
+import { createIdempotently, idempotencyKeyInput } from '../common/idempotency.ts';
 import { distinct, listInput, maxSegments, nullable, parseInput } from '../common/input.ts';
 import { SegmentJobRef } from '../common/refs.ts';
 
@@ -67,7 +67,7 @@ builder.mutationField('createSegmentJob', (t) =>
     args: { input: t.arg({ type: CreateSegmentJobInput, required: true, description: 'The segments to evaluate.' }) },
     resolve: (_, args, ctx) => {
       const { idempotencyKey, segmentIds, skipChecks } = parseInput(createSegmentJobInput, args.input, 'input');
-      return createOnce(ctx, {
+      return createIdempotently(ctx, {
         operation: 'createSegmentJob',
         key: idempotencyKey,
         input: segmentIds,

@@ -62,7 +62,7 @@ export function createFileHandler(options: FileHandlerOptions) {
       await serve({ ...options, request, response, download, source, knownFiles, signal: gone.signal });
     } catch (error) {
       if (gone.signal.aborted) return;
-      refuse(response, error, logger);
+      sendFailure(response, error, logger);
     }
   };
 }
@@ -176,7 +176,7 @@ const headersOf = ({ etag, lastModified }: KnownFile): OutgoingHttpHeaders => ({
   ...(lastModified === null ? {} : { 'last-modified': lastModified.toUTCString() }),
 });
 
-function refuse(response: ServerResponse, error: unknown, logger: Logger): void {
+function sendFailure(response: ServerResponse, error: unknown, logger: Logger): void {
   if (response.headersSent) {
     // It is too late for a status. A broken connection shows that the file is not complete.
     if (error instanceof StalledClientError)

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '../../runtime/clock.ts';
 import { eventOrTime } from '../../runtime/event-or-time.ts';
-import { afterReading } from '../transports/connection-registry.ts';
+import { afterPendingReads } from '../transports/connection-registry.ts';
 
 /** Size of a write in bytes. A client that reads one write within `stalledMs` counts as reading. */
 const writeBytes = 64 * 1024;
@@ -39,7 +39,7 @@ export async function writeBody(
       await eventOrTime(response, event, stalledMs, { clock, signal });
       if (done() || taken > before) continue;
       // If this process was blocked, the progress of the client is not visible yet.
-      await new Promise<void>((resolve) => afterReading(resolve));
+      await new Promise<void>((resolve) => afterPendingReads(resolve));
       if (!done() && taken === before) throw new StalledClientError();
     }
   };

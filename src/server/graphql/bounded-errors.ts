@@ -4,7 +4,7 @@ import { GraphQLError } from 'graphql';
 const headLength = 150;
 const tailLength = 200;
 /** Maximum number of locations in one error. graphql names every field of a conflict. */
-const maxPlaces = 10;
+const maxLocations = 10;
 /** Maximum size of all errors of one result, in bytes of JSON. */
 const maxBytes = 48 * 1024;
 
@@ -19,8 +19,9 @@ export function boundedMessage(message: string): string {
   return `${head} … ${tail}`;
 }
 
-export const boundedPlaces = <Place>(places: readonly Place[] | null | undefined): readonly Place[] | null =>
-  places?.slice(0, maxPlaces) ?? null;
+export const boundedLocations = <Location>(
+  locations: readonly Location[] | null | undefined,
+): readonly Location[] | null => locations?.slice(0, maxLocations) ?? null;
 
 /**
  * The first errors of a result, as many as fit into 48 KiB, so that no request causes a response of many times its

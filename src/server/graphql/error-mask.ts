@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { GatewayError, httpStatusByCode, InvalidInputError } from '../../errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import { boundedErrors, boundedMessage, boundedPlaces } from './bounded-errors.ts';
+import { boundedErrors, boundedLocations, boundedMessage } from './bounded-errors.ts';
 import { httpOf, type RequestErrorCode } from './request-error.ts';
 
 export type MaskError = (error: unknown) => GraphQLError;
@@ -29,7 +29,7 @@ export function createErrorMask(
       ? logUnexpected(logger, cause, 'the caller cancelled an operation', 'debug')
       : logUnexpected(logger, cause, 'unexpected error');
     return new GraphQLError(internalError, {
-      ...placeOf(error),
+      ...locationOf(error),
       extensions: { ...extensions, ...atRequest(error, 500) },
     });
   };
@@ -58,12 +58,12 @@ function withoutSuggestion(error: GraphQLError): GraphQLError {
   // A regular expression would try each occurrence that a client has put into a long value.
   const start = error.message.lastIndexOf(' Did you mean ');
   if (start < 0 || !error.message.endsWith('?')) return error;
-  return new GraphQLError(error.message.slice(0, start), { ...placeOf(error), extensions: error.extensions });
+  return new GraphQLError(error.message.slice(0, start), { ...locationOf(error), extensions: error.extensions });
 }
 
 function toGraphQLError(failure: GatewayError, thrown: unknown): GraphQLError {
   return new GraphQLError(failure.message, {
-    ...placeOf(thrown),
+    ...locationOf(thrown),
     originalError: failure,
     extensions: {
       ...extensionsOf(failure),
@@ -92,10 +92,10 @@ export function publicError(error: GraphQLError): GraphQLError {
   const complete = typeof extensions['code'] === 'string' && typeof extensions['retryable'] === 'boolean';
   // A failure of the gateway bounds its own message.
   const message = error.originalError instanceof GatewayError ? error.message : boundedMessage(error.message);
-  const bounded = message === error.message && boundedPlaces(error.positions)?.length === error.positions?.length;
+  const bounded = message === error.message && boundedLocations(error.positions)?.length === error.positions?.length;
   if (complete && http === undefined && unexpected === undefined && bounded) return error;
   return new GraphQLError(message, {
-    ...placeOf(error),
+    ...locationOf(error),
     originalError: error.originalError ?? null,
     extensions: {
       ...extensions,
@@ -127,12 +127,12 @@ const atRequest = (error: unknown, status: number, retryAfterMs: number | null =
   return { http: { status, ...(seconds === null ? {} : { headers: { 'retry-after': String(seconds) } }) } };
 };
 
-const placeOf = (error: unknown) =>
+const locationOf = (error: unknown) =>
   error instanceof GraphQLError
     ? {
-        nodes: boundedPlaces(error.nodes),
+        nodes: boundedLocations(error.nodes),
         source: error.source ?? null,
-        positions: boundedPlaces(error.positions),
+        positions: boundedLocations(error.positions),
         path: error.path ?? null,
       }
     : {};

@@ -15,7 +15,7 @@ import type { PipelineArgs } from '../graphql/pipeline-types.ts';
 import { requestError } from '../graphql/request-error.ts';
 import { type CallbackOperation, requestsCallbacks } from '../transports/callbacks/operation.ts';
 import type { ServeEventStreams } from '../transports/sse/single-connection.ts';
-import { framingOf, type SendLiveResults } from '../transports/streamed-response.ts';
+import { type SendStreamedResponse, streamFormatOf } from '../transports/streamed-response.ts';
 import {
   type AcceptedTypes,
   acceptsStream,
@@ -44,7 +44,7 @@ export interface GraphqlHttpOptions extends OperationDeps {
   readonly renderPage: (() => Promise<string>) | null;
   readonly eventStreams: ServeEventStreams;
   readonly callbacks: CallbackOperation;
-  readonly sendLive: SendLiveResults;
+  readonly sendStream: SendStreamedResponse;
 }
 
 /** Methods that the paths serve. */
@@ -62,7 +62,8 @@ const requestHeaders = ['authorization', 'content-type', 'x-api-key', 'x-gw-ims-
 export function createGraphqlHandler(
   options: GraphqlHttpOptions,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  const { authenticate, admit, maxBodyBytes, cors, renderPage, eventStreams, callbacks, sendLive, maskError } = options;
+  const { authenticate, admit, maxBodyBytes, cors, renderPage, eventStreams, callbacks, sendStream, maskError } =
+    options;
 
   const serve = async (exchange: HttpExchange): Promise<void> => {
     const { request, response, accepted, session, host, signal } = exchange;
@@ -76,11 +77,11 @@ export function createGraphqlHandler(
     const args = opened instanceof Promise ? await opened : opened;
     const outcome = 'kind' in args ? await execute(args, exchange) : { errors: args };
     const result = isAsyncIterable(outcome) ? resultsUntilFailure(outcome, maskError) : outcome;
-    const framing = framingOf(accepted, result);
-    if (framing !== null) sendLive(result, framing, exchange);
+    const format = streamFormatOf(accepted, result);
+    if (format !== null) sendStream(result, format, exchange);
     else if (!isAsyncIterable(result)) send(response, singleResponse(result, accepted));
     // `execute` has rejected a subscription whose results the client cannot read.
-    else throw new Error('A stream of results has no framing.');
+    else throw new Error('A stream of results has no format.');
   };
 
   /** @throws {GraphQLError} `METHOD_NOT_ALLOWED`, `NOT_ACCEPTABLE` */

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../../runtime/clock.ts';
-import { refusalOfHost, type ServesHost } from '../../runtime/host-header.ts';
+import { checkHostHeader, type IsAllowedHost } from '../../runtime/host-header.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { filesPath } from '../downloads/downloads.ts';
 import { internalError, logUnexpected } from '../graphql/error-mask.ts';
-import type { LiveConnections } from '../transports/connection-registry.ts';
+import type { ConnectionRegistry } from '../transports/connection-registry.ts';
 import type { SendBuffers } from '../transports/send-buffers.ts';
 import { endFailedConnection, maxHeaderBytes } from './client-error.ts';
 import type { Cors } from './cors.ts';
@@ -23,10 +23,10 @@ export interface HttpServerOptions {
   readonly files: Handler;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
   /** Short reason why this replica cannot serve new requests; null if it can. */
-  readonly unreadiness: () => string | null;
-  readonly servesHost: ServesHost;
+  readonly notReadyReason: () => string | null;
+  readonly isAllowedHost: IsAllowedHost;
   /** Whether the page that made a browser send this GET may use the gateway. */
-  readonly servesPage: (request: IncomingMessage) => boolean;
+  readonly isAllowedPage: (request: IncomingMessage) => boolean;
   readonly cors: Pick<Cors, 'allow'>;
   /** Maximum idle time of a connection between two requests, in milliseconds. */
   readonly keepAliveTimeoutMs: number;
@@ -52,7 +52,7 @@ export interface HttpServer {
   close(options: {
     readonly clock: Clock;
     readonly drainMs: number;
-    readonly connections: Pick<LiveConnections, 'drain'>;
+    readonly connections: Pick<ConnectionRegistry, 'drain'>;
   }): Promise<void>;
 }
 
@@ -74,10 +74,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     graphql,
     files,
     metrics,
-    unreadiness,
+    notReadyReason,
     keepAliveTimeoutMs,
-    servesHost,
-    servesPage,
+    isAllowedHost,
+    isAllowedPage,
     cors,
     buffers,
     clock,
@@ -92,20 +92,20 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   let draining = false;
 
   const sendReadiness = (response: ServerResponse): void => {
-    const reason = draining ? 'shutting down' : unreadiness();
+    const reason = draining ? 'shutting down' : notReadyReason();
     if (reason === null) sendText(response, 200, 'ready');
     else sendText(response, 503, reason);
   };
 
   const route: Handler = (request, response) => {
     const path = pathOf(request);
-    const refusal = refusalOfHost(request.headers.host, servesHost);
+    const wrongHost = checkHostHeader(request.headers.host, isAllowedHost);
     const isGraphql = path === graphqlPath || path === eventStreamPath;
     cors.allow(request, response);
-    if (refusal !== null) {
-      sendErrors(response, refusal.status, refusal.message, { code: 'BAD_REQUEST', retryable: false });
+    if (wrongHost !== null) {
+      sendErrors(response, wrongHost.status, wrongHost.message, { code: 'BAD_REQUEST', retryable: false });
     } else if (isGraphql) {
-      if (request.method === 'GET' && !servesPage(request)) {
+      if (request.method === 'GET' && !isAllowedPage(request)) {
         sendErrors(response, foreignPage.status, foreignPage.text, { code: 'FORBIDDEN', retryable: false });
         return undefined;
       }

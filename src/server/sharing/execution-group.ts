@@ -3,7 +3,7 @@ import type { GatewayContext } from '../../context/context.ts';
 import { execute } from '../../execution/execute.ts';
 import type { Clock, Deadline } from '../../runtime/clock.ts';
 import type { MaskError } from '../graphql/error-mask.ts';
-import { SharedResult } from './serialized-result.ts';
+import { SerializedResult } from './serialized-result.ts';
 
 /** The arguments with which the events of a subscription are executed. */
 export type SubscriptionArgs = Pick<ExecutionArgs, 'schema' | 'document' | 'operationName' | 'variableValues'> & {
@@ -25,7 +25,7 @@ interface KeptResult {
   result: ExecutionResult | PendingResult;
   readonly executedAtMs: number;
   /** Number of members that have read the result. */
-  takers: number;
+  readers: number;
 }
 
 /**
@@ -73,12 +73,12 @@ export class ExecutionGroup {
     this.#options.onEmpty();
   }
 
-  /** The result of an event, with its errors masked. Each member takes an event once. */
+  /** The result of an event, with its errors masked. Each member reads an event once. */
   resultOf(event: unknown): ExecutionResult | PendingResult {
     const known = this.#results.get(event);
     if (known !== undefined) {
-      known.takers += 1;
-      this.#forgetTaken(event, known);
+      known.readers += 1;
+      this.#dropRead(event, known);
       return known.result;
     }
     const result = this.#execute(event);
@@ -88,7 +88,7 @@ export class ExecutionGroup {
   }
 
   #keep(event: unknown, result: KeptResult['result']): void {
-    this.#results.set(event, { result, executedAtMs: this.#options.clock.monotonicMs(), takers: 1 });
+    this.#results.set(event, { result, executedAtMs: this.#options.clock.monotonicMs(), readers: 1 });
     if (this.#results.size > maxKeptResults) this.#results.delete(this.#results.keys().next().value);
     if (this.#expiry === null) this.#expireIn(maxResultAgeMs);
   }
@@ -96,8 +96,8 @@ export class ExecutionGroup {
   /**
    * A result that all members have read is kept only until its platform reads end, for members that join until then.
    */
-  #forgetTaken(event: unknown, { result, takers }: KeptResult): void {
-    if (takers >= this.#members && !(result instanceof PendingResult)) this.#results.delete(event);
+  #dropRead(event: unknown, { result, readers }: KeptResult): void {
+    if (readers >= this.#members && !(result instanceof PendingResult)) this.#results.delete(event);
   }
 
   #expireIn(ms: number): void {
@@ -143,7 +143,7 @@ export class ExecutionGroup {
       if (kept?.result !== pending) return final;
       kept.result = final;
       // A failed read is repeated for later members.
-      if (final instanceof SharedResult) this.#forgetTaken(event, kept);
+      if (final instanceof SerializedResult) this.#dropRead(event, kept);
       else this.#results.delete(event);
       return final;
     });
@@ -153,7 +153,9 @@ export class ExecutionGroup {
 
   #finish(result: ExecutionResult): ExecutionResult {
     const { data = null, errors } = result;
-    return errors === undefined ? new SharedResult(data) : { ...result, errors: errors.map(this.#options.maskError) };
+    return errors === undefined
+      ? new SerializedResult(data)
+      : { ...result, errors: errors.map(this.#options.maskError) };
   }
 }
 

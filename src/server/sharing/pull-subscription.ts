@@ -3,21 +3,21 @@ import { GroupMember, type GroupMemberOptions } from './group-member.ts';
 
 const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
-export interface SharedStreamOptions extends GroupMemberOptions {
+export interface PullSubscriptionOptions extends GroupMemberOptions {
   readonly events: AsyncIterator<unknown>;
   /** Aborts when the client has left. The events then end. */
   readonly signal: AbortSignal;
 }
 
 /** The results of one subscriber, pulled one by one. Its group executes the events of its source. */
-export class SharedStream implements AsyncIterableIterator<ExecutionResult, undefined> {
+export class PullSubscription implements AsyncIterableIterator<ExecutionResult, undefined> {
   readonly #events: AsyncIterator<unknown>;
   readonly #member: GroupMember;
   readonly #signal: AbortSignal;
   /** A transport that waits for a result does not return the stream before the result is there. */
   readonly #onAbort = () => this.#leave();
 
-  constructor({ events, signal, ...options }: SharedStreamOptions) {
+  constructor({ events, signal, ...options }: PullSubscriptionOptions) {
     this.#events = events;
     this.#member = new GroupMember(options);
     this.#signal = signal;

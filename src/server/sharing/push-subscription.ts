@@ -10,20 +10,20 @@ export interface ResultReceiver {
   fail(error: unknown): void;
 }
 
-export interface SharedFlowOptions extends GroupMemberOptions {
+export interface PushSubscriptionOptions extends GroupMemberOptions {
   readonly events: PullSource<unknown>;
 }
 
 /**
- * The results of one subscriber, pushed to its transport. It is the push counterpart of SharedStream: an idle
+ * The results of one subscriber, pushed to its transport. It is the push counterpart of PullSubscription: an idle
  * subscription holds only a few small objects and no promises.
  */
-export class SharedFlow implements ReadableListener {
+export class PushSubscription implements ReadableListener {
   readonly #events: PullSource<unknown>;
   readonly #member: GroupMember;
   #receiver: ResultReceiver | null = null;
 
-  constructor({ events, ...options }: SharedFlowOptions) {
+  constructor({ events, ...options }: PushSubscriptionOptions) {
     this.#events = events;
     this.#member = new GroupMember(options);
   }
@@ -47,14 +47,14 @@ export class SharedFlow implements ReadableListener {
     if (receiver === null) return;
     try {
       while (!this.#member.left) {
-        const taken = this.#events.read();
-        if (taken === null) return;
-        if (taken.done === true) {
+        const event = this.#events.read();
+        if (event === null) return;
+        if (event.done === true) {
           this.stop();
           receiver.complete();
           return;
         }
-        const result = this.#member.resultOf(taken.value);
+        const result = this.#member.resultOf(event.value);
         const wait = result instanceof Promise ? this.#deliver(result, receiver) : receiver.next(result);
         if (wait === undefined) continue;
         void this.#continueAfter(wait, receiver);

@@ -10,10 +10,10 @@ import {
 } from 'graphql';
 import { callPatternOf } from '../graphql/operation-cost.ts';
 
-/** The subscribers that receive the same result for an event. The document of a subscription determines them. */
-export interface EventAudience {
+/** Determines the subscribers that share one execution of an event. It depends on the document of a subscription. */
+export interface SharingScope {
   /** Fields of the event itself are the same for the whole tenant. Fields that are read from the platform are not. */
-  readonly scope: 'tenant' | 'credential';
+  readonly sharedBy: 'tenant' | 'credential';
   /**
    * The variables that the result depends on. Variables in arguments of the subscription's own field select events and
    * do not change their results.
@@ -21,10 +21,10 @@ export interface EventAudience {
   readonly variables: readonly string[];
 }
 
-/** The audience of the subscriptions in a valid document, of all its operations together. */
-export function audienceOf(schema: GraphQLSchema, document: DocumentNode): EventAudience {
+/** The sharing scope of the subscriptions in a valid document, of all its operations together. */
+export function sharingScopeOf(schema: GraphQLSchema, document: DocumentNode): SharingScope {
   const variables = new Set<string>();
-  let scope: EventAudience['scope'] = 'tenant';
+  let sharedBy: SharingScope['sharedBy'] = 'tenant';
   const typeInfo = new TypeInfo(schema);
   const atRoot = () => typeInfo.getParentType() === schema.getSubscriptionType();
   const visitor = {
@@ -33,11 +33,11 @@ export function audienceOf(schema: GraphQLSchema, document: DocumentNode): Event
     Variable: ({ name }: { readonly name: { readonly value: string } }) => void variables.add(name.value),
     Field: ({ name }: { readonly name: { readonly value: string } }) => {
       // The root field calls the platform before the first event, and not for each event.
-      if (!atRoot() && mayCall(schema, typeInfo.getParentType()?.name, name.value)) scope = 'credential';
+      if (!atRoot() && mayCall(schema, typeInfo.getParentType()?.name, name.value)) sharedBy = 'credential';
     },
   };
   visit(document, visitWithTypeInfo(typeInfo, visitor));
-  return { scope, variables: [...variables] };
+  return { sharedBy, variables: [...variables] };
 }
 
 /** Whether a field calls the platform, in any of the types that implement an interface. */

@@ -7,9 +7,9 @@ import { tenantKey } from '../../domain/tenant.ts';
 import { isPullSource } from '../../runtime/pull-source.ts';
 import type { MaskError } from '../graphql/error-mask.ts';
 import { type EventContexts, ExecutionGroup, type SubscriptionArgs } from './execution-group.ts';
-import { SharedStream } from './pull-subscription.ts';
-import { SharedFlow } from './push-subscription.ts';
-import { audienceOf, type EventAudience } from './sharing-scope.ts';
+import { PullSubscription } from './pull-subscription.ts';
+import { PushSubscription } from './push-subscription.ts';
+import { type SharingScope, sharingScopeOf } from './sharing-scope.ts';
 import type { DirectResults } from './subscription-handoff.ts';
 
 export interface SharedExecutionOptions {
@@ -23,7 +23,7 @@ type DeliveredArgs = SubscriptionArgs & { readonly direct?: DirectResults | unde
 
 /** The subscriptions of one document. */
 interface DocumentGroups {
-  readonly audience: EventAudience;
+  readonly scope: SharingScope;
   /** Groups with members, by `keyOf`. */
   readonly groups: Map<string, ExecutionGroup>;
 }
@@ -38,15 +38,15 @@ export function useSharedExecution({ maskError, quota }: SharedExecutionOptions)
 
   const groupOf = (args: SubscriptionArgs): ExecutionGroup => {
     const { schema, document, operationName, variableValues, contextValue } = args;
-    const known = documents.get(document) ?? { audience: audienceOf(schema, document), groups: new Map() };
+    const known = documents.get(document) ?? { scope: sharingScopeOf(schema, document), groups: new Map() };
     documents.set(document, known);
-    const { audience, groups } = known;
-    const key = keyOf(audience, args);
+    const { scope, groups } = known;
+    const key = keyOf(scope, args);
     const present = groups.get(key);
     if (present !== undefined) return present;
     const group = new ExecutionGroup({
       operation: { schema, document, operationName, variableValues },
-      contexts: audience.scope === 'tenant' ? contextValue.forTenant() : eventsOf(contextValue),
+      contexts: scope.sharedBy === 'tenant' ? contextValue.forTenant() : eventsOf(contextValue),
       clock: contextValue.clock,
       maskError,
       onEmpty: () => void groups.delete(key),
@@ -64,9 +64,9 @@ export function useSharedExecution({ maskError, quota }: SharedExecutionOptions)
     if (!(Symbol.asyncIterator in events)) return events;
     const group = groupOf(args);
     if (direct === undefined || !isPullSource(events)) {
-      return new SharedStream({ events: events[Symbol.asyncIterator](), group, slot, signal });
+      return new PullSubscription({ events: events[Symbol.asyncIterator](), group, slot, signal });
     }
-    direct.offer(new SharedFlow({ events, group, slot }));
+    direct.offer(new PushSubscription({ events, group, slot }));
     return elsewhere;
   };
 
@@ -98,14 +98,14 @@ const elsewhere: AsyncIterable<never> = {
 
 /** The key of a group among those of one document. */
 function keyOf(
-  { scope, variables }: EventAudience,
+  { sharedBy, variables }: SharingScope,
   { operationName, variableValues, contextValue }: SubscriptionArgs,
 ): string {
   const given = variableValues ?? {};
   return JSON.stringify([
     tenantKey(contextValue.tenant),
     // Links to downloads, which only fields of a credential contain, begin with the URL that their caller uses.
-    scope === 'tenant' ? null : [contextValue.credentialFingerprint, contextValue.publicUrl],
+    sharedBy === 'tenant' ? null : [contextValue.credentialFingerprint, contextValue.publicUrl],
     operationName ?? null,
     // A missing variable has its default value, and null does not.
     variables.filter((name) => Object.hasOwn(given, name)).map((name) => [name, given[name]]),

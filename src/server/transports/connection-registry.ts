@@ -1,17 +1,17 @@
 import type { Clock, Deadline } from '../../runtime/clock.ts';
 
 /** A connection that stays open until one side ends it: a socket, or a streamed response. */
-export interface LiveConnection {
-  /** Called every `beatMs`. It shows proxies that the connection is in use, and detects a client that has left. */
-  beat(): void;
+export interface LongLivedConnection {
+  /** Called every `pingIntervalMs`. A ping shows proxies that the connection is in use, and detects a client that has left. */
+  ping(): void;
   /** Ends the connection so that its client connects to another replica. It is the last call. */
   goAway(): void;
 }
 
 /** All connections of the gateway that stay open, over every transport. */
-export interface LiveConnections extends Disposable {
+export interface ConnectionRegistry extends Disposable {
   /** Counts a connection until the result is disposed. A connection that is added during the drain is ended soon. */
-  add(connection: LiveConnection): Disposable;
+  add(connection: LongLivedConnection): Disposable;
   /**
    * Ends all connections, in random order and in waves, because clients that all reconnect at the same moment would
    * overload the next replica. Few connections are ended at once.
@@ -20,10 +20,10 @@ export interface LiveConnections extends Disposable {
   drain(windowMs: number): Promise<void>;
 }
 
-export interface LiveConnectionsOptions {
+export interface ConnectionRegistryOptions {
   readonly clock: Clock;
-  /** Pause between two beats, in milliseconds. */
-  readonly beatMs: number;
+  /** Pause between two pings, in milliseconds. */
+  readonly pingIntervalMs: number;
   /** Numbers from 0 up to 1. @default Math.random */
   readonly random?: () => number;
 }
@@ -33,12 +33,12 @@ const waveMs = 200;
 /** Connections of a wave, unless the window is too short for that many waves. */
 const minPerWave = 50;
 
-export function createLiveConnections({
+export function createConnectionRegistry({
   clock,
-  beatMs,
+  pingIntervalMs,
   random = Math.random,
-}: LiveConnectionsOptions): LiveConnections {
-  const connections = new Set<LiveConnection>();
+}: ConnectionRegistryOptions): ConnectionRegistry {
+  const connections = new Set<LongLivedConnection>();
   let draining = false;
   let next: Deadline | null = null;
 
@@ -47,14 +47,14 @@ export function createLiveConnections({
     next = null;
   };
   const arm = () => {
-    next = clock.deadline(beatMs);
+    next = clock.deadline(pingIntervalMs);
     next.signal.addEventListener('abort', () => {
-      for (const connection of connections) connection.beat();
+      for (const connection of connections) connection.ping();
       if (connections.size > 0) arm();
       else rest();
     });
   };
-  const sendAway = (connection: LiveConnection) => {
+  const endSoon = (connection: LongLivedConnection) => {
     if (connections.delete(connection)) connection.goAway();
     if (connections.size === 0) rest();
   };
@@ -64,7 +64,7 @@ export function createLiveConnections({
       connections.add(connection);
       if (next === null) arm();
       // The caller has not finished the setup of the connection.
-      if (draining) setImmediate(() => sendAway(connection));
+      if (draining) setImmediate(() => endSoon(connection));
       return {
         [Symbol.dispose]: () => {
           connections.delete(connection);
@@ -76,8 +76,8 @@ export function createLiveConnections({
       draining = true;
       const startedAtMs = clock.monotonicMs();
       const leaving = [...connections]
-        .map((connection) => ({ connection, place: random() }))
-        .toSorted((left, right) => left.place - right.place);
+        .map((connection) => ({ connection, order: random() }))
+        .toSorted((left, right) => left.order - right.order);
       const waves = Math.max(1, Math.min(Math.ceil(leaving.length / minPerWave), Math.floor(windowMs / waveMs)));
       const perWave = Math.ceil(leaving.length / waves);
       for (let wave = 0; wave < waves; wave += 1) {
@@ -85,7 +85,7 @@ export function createLiveConnections({
         const dueMs = wave === 0 ? 0 : (wave - random()) * waveMs;
         const waitMs = startedAtMs + dueMs - clock.monotonicMs();
         if (waitMs > 0) await clock.sleep(waitMs);
-        for (const { connection } of leaving.slice(wave * perWave, (wave + 1) * perWave)) sendAway(connection);
+        for (const { connection } of leaving.slice(wave * perWave, (wave + 1) * perWave)) endSoon(connection);
       }
     },
     [Symbol.dispose]: rest,
@@ -99,7 +99,7 @@ const turnsToRead = 3;
  * Calls back after all data that has already arrived is read. After this process was blocked, timers run first, so that
  * a client whose response is not read yet would look as if it had not responded.
  */
-export function afterReading(then: () => void, turns: number = turnsToRead): void {
+export function afterPendingReads(then: () => void, turns: number = turnsToRead): void {
   if (turns === 0) then();
-  else setImmediate(() => afterReading(then, turns - 1));
+  else setImmediate(() => afterPendingReads(then, turns - 1));
 }

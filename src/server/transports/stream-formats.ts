@@ -4,7 +4,7 @@ import { publicResult } from '../graphql/error-mask.ts';
 import { textOf } from '../sharing/serialized-result.ts';
 
 /** Format of the results of one operation in one streamed response. */
-export interface Framing {
+export interface StreamFormat {
   readonly contentType: string;
   readonly opening: string;
   readonly ping: string;
@@ -17,7 +17,7 @@ export interface Framing {
 export const eventStreamPing = ':\n\n';
 
 /** GraphQL over server-sent events, with one event stream per operation ("distinct connections mode"). */
-export const eventStreamFraming: Framing = {
+export const eventStreamFormat: StreamFormat = {
   contentType: 'text/event-stream; charset=utf-8',
   // Some browsers report the start of a response only after the first bytes of its body.
   opening: eventStreamPing,
@@ -33,7 +33,7 @@ const part = (json: string): string => `\r\ncontent-type: application/json\r\n\r
  * Multipart subscriptions over HTTP, version 1.0, as Apollo's clients and routers implement it. A boundary follows
  * each part at once, so that the part can be read before the next one arrives.
  */
-export const multipartFraming: Framing = {
+export const multipartFormat: StreamFormat = {
   contentType: 'multipart/mixed; boundary="graphql"; subscriptionSpec="1.0"',
   opening: '\r\n--graphql',
   ping: part('{}'),
@@ -51,4 +51,4 @@ export const multipartFraming: Framing = {
  * Headers of every streamed response. Caches must not store it, and proxies must neither buffer nor compress it,
  * because compression would delay events until a block is full.
  */
-export const liveHeaders = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' } as const;
+export const streamHeaders = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' } as const;

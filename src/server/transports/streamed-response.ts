@@ -11,66 +11,66 @@ import {
 } from '../http/accept.ts';
 import type { HttpExchange } from '../http/exchange.ts';
 import { headersOfErrors } from '../http/graphql-response.ts';
-import type { LiveConnections } from './connection-registry.ts';
+import type { ConnectionRegistry } from './connection-registry.ts';
 import type { SendBuffers } from './send-buffers.ts';
-import { eventStreamFraming, type Framing, liveHeaders, multipartFraming } from './stream-formats.ts';
-import { createLiveBody, type LiveBody, sendBody } from './streaming-body.ts';
+import { eventStreamFormat, multipartFormat, type StreamFormat, streamHeaders } from './stream-formats.ts';
+import { createStreamingBody, type StreamingBody, sendBody } from './streaming-body.ts';
 
 /** The outcome of an operation over HTTP. There are no batches of operations. */
 type Result = ExecutionResult | AsyncIterable<ExecutionResult>;
 
-export interface LiveResponseOptions {
-  readonly connections: LiveConnections;
+export interface StreamedResponseOptions {
+  readonly connections: ConnectionRegistry;
   readonly buffers: SendBuffers;
 }
 
-export type SendLiveResults = (result: Result, framing: Framing, exchange: HttpExchange) => void;
+export type SendStreamedResponse = (result: Result, format: StreamFormat, exchange: HttpExchange) => void;
 
 /**
  * Creates the function that sends streamed responses: event streams and multipart subscriptions. They send pings by the
  * gateway's clock, wait for slow clients, and end when the gateway drains.
  */
-export function createLiveResponses({ connections, buffers }: LiveResponseOptions): SendLiveResults {
-  return (result, framing, { response, session }) => {
-    const live = createLiveBody({
+export function createStreamedResponses({ connections, buffers }: StreamedResponseOptions): SendStreamedResponse {
+  return (result, format, { response, session }) => {
+    const body = createStreamingBody({
       connections,
       buffers,
       principal: session.principal,
-      ping: framing.ping,
+      ping: format.ping,
       disconnect: () => response.destroy(),
     });
-    response.writeHead(statusOf(result), headersOf(result, framing));
-    sendBody(live, response);
-    pump(result, live, framing).catch(live.cut);
+    response.writeHead(statusOf(result), headersOf(result, format));
+    sendBody(body, response);
+    pump(result, body, format).catch(body.cut);
   };
 }
 
-async function pump(result: Result, live: LiveBody, framing: Framing): Promise<void> {
-  await live.write(framing.opening);
+async function pump(result: Result, body: StreamingBody, format: StreamFormat): Promise<void> {
+  await body.write(format.opening);
   if (isAsyncIterable(result)) {
-    for await (const each of result) if (!(await live.write(framing.result(each)))) return;
+    for await (const each of result) if (!(await body.write(format.result(each)))) return;
   } else {
-    await live.write(framing.result(result));
+    await body.write(format.result(result));
   }
-  live.end(framing.completion);
+  body.end(format.completion);
 }
 
 /** The format in which a result is streamed; null if it is sent as one body. */
-export function framingOf(accepted: AcceptedTypes, result: Result): Framing | null {
+export function streamFormatOf(accepted: AcceptedTypes, result: Result): StreamFormat | null {
   // A subscription that failed at its start is streamed like a running one, unless the request itself was invalid.
-  const goesOn = isAsyncIterable(result) || couldNotBegin(result);
+  const continues = isAsyncIterable(result) || hasFailedToStart(result);
   const acceptsJson = jsonTypeOf(accepted) !== null;
   const acceptsSingle = acceptsJson || includesType(accepted, multipartType);
   for (const each of accepted) {
-    if (isMultipartSubscription(each) && (goesOn || !acceptsJson)) return multipartFraming;
-    if (isAsyncIterable(result) && includesType([each], eventStreamType)) return eventStreamFraming;
-    if (each.essence === eventStreamType && (goesOn || !acceptsSingle)) return eventStreamFraming;
+    if (isMultipartSubscription(each) && (continues || !acceptsJson)) return multipartFormat;
+    if (isAsyncIterable(result) && includesType([each], eventStreamType)) return eventStreamFormat;
+    if (each.essence === eventStreamType && (continues || !acceptsSingle)) return eventStreamFormat;
   }
   return null;
 }
 
 /** A subscription whose field failed. An error without a path failed the request before any field of it. */
-const couldNotBegin = (result: ExecutionResult): boolean =>
+const hasFailedToStart = (result: ExecutionResult): boolean =>
   !('data' in result) && result.errors?.every(({ path }) => path !== undefined) === true;
 
 /**
@@ -86,8 +86,8 @@ function statusOf(result: Result): number {
   return Math.max(200, ...statuses);
 }
 
-const headersOf = (result: Result, { contentType }: Framing): Record<string, string> => ({
+const headersOf = (result: Result, { contentType }: StreamFormat): Record<string, string> => ({
   'content-type': contentType,
-  ...liveHeaders,
+  ...streamHeaders,
   ...(isAsyncIterable(result) ? {} : headersOfErrors(result)),
 });

@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
-import { afterReading, type LiveConnections } from './connection-registry.ts';
+import { afterPendingReads, type ConnectionRegistry } from './connection-registry.ts';
 import type { SendBuffers } from './send-buffers.ts';
 
 /** The body of a streamed response. */
-export interface LiveBody {
+export interface StreamingBody {
   readonly stream: Readable;
   /**
    * Sends a frame. Resolves when the client has read enough earlier frames for the next frame to be created, so that
@@ -19,7 +19,7 @@ export interface LiveBody {
 }
 
 /** Sends the body in a response whose headers have been written. A client that leaves, or has left, ends the body. */
-export function sendBody({ stream }: LiveBody, response: ServerResponse): void {
+export function sendBody({ stream }: StreamingBody, response: ServerResponse): void {
   if (response.destroyed) {
     stream.destroy();
     return;
@@ -28,8 +28,8 @@ export function sendBody({ stream }: LiveBody, response: ServerResponse): void {
   stream.pipe(response);
 }
 
-export interface LiveBodyOptions {
-  readonly connections: LiveConnections;
+export interface StreamingBodyOptions {
+  readonly connections: ConnectionRegistry;
   readonly buffers: SendBuffers;
   /** The caller that the body is for. */
   readonly principal: string;
@@ -51,11 +51,11 @@ export const maxBufferedBytes = 16 * 1024 * 1024;
  * Creates a body that sends pings while it is open. When the gateway drains, the body ends without the completion of
  * its protocol. Clients treat this as a lost connection, and connect again.
  */
-export function createLiveBody(options: LiveBodyOptions): LiveBody {
+export function createStreamingBody(options: StreamingBodyOptions): StreamingBody {
   const { connections, buffers, principal, ping, disconnect, onEnd } = options;
   const waiting = new Set<() => void>();
   let pushedBytes = 0;
-  let takenAtLastBeat = -1;
+  let readAtLastPing = -1;
   let over = false;
 
   const proceed = () => {
@@ -70,7 +70,7 @@ export function createLiveBody(options: LiveBodyOptions): LiveBody {
     counted.written();
     return hasRoom;
   };
-  const taken = () => pushedBytes - stream.readableLength;
+  const readBytes = () => pushedBytes - stream.readableLength;
   const finish = () => {
     if (over) return;
     over = true;
@@ -96,7 +96,7 @@ export function createLiveBody(options: LiveBodyOptions): LiveBody {
         return stream.readableLength;
       },
       get progress() {
-        return taken();
+        return readBytes();
       },
       cut,
     },
@@ -104,15 +104,15 @@ export function createLiveBody(options: LiveBodyOptions): LiveBody {
   );
 
   const membership = connections.add({
-    beat: () => {
-      const before = taken();
-      if (stream.readableLength === 0 || before !== takenAtLastBeat) {
-        takenAtLastBeat = before;
+    ping: () => {
+      const before = readBytes();
+      if (stream.readableLength === 0 || before !== readAtLastPing) {
+        readAtLastPing = before;
         push(ping);
         return;
       }
-      afterReading(() => {
-        if (!over && taken() === before) cut();
+      afterPendingReads(() => {
+        if (!over && readBytes() === before) cut();
       });
     },
     goAway: () => end(),

@@ -94,7 +94,7 @@ function shares(
   };
   return {
     byPackage: sumBy(packageOf),
-    byFunction: sumBy((frame) => `${frame.functionName || '(anonymous)'} ${placeOf(frame)}`),
+    byFunction: sumBy((frame) => `${frame.functionName || '(anonymous)'} ${locationOf(frame)}`),
   };
 }
 
@@ -109,7 +109,7 @@ function packageOf({ url, functionName }: CallFrame): string {
   return folder === undefined ? 'src' : `src/${folder}`;
 }
 
-const placeOf = ({ url, lineNumber }: CallFrame): string =>
+const locationOf = ({ url, lineNumber }: CallFrame): string =>
   url === '' ? '' : `${url.replace(/^.*\/(?=node_modules\/|dist\/)/, '')}:${lineNumber + 1}`;
 
 const largestFirst = (shares: Shares): readonly (readonly [name: string, time: number])[] =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { embeddedAuthentication } from '../../../src/auth/modes/embedded.ts';
-import { passthroughAuthentication } from '../../../src/auth/modes/passthrough.ts';
+import { embeddedAuthenticator } from '../../../src/auth/modes/embedded.ts';
+import { passthroughAuthenticator } from '../../../src/auth/modes/passthrough.ts';
 import { parseTenant } from '../../../src/domain/tenant.ts';
 import { InvalidInputError, UnauthenticatedError } from '../../../src/errors.ts';
 import type { Credential } from '../../../src/upstream/platform-api.ts';
@@ -13,7 +13,7 @@ const credential: Credential = { fingerprint: 'own', owner: 'gateway', headers: 
 describe('in embedded mode', () => {
   const tenant = parseTenant(org, 'prod');
   if (tenant === null) throw new Error('not a tenant');
-  const authenticate = embeddedAuthentication(credential, tenant);
+  const authenticate = embeddedAuthenticator(credential, tenant);
 
   it('every caller uses the credential of the gateway and may do everything', async () => {
     expect(await authenticate(headersOf({ authorization: 'Bearer theirs' }))).toEqual({
@@ -46,7 +46,7 @@ describe('in passthrough mode', () => {
     defaults: { readonly defaultOrg?: string | null; readonly defaultApiKey?: string | null } = {},
   ) => {
     const given: unknown[] = [];
-    const caller = await passthroughAuthentication({
+    const caller = await passthroughAuthenticator({
       defaultOrg: org,
       defaultSandbox: 'prod',
       defaultApiKey: null,
@@ -134,7 +134,7 @@ describe('in passthrough mode', () => {
     const options = { defaultOrg: org, defaultSandbox: 'prod', defaultApiKey: 'ours' };
     const connect = () => {
       const given: unknown[] = [];
-      const find = passthroughAuthentication({
+      const find = passthroughAuthenticator({
         ...options,
         createCredential: (made) => {
           given.push(made);

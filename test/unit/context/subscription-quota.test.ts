@@ -6,7 +6,7 @@ import { otherOrganization, tenantOf } from '../../support/tenants.ts';
 
 /** Creates a quota with one of its limits at 2, and records its metrics. */
 function setUp(limits: Partial<Parameters<typeof createSubscriptionQuota>[0]>) {
-  const seen = { open: 0, refused: [] as string[] };
+  const seen = { open: 0, rejected: [] as string[] };
   const quota = createSubscriptionQuota(
     { perCaller: 100, perTenant: 100, total: 100, ...limits },
     {
@@ -16,7 +16,7 @@ function setUp(limits: Partial<Parameters<typeof createSubscriptionQuota>[0]>) {
       closed: () => {
         seen.open -= 1;
       },
-      refused: ({ limit }) => seen.refused.push(limit),
+      rejected: ({ limit }) => seen.rejected.push(limit),
     },
   );
   return { quota, seen };
@@ -55,7 +55,7 @@ describe.each([
     const slots = same.map((each) => quota.open(each));
     for (const each of same) expect(() => quota.open(each)).toThrow(new RateLimitedError({ message }));
     for (const other of others) quota.open(other)[Symbol.dispose]();
-    expect(seen).toEqual({ open: 2, refused: [counted, counted] });
+    expect(seen).toEqual({ open: 2, rejected: [counted, counted] });
     // A second disposal does not free a second slot.
     for (const _ of [1, 2]) slots[0]?.[Symbol.dispose]();
     expect(seen.open).toBe(1);
@@ -69,7 +69,7 @@ it('a subscription that one limit rejects is not counted by another limit', () =
   const { quota, seen } = setUp({ perCaller: 1, perTenant: 1, total: 1 });
   const first = quota.open(holder('a'));
   for (const other of [holder('b'), holder('c', 'dev')]) expect(() => quota.open(other)).toThrow(RateLimitedError);
-  expect(seen.refused).toEqual(['tenant', 'total']);
+  expect(seen.rejected).toEqual(['tenant', 'total']);
   first[Symbol.dispose]();
   quota.open(holder('b'))[Symbol.dispose]();
   quota.open(holder('c', 'dev'))[Symbol.dispose]();

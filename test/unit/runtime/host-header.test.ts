@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { refusalOfHost, urlForCaller } from '../../../src/runtime/host-header.ts';
+import { checkHostHeader, urlForCaller } from '../../../src/runtime/host-header.ts';
 
 describe('the URL under which a caller reaches the gateway', () => {
   it('is the configured one, whatever a request names', () => {
@@ -31,7 +31,7 @@ describe('the URL under which a caller reaches the gateway', () => {
 
 describe('a request that names a host', () => {
   const refusal = (header: string | undefined) =>
-    refusalOfHost(header, ({ hostname, host }) => hostname === 'gateway.example' && host !== 'gateway.example:99');
+    checkHostHeader(header, ({ hostname, host }) => hostname === 'gateway.example' && host !== 'gateway.example:99');
 
   it.each(['gateway.example', 'gateway.example:4000', 'GATEWAY.example:80', undefined])(
     'is served if that host is served (%s)',

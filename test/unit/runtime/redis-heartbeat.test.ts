@@ -4,7 +4,7 @@ import { type RedisHeartbeat, replicasKey, startRedisHeartbeat } from '../../../
 import { FakeClock } from '../../support/fake-clock.ts';
 
 const leaseMs = 12_000;
-const beatMs = leaseMs / 3;
+const pingIntervalMs = leaseMs / 3;
 const turn = () => new Promise(setImmediate);
 
 /** A heartbeat whose server the test controls, with its notifications and log lines. */
@@ -90,23 +90,23 @@ class Beating {
 describe('the heartbeat of a replica', () => {
   it('is sent three times in each lease', async () => {
     await using beating = await Beating.start();
-    await beating.pass(beatMs - 1);
+    await beating.pass(pingIntervalMs - 1);
     expect(beating.beats.map(({ atMs }) => atMs)).toEqual([0]);
     await beating.pass(1);
-    await beating.pass(beatMs);
-    expect(beating.beats.map(({ atMs }) => atMs)).toEqual([0, beatMs, 2 * beatMs]);
+    await beating.pass(pingIntervalMs);
+    expect(beating.beats.map(({ atMs }) => atMs)).toEqual([0, pingIntervalMs, 2 * pingIntervalMs]);
     expect(beating.emitted).toEqual(['live 1', 'succeeded', 'succeeded', 'succeeded']);
   });
 
   it.each([
     [0, 1],
     [1_000, 1_001],
-    [beatMs - 1, beatMs],
-    [beatMs, beatMs],
+    [pingIntervalMs - 1, pingIntervalMs],
+    [pingIntervalMs, pingIntervalMs],
   ])('is sent right after another registration expires in %i ms', async (nextExpiryMs, dueMs) => {
     await using beating = await Beating.start();
     beating.server.nextExpiryMs = nextExpiryMs;
-    await beating.pass(beatMs);
+    await beating.pass(pingIntervalMs);
     beating.server.nextExpiryMs = -1;
     await beating.pass(dueMs - 1);
     expect(beating.beats).toHaveLength(2);
@@ -117,7 +117,7 @@ describe('the heartbeat of a replica', () => {
   it('is repeated half a second after a failure, which is logged each time', async () => {
     await using beating = await Beating.start();
     beating.server.fails = true;
-    await beating.pass(beatMs);
+    await beating.pass(pingIntervalMs);
     await beating.pass(499);
     expect(beating.emitted.filter((event) => event === 'missed')).toHaveLength(1);
     await beating.pass(1);
@@ -133,13 +133,13 @@ describe('the heartbeat of a replica', () => {
   it('reports the live replicas only when they have changed', async () => {
     await using beating = await Beating.start();
     beating.server.others = ['a', 'b'];
-    await beating.pass(beatMs);
+    await beating.pass(pingIntervalMs);
     beating.server.others = ['b', 'a'];
-    await beating.pass(beatMs);
+    await beating.pass(pingIntervalMs);
     beating.server.others = ['b', 'c'];
-    await beating.pass(beatMs);
+    await beating.pass(pingIntervalMs);
     beating.server.others = ['b'];
-    await beating.pass(beatMs);
+    await beating.pass(pingIntervalMs);
     expect(beating.emitted.filter((event) => event !== 'succeeded')).toEqual(['live 1', 'live 3', 'live 3', 'live 2']);
     expect(beating.heartbeat.replicas).toEqual(new Set([beating.heartbeat.replicaId, 'b']));
   });
@@ -149,7 +149,7 @@ describe('the heartbeat of a replica', () => {
     beating.heartbeat.listen({});
     beating.server.others = ['a'];
     beating.server.life = 'another life';
-    await beating.pass(beatMs);
+    await beating.pass(pingIntervalMs);
     beating.server.fails = true;
     await beating.pass(leaseMs);
     beating.server.fails = false;
@@ -182,9 +182,9 @@ describe('the heartbeat of a replica', () => {
   it('lapses when the server does not know it, and is sent again at once', async () => {
     await using beating = await Beating.start();
     beating.server.isRegistered = false;
-    await beating.pass(beatMs);
+    await beating.pass(pingIntervalMs);
     expect(beating.emitted).toEqual(['live 1', 'succeeded', 'lapsed', 'live 1', 'succeeded']);
-    expect(beating.beats.map(({ atMs }) => atMs)).toEqual([0, beatMs, beatMs]);
+    expect(beating.beats.map(({ atMs }) => atMs)).toEqual([0, pingIntervalMs, pingIntervalMs]);
   });
 
   it.each([
@@ -232,7 +232,7 @@ describe('the heartbeat of a replica', () => {
       release = resolve;
     });
     beating.server.others = ['a'];
-    await beating.pass(beatMs);
+    await beating.pass(pingIntervalMs);
     beating.emitted.length = 0;
     await beating.heartbeat[Symbol.asyncDispose]();
     release();
@@ -248,7 +248,7 @@ describe('keys that a replica keeps', () => {
   it('are extended three times in their retention time', async () => {
     await using beating = await Beating.start();
     beating.heartbeat.keepAlive(['a', 'b'], keptMs);
-    for (let passed = 0; passed < 4 * keptMs; passed += beatMs) await beating.pass(beatMs);
+    for (let passed = 0; passed < 4 * keptMs; passed += pingIntervalMs) await beating.pass(pingIntervalMs);
     const [first = 0, ...later] = beating.extended.map(({ atMs }) => atMs);
     expect(first).toBeGreaterThan(0);
     expect(first).toBeLessThanOrEqual(1.2 * periodMs);
@@ -272,7 +272,7 @@ describe('keys that a replica keeps', () => {
     await using beating = await Beating.start();
     const keys = Array.from({ length: 250 }, (_, index) => `key-${index}`);
     beating.heartbeat.keepAlive(keys, keptMs);
-    for (let passed = 0; passed < 1.2 * periodMs; passed += beatMs) await beating.pass(beatMs);
+    for (let passed = 0; passed < 1.2 * periodMs; passed += pingIntervalMs) await beating.pass(pingIntervalMs);
     expect(beating.extended.slice(0, 3).map(({ keys }) => keys.length)).toEqual([100, 100, 50]);
     expect(beating.extended.slice(0, 3).flatMap(({ keys }) => keys)).toEqual(keys);
     expect(beating.extended.length % 3).toBe(0);
@@ -282,7 +282,7 @@ describe('keys that a replica keeps', () => {
     await using beating = await Beating.start();
     beating.heartbeat.keepAlive(['long'], 10 * keptMs);
     beating.heartbeat.keepAlive(['short'], keptMs);
-    for (let passed = 0; passed < 12 * periodMs; passed += beatMs) await beating.pass(beatMs);
+    for (let passed = 0; passed < 12 * periodMs; passed += pingIntervalMs) await beating.pass(pingIntervalMs);
     const of = (key: string) => beating.extended.filter(({ keys }) => keys.includes(key));
     expect(of('short').length).toBeGreaterThanOrEqual(10);
     expect(of('long').length).toBeLessThanOrEqual(2);
@@ -294,8 +294,8 @@ describe('keys that a replica keeps', () => {
     await using beating = await Beating.start();
     beating.heartbeat.keepAlive(['a'], keptMs);
     while (beating.extended.length === 0) {
-      beating.server.fails = beating.nowMs > beatMs;
-      await beating.pass(beatMs);
+      beating.server.fails = beating.nowMs > pingIntervalMs;
+      await beating.pass(pingIntervalMs);
     }
     const [{ atMs } = { atMs: 0 }] = beating.extended;
     beating.server.fails = false;
@@ -303,8 +303,8 @@ describe('keys that a replica keeps', () => {
       'could not extend the expiry of keys',
       { err: new RedisUnavailableError('Redis is unavailable.') },
     ]);
-    await beating.pass(beatMs);
-    expect(beating.extended.map((each) => each.atMs)).toEqual([atMs, atMs + beatMs]);
+    await beating.pass(pingIntervalMs);
+    expect(beating.extended.map((each) => each.atMs)).toEqual([atMs, atMs + pingIntervalMs]);
   });
 
   it('are released one by one, and the timer with the last one', async () => {
@@ -314,13 +314,13 @@ describe('keys that a replica keeps', () => {
     expect(beating.clock.pending()).toBe(timers + 1);
     kept[0]?.[Symbol.dispose]();
     expect(beating.clock.pending()).toBe(timers + 1);
-    for (let passed = 0; passed < 1.2 * periodMs; passed += beatMs) await beating.pass(beatMs);
+    for (let passed = 0; passed < 1.2 * periodMs; passed += pingIntervalMs) await beating.pass(pingIntervalMs);
     expect(new Set(beating.extended.flatMap(({ keys }) => keys))).toEqual(new Set(['b']));
     kept[1]?.[Symbol.dispose]();
     await beating.pass(0);
     expect(beating.clock.pending()).toBe(timers);
     beating.extended.length = 0;
-    for (let passed = 0; passed < 2 * periodMs; passed += beatMs) await beating.pass(beatMs);
+    for (let passed = 0; passed < 2 * periodMs; passed += pingIntervalMs) await beating.pass(pingIntervalMs);
     expect(beating.extended).toEqual([]);
   });
 });

@@ -88,7 +88,7 @@ export function createCallbackClient(options: CallbackClientOptions): CallbackCl
       await response.body.dump({ limit: maxResponseBytes, signal }).catch(() => {});
       return outcomeOf(response.statusCode);
     } catch (error) {
-      if (error instanceof AddressRefusedError) {
+      if (error instanceof AddressNotAllowedError) {
         logger.warn({ err: error }, 'could not send a callback');
         return 'failed';
       }
@@ -140,8 +140,8 @@ function outcomeOf(status: number): CallbackOutcome | null {
 }
 
 /** Thrown when a name has only private addresses outside of SUBSCRIPTION_CALLBACK_NETWORKS. */
-class AddressRefusedError extends Error {
-  override readonly name = 'AddressRefusedError';
+class AddressNotAllowedError extends Error {
+  override readonly name = 'AddressNotAllowedError';
 }
 
 /**
@@ -157,7 +157,7 @@ const checkedLookup =
       if (error !== null) callback(error, []);
       else if (first === undefined) {
         callback(
-          new AddressRefusedError(`No address of ${hostname} is public or in SUBSCRIPTION_CALLBACK_NETWORKS.`),
+          new AddressNotAllowedError(`No address of ${hostname} is public or in SUBSCRIPTION_CALLBACK_NETWORKS.`),
           [],
         );
       } else if (options.all === true) callback(null, allowed);

@@ -3,7 +3,7 @@ import { GatewayError, ShuttingDownError, UpstreamUnreachableError } from '../..
 import type { Clock } from '../../../runtime/clock.ts';
 import { type MaskError, publicError, publicResult } from '../../graphql/error-mask.ts';
 import { textOf } from '../../sharing/serialized-result.ts';
-import type { LiveConnections } from '../connection-registry.ts';
+import type { ConnectionRegistry } from '../connection-registry.ts';
 import type { RouterConnection, SendSignals } from './client.ts';
 import type { CallbackOutcome } from './metrics.ts';
 
@@ -27,7 +27,7 @@ export interface CallbackSubscriber {
 export interface DeliveryOptions {
   readonly router: Pick<RouterConnection, 'send'>;
   readonly clock: Pick<Clock, 'sleep'>;
-  readonly connections: Pick<LiveConnections, 'add'>;
+  readonly connections: Pick<ConnectionRegistry, 'add'>;
   readonly maskError: MaskError;
   /** Aborts when no time is left for the last callback. */
   readonly closing: AbortSignal;
@@ -60,7 +60,7 @@ export async function deliver(
   // Without a last callback, a router waits for the next heartbeat and then completes its client's subscription.
   const goAway = () => operation.abort(new ShuttingDownError());
   // The router determines its own heartbeat interval, so that the common ping is not used.
-  using _ = connections.add({ beat: () => {}, goAway });
+  using _ = connections.add({ ping: () => {}, goAway });
 
   const endAfter = (outcome: CallbackOutcome) => {
     switch (outcome) {
@@ -70,11 +70,11 @@ export async function deliver(
         operation.abort();
         return;
       case 'failed':
-        operation.abort(notTaken());
+        operation.abort(callbackRejected());
     }
   };
 
-  const beat = async () => {
+  const sendChecks = async () => {
     if (target.heartbeatMs === 0) return;
     const pauseMs = target.heartbeatMs * heartbeatShare;
     // Subscriptions that begin together, as after a restart, must not send all their checks together.
@@ -97,7 +97,7 @@ export async function deliver(
     return [];
   };
 
-  const beating = beat().catch(() => {});
+  const checks = sendChecks().catch(() => {});
   const ended = await pump().catch((error: unknown) => [publicError(maskError(error))]);
   const errors = signal.aborted ? lastErrors(signal.reason, maskError) : ended;
   if (errors !== null) {
@@ -105,11 +105,11 @@ export async function deliver(
     await router.send(message('complete', target, rest), { attempts: closing });
   }
   operation.abort();
-  await beating;
+  await checks;
 }
 
 /** Without this error, the client would treat the end as a normal end, or wait forever. */
-const notTaken = () => new UpstreamUnreachableError({ message: 'The router rejected a callback.' });
+const callbackRejected = () => new UpstreamUnreachableError({ message: 'The router rejected a callback.' });
 
 /** The errors of the last callback after an abort, so that clients subscribe again; null if the router has gone. */
 const lastErrors = (reason: unknown, maskError: MaskError): readonly GraphQLError[] | null =>

@@ -40,21 +40,22 @@ export function createCallbackOperation(options: CallbackOperationOptions): Call
     leaving.addEventListener('abort', leave);
     try {
       if (callbacks === null)
-        throw unusable('', 'the gateway has no SUBSCRIPTION_CALLBACK_URLS, so that callbacks are off');
+        throw invalidExtension('', 'the gateway has no SUBSCRIPTION_CALLBACK_URLS, so that callbacks are off');
       const target = targetOf(params);
       if (!callbacks.allows(target.url)) {
         throw new ForbiddenError({ message: 'SUBSCRIPTION_CALLBACK_URLS does not allow the callback URL.' });
       }
       const args = await openOperation(options, params, { session, host, signal });
-      if (!('kind' in args)) return refused(args);
+      if (!('kind' in args)) return failedStart(args);
       if (args.kind !== 'subscription') {
-        throw unusable('', 'only a subscription can use callbacks');
+        throw invalidExtension('', 'only a subscription can use callbacks');
       }
       // A caller without an accepted credential must not make the gateway send requests to hosts of its choice.
       await args.contextValue.assertReader();
       const { principal, tenant } = session;
       const confirmed = await callbacks.confirm({ organization: tenant.org, principal, target }, signal);
-      if (confirmed === null) throw unusable('callbackUrl', 'the router at this URL does not confirm the subscription');
+      if (confirmed === null)
+        throw invalidExtension('callbackUrl', 'the router at this URL does not confirm the subscription');
       return await begin(args, { confirmed, operation, response });
     } catch (error) {
       operation.abort();
@@ -73,7 +74,7 @@ export function createCallbackOperation(options: CallbackOperationOptions): Call
       const results = await runOperation(args, maskError);
       if (!isAsyncIterable(results)) {
         confirmed[Symbol.dispose]();
-        return refused(results.errors ?? []);
+        return failedStart(results.errors ?? []);
       }
       const giveUp = async () => {
         operation.abort();
@@ -92,7 +93,7 @@ export function createCallbackOperation(options: CallbackOperationOptions): Call
   };
 
   /** The status of the request is 200, as over HTTP, because only a field has failed. */
-  const refused = (errors: readonly GraphQLError[]): ExecutionResult => ({
+  const failedStart = (errors: readonly GraphQLError[]): ExecutionResult => ({
     errors: errors.map(maskError),
     extensions: { http: { status: 200 } },
   });
@@ -102,8 +103,8 @@ export function createCallbackOperation(options: CallbackOperationOptions): Call
 
 /** Whether a request wants its results by callbacks. */
 export function requestsCallbacks({ extensions }: OperationParams, accepted: AcceptedTypes): boolean {
-  const asked: unknown = extensions?.['subscription'];
-  return typeof asked === 'object' && asked !== null && !prefersStream(accepted);
+  const requested: unknown = extensions?.['subscription'];
+  return typeof requested === 'object' && requested !== null && !prefersStream(accepted);
 }
 
 const begun = { data: null, extensions: { http: { headers: callbackProtocol } } } satisfies ExecutionResult;
@@ -158,7 +159,7 @@ function targetOf({ extensions }: OperationParams): CallbackTarget {
   return { url: callbackUrl, id: subscriptionId, verifier, heartbeatMs: heartbeatIntervalMs };
 }
 
-const unusable = (path: string, message: string) => new InvalidInputError([issue(path, message)]);
+const invalidExtension = (path: string, message: string) => new InvalidInputError([issue(path, message)]);
 
 const issue = (path: string, message: string) => ({
   path: ['extensions', 'subscription', ...(path === '' ? [] : [path])].join('.'),

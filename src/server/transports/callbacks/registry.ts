@@ -8,7 +8,7 @@ import { createConfirmations } from './confirmations.ts';
 import { type CallbackSubscriber, type DeliveryOptions, deliver } from './delivery.ts';
 import type { CallbackMetrics } from './metrics.ts';
 import { createCallbackPolicy } from './policy.ts';
-import { RouterPlaces } from './router-slots.ts';
+import { RouterSlots } from './router-slots.ts';
 
 /** All subscriptions by callbacks. Disposing ends them. */
 export interface Callbacks extends AsyncDisposable {
@@ -16,7 +16,7 @@ export interface Callbacks extends AsyncDisposable {
   /** Number of running subscriptions, and of those that are sending their last callback. */
   readonly size: number;
   /**
-   * Sends a check to the router. The result holds a place among the routers with running subscriptions until it is
+   * Sends a check to the router. The result holds a slot of the router until it is
    * disposed. After an abort, nothing of the confirmation is left.
    * @returns null: the router does not confirm the subscription
    * @throws {RateLimitedError} the caller had to wait for a slot too long, or too many confirmations wait for it
@@ -54,7 +54,7 @@ interface Delivery {
 }
 
 /** Time for the last callbacks when the gateway shuts down, in milliseconds. */
-const farewellMs = 2_000;
+const lastCallbacksMs = 2_000;
 
 /** @returns null if no callback URL is allowed */
 export function createCallbacks({ config, clock, logger, metrics, ...options }: CallbacksOptions): Callbacks | null {
@@ -63,7 +63,7 @@ export function createCallbacks({ config, clock, logger, metrics, ...options }: 
   const { maxInFlightPerRouter } = config;
   const client = createCallbackClient({ policy, clock, logger, metrics, maxInFlightPerRouter });
   const confirmations = createConfirmations({ policy, clock, logger, metrics });
-  const places = new RouterPlaces({ client, clock, maxPerOrganization: options.maxRoutersPerOrganization });
+  const routerSlots = new RouterSlots({ client, clock, maxPerOrganization: options.maxRoutersPerOrganization });
   /** Ends the last callbacks. */
   const closed = new AbortController();
   const running = new Map<string, Delivery>();
@@ -111,11 +111,11 @@ export function createCallbacks({ config, clock, logger, metrics, ...options }: 
       const ended = new AbortController();
       const leave = () => ended.abort(signal.reason);
       signal.addEventListener('abort', leave);
-      using _ = options.connections.add({ beat: () => {}, goAway: () => ended.abort(new ShuttingDownError()) });
+      using _ = options.connections.add({ ping: () => {}, goAway: () => ended.abort(new ShuttingDownError()) });
       try {
         signal.throwIfAborted();
         if (!(await confirmations.confirm(subscriber, ended.signal))) return null;
-        return confirmed(subscriber, await places.take(subscriber, ended.signal));
+        return confirmed(subscriber, await routerSlots.take(subscriber, ended.signal));
       } finally {
         signal.removeEventListener('abort', leave);
       }
@@ -125,9 +125,9 @@ export function createCallbacks({ config, clock, logger, metrics, ...options }: 
       const deliveries = [...running.values()];
       for (const { operation } of deliveries) operation.abort(new ShuttingDownError());
       const ended = Promise.all(deliveries.map((delivery) => delivery.ended));
-      using deadline = clock.deadline(farewellMs);
-      const late = new Promise<void>((resolve) => deadline.signal.addEventListener('abort', () => resolve()));
-      await Promise.race([ended, late]);
+      using deadline = clock.deadline(lastCallbacksMs);
+      const timeout = new Promise<void>((resolve) => deadline.signal.addEventListener('abort', () => resolve()));
+      await Promise.race([ended, timeout]);
       closed.abort();
       await client[Symbol.asyncDispose]();
       await ended;

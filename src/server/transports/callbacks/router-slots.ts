@@ -6,33 +6,33 @@ import { FairSlots } from './fair-slots.ts';
 /** Maximum number of routers with running subscriptions. Each router may use 64 connections. */
 const maxRouters = 256;
 const maxRoutersPerOrganization = 128;
-/** Maximum number of subscriptions of one organization that wait for a place of a new router. */
+/** Maximum number of subscriptions of one organization that wait for a slot for their router. */
 const maxWaiting = 1_000;
 
-export interface RouterPlacesOptions {
+export interface RouterSlotsOptions {
   readonly client: CallbackClient;
   readonly clock: Pick<Clock, 'deadline'>;
   /** Routers of one organization that may have running subscriptions. @default 128 */
   readonly maxPerOrganization?: number | undefined;
 }
 
-interface Place {
+interface RouterSlot {
   readonly slot: Disposable;
   subscriptions: number;
 }
 
 /**
- * Places for routers that have confirmed a subscription. A router keeps its place while it has a subscription. New
+ * Slots of routers that have confirmed a subscription. A router keeps its slot while it has a subscription. New
  * routers wait, so that they never end running subscriptions.
  */
-export class RouterPlaces {
+export class RouterSlots {
   readonly #client: CallbackClient;
-  readonly #slots: FairSlots;
-  readonly #places = new Map<string, Place>();
+  readonly #available: FairSlots;
+  readonly #slots = new Map<string, RouterSlot>();
 
-  constructor({ client, clock, maxPerOrganization = maxRoutersPerOrganization }: RouterPlacesOptions) {
+  constructor({ client, clock, maxPerOrganization = maxRoutersPerOrganization }: RouterSlotsOptions) {
     this.#client = client;
-    this.#slots = new FairSlots({
+    this.#available = new FairSlots({
       total: maxRouters,
       perOwner: maxPerOrganization,
       waitingPerOwner: maxWaiting,
@@ -42,37 +42,37 @@ export class RouterPlaces {
   }
 
   /**
-   * Opens the connections to a subscription's router, in the router's place or in a new place.
-   * @throws {RateLimitedError} no place was free in time, or too many subscriptions of the organization are waiting
-   * @throws the reason of `signal`, when it aborts before a place is free
+   * Opens the connections to a subscription's router, in the router's slot or in a new slot.
+   * @throws {RateLimitedError} no slot was free in time, or too many subscriptions of the organization are waiting
+   * @throws the reason of `signal`, when it aborts before a slot is free
    */
   async take({ organization, target }: CallbackSubscriber, signal: AbortSignal): Promise<RouterConnection> {
     const { origin } = target.url;
-    const place = this.#places.get(origin) ?? (await this.#newPlace(origin, organization, signal));
-    place.subscriptions += 1;
+    const router = this.#slots.get(origin) ?? (await this.#newSlot(origin, organization, signal));
+    router.subscriptions += 1;
     const connection = this.#client.connect(target.url);
     return {
       send: connection.send,
       [Symbol.dispose]: () => {
         connection[Symbol.dispose]();
-        place.subscriptions -= 1;
-        if (place.subscriptions > 0) return;
-        this.#places.delete(origin);
-        place.slot[Symbol.dispose]();
+        router.subscriptions -= 1;
+        if (router.subscriptions > 0) return;
+        this.#slots.delete(origin);
+        router.slot[Symbol.dispose]();
       },
     };
   }
 
-  async #newPlace(origin: string, organization: string, signal: AbortSignal): Promise<Place> {
-    const slot = await this.#slots.take(organization, signal);
-    const taken = this.#places.get(origin);
+  async #newSlot(origin: string, organization: string, signal: AbortSignal): Promise<RouterSlot> {
+    const slot = await this.#available.take(organization, signal);
+    const taken = this.#slots.get(origin);
     if (taken !== undefined) {
       // Another subscription of this router came first.
       slot[Symbol.dispose]();
       return taken;
     }
-    const place = { slot, subscriptions: 0 };
-    this.#places.set(origin, place);
-    return place;
+    const router = { slot, subscriptions: 0 };
+    this.#slots.set(origin, router);
+    return router;
   }
 }

@@ -18,13 +18,13 @@ import { requestError } from '../../graphql/request-error.ts';
 import { eventStreamType, includesType } from '../../http/accept.ts';
 import { type HttpExchange, send } from '../../http/exchange.ts';
 import { parametersOf, readRequestBody } from '../../http/graphql-request.ts';
-import type { LiveConnections } from '../connection-registry.ts';
+import type { ConnectionRegistry } from '../connection-registry.ts';
 import type { SendBuffers } from '../send-buffers.ts';
-import { eventStreamFraming, liveHeaders } from '../stream-formats.ts';
-import { createLiveBody, type LiveBody, sendBody } from '../streaming-body.ts';
+import { eventStreamFormat, streamHeaders } from '../stream-formats.ts';
+import { createStreamingBody, type StreamingBody, sendBody } from '../streaming-body.ts';
 
 export interface EventStreamOptions extends OperationDeps {
-  readonly connections: LiveConnections;
+  readonly connections: ConnectionRegistry;
   readonly buffers: SendBuffers;
   /** Operations that can run at the same time on one event stream. */
   readonly maxOperations: number;
@@ -42,7 +42,7 @@ export type ServeEventStreams = (exchange: HttpExchange) => Promise<void>;
 /** An event stream that a client has reserved, and perhaps opened. */
 interface EventStream {
   readonly principal: string;
-  readonly body: LiveBody;
+  readonly body: StreamingBody;
   readonly operations: Map<string, AbortController>;
   /** The response of the event stream; null before a client has opened it. */
   response: ServerResponse | null;
@@ -62,11 +62,11 @@ export function createEventStreams(options: EventStreamOptions): ServeEventStrea
   const reserve = (principal: string): string => {
     const token = randomUUID();
     const operations = new Map<string, AbortController>();
-    const body = createLiveBody({
+    const body = createStreamingBody({
       connections,
       buffers,
       principal,
-      ping: eventStreamFraming.ping,
+      ping: eventStreamFormat.ping,
       disconnect: () => stream.response?.destroy(),
       onEnd: () => {
         streams.delete(token);
@@ -124,7 +124,7 @@ export function createEventStreams(options: EventStreamOptions): ServeEventStrea
   const sendResults = async (
     results: AsyncIterable<ExecutionResult>,
     id: string,
-    body: LiveBody,
+    body: StreamingBody,
     signal: AbortSignal,
   ): Promise<void> => {
     for await (const result of results) {
@@ -152,8 +152,8 @@ export function createEventStreams(options: EventStreamOptions): ServeEventStrea
         if (stream.response !== null) throw new ConflictError({ message: 'The event stream is open already.' });
         stream.response = response;
         // Earlier results can have filled the body, which is read only after the response has begun.
-        void stream.body.write(eventStreamFraming.opening);
-        response.writeHead(200, { 'content-type': eventStreamFraming.contentType, ...liveHeaders });
+        void stream.body.write(eventStreamFormat.opening);
+        response.writeHead(200, { 'content-type': eventStreamFormat.contentType, ...streamHeaders });
         sendBody(stream.body, response);
         return;
       }

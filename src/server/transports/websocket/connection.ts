@@ -15,7 +15,7 @@ import type { Clock, Deadline } from '../../../runtime/clock.ts';
 import { type SocketSender, tryAgainLater } from './keep-alive.ts';
 import { type OperationSocket, SocketOperation, type SocketOperationDeps } from './operation.ts';
 
-export interface GraphqlSocketOptions extends SocketOperationDeps {
+export interface SocketConnectionOptions extends SocketOperationDeps {
   /** Maximum number of concurrent operations on one socket. */
   readonly maxOperations: number;
   readonly clock: Pick<Clock, 'deadline'>;
@@ -57,11 +57,11 @@ const isSingleRejection = ({ extensions }: GraphQLError): boolean =>
 
 /**
  * One socket, in the protocol `graphql-transport-ws`. An idle subscription consists of two small objects, an operation
- * and its flow. The server of graphql-ws keeps a suspended call, iterators and promises for it: see
+ * and its push subscription. The server of graphql-ws keeps a suspended call, iterators and promises for it: see
  * `test/bench/results/websocket-server.md`.
  */
-export class GraphqlSocket implements OperationSocket {
-  readonly #options: GraphqlSocketOptions;
+export class SocketConnection implements OperationSocket {
+  readonly #options: SocketConnectionOptions;
   readonly #sender: SocketSender;
   /** Headers of the upgrade request, later with those of `connection_init`. */
   #headers: RequestHeaders;
@@ -74,7 +74,7 @@ export class GraphqlSocket implements OperationSocket {
   #queue: readonly QueuedOperation[] = [];
   #draining = false;
 
-  constructor(options: GraphqlSocketOptions, sender: SocketSender, headers: RequestHeaders) {
+  constructor(options: SocketConnectionOptions, sender: SocketSender, headers: RequestHeaders) {
     this.#options = options;
     this.#sender = sender;
     this.#headers = headers;
@@ -97,7 +97,7 @@ export class GraphqlSocket implements OperationSocket {
     try {
       message = readMessage(text);
     } catch {
-      this.#refuseMessage();
+      this.#rejectMessage();
       return;
     }
     switch (message.type) {
@@ -120,7 +120,7 @@ export class GraphqlSocket implements OperationSocket {
       case MessageType.ConnectionAck:
       case MessageType.Next:
       case MessageType.Error:
-        this.#refuseMessage();
+        this.#rejectMessage();
         return;
     }
   }
@@ -217,7 +217,7 @@ export class GraphqlSocket implements OperationSocket {
     return this.#operations.find((operation) => operation.id === id);
   }
 
-  #refuseMessage(): void {
+  #rejectMessage(): void {
     this.#close(CloseCode.BadRequest, 'Invalid message received');
   }
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../../../runtime/clock.ts';
-import { afterReading, type LiveConnection, type LiveConnections } from '../connection-registry.ts';
+import { afterPendingReads, type ConnectionRegistry, type LongLivedConnection } from '../connection-registry.ts';
 import { type CountedBuffer, progressOf, type SendBuffer, type SendBuffers } from '../send-buffers.ts';
 import { maxBufferedBytes } from '../streaming-body.ts';
 
@@ -40,7 +40,7 @@ const goingAway = 1001;
 export const tryAgainLater = 1013;
 
 export interface SocketDeps {
-  readonly connections: LiveConnections;
+  readonly connections: ConnectionRegistry;
   readonly buffers: SendBuffers;
   readonly clock: Pick<Clock, 'deadline'>;
   /** The connection under the socket. */
@@ -50,15 +50,15 @@ export interface SocketDeps {
 /**
  * Keeps a socket alive with pings. It is closed if its client does not respond to them, or does not read its results.
  */
-export class AttendedSocket implements SocketSender, LiveConnection, SendBuffer {
+export class KeepAliveSocket implements SocketSender, LongLivedConnection, SendBuffer {
   readonly #socket: WebSocket;
   readonly #clock: SocketDeps['clock'];
   readonly #stream: SocketDeps['stream'];
   readonly #counted: CountedBuffer;
   /** Resolves when the last message that did not fit has been sent. */
   #sending: Promise<void> | undefined;
-  #pings = 0;
-  #answered = 0;
+  #sentPings = 0;
+  #acknowledgedPings = 0;
 
   constructor(socket: WebSocket, { connections, buffers, clock, stream }: SocketDeps) {
     this.#socket = socket;
@@ -67,7 +67,7 @@ export class AttendedSocket implements SocketSender, LiveConnection, SendBuffer 
     const membership = connections.add(this);
     this.#counted = buffers.add(this);
     socket.on('pong', () => {
-      this.#answered = this.#pings;
+      this.#acknowledgedPings = this.#sentPings;
     });
     // ws responds to pings itself, also to pings of a client that does not read the responses.
     socket.on('ping', () => this.#hasRoom());
@@ -127,15 +127,15 @@ export class AttendedSocket implements SocketSender, LiveConnection, SendBuffer 
     this.#socket.terminate();
   }
 
-  beat(): void {
-    if (this.#answered === this.#pings) {
-      this.#pings += 1;
+  ping(): void {
+    if (this.#acknowledgedPings === this.#sentPings) {
+      this.#sentPings += 1;
       this.#socket.ping();
       return;
     }
-    const last = this.#pings;
-    afterReading(() => {
-      if (this.#answered < last) this.#socket.terminate();
+    const last = this.#sentPings;
+    afterPendingReads(() => {
+      if (this.#acknowledgedPings < last) this.#socket.terminate();
     });
   }
 

@@ -5,7 +5,7 @@ import type { Authenticate } from '../../../auth/authenticator.ts';
 import type { RequestHeaders } from '../../../auth/caller-headers.ts';
 import { publicErrors, publicResult } from '../../graphql/error-mask.ts';
 import { isRejection, type OperationDeps, openOperation, runOperation } from '../../graphql/operation.ts';
-import type { ResultReceiver, SharedFlow } from '../../sharing/push-subscription.ts';
+import type { PushSubscription, ResultReceiver } from '../../sharing/push-subscription.ts';
 import { textOf } from '../../sharing/serialized-result.ts';
 import { DirectResults } from '../../sharing/subscription-handoff.ts';
 
@@ -33,7 +33,7 @@ export class SocketOperation implements ResultReceiver {
   readonly #deps: SocketOperationDeps;
   /** Null after the results have started, because the flow is then stopped instead. */
   #request: AbortController | null = new AbortController();
-  #flow: SharedFlow | null = null;
+  #flow: PushSubscription | null = null;
   #over = false;
 
   constructor(id: string, socket: OperationSocket, deps: SocketOperationDeps) {

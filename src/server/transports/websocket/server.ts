@@ -5,24 +5,24 @@ import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, handleProtocols } from 'graph
 import { type WebSocket, WebSocketServer } from 'ws';
 import { callerHeadersOf, type RequestHeaders } from '../../../auth/caller-headers.ts';
 import type { Clock } from '../../../runtime/clock.ts';
-import { refusalOfHost, type ServesHost } from '../../../runtime/host-header.ts';
+import { checkHostHeader, type IsAllowedHost } from '../../../runtime/host-header.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import { foreignPage, isFromForeignPage } from '../../http/origin.ts';
 import { graphqlPath, pathOf } from '../../http/paths.ts';
 import { endRaw, type RawResponse } from '../../http/raw-response.ts';
-import type { LiveConnections } from '../connection-registry.ts';
+import type { ConnectionRegistry } from '../connection-registry.ts';
 import type { SendBuffers } from '../send-buffers.ts';
-import { GraphqlSocket, type GraphqlSocketOptions } from './connection.ts';
-import { AttendedSocket } from './keep-alive.ts';
+import { SocketConnection, type SocketConnectionOptions } from './connection.ts';
+import { KeepAliveSocket } from './keep-alive.ts';
 import { handleMessages } from './messages.ts';
 
-export interface WebSocketOptions extends GraphqlSocketOptions {
+export interface WebSocketOptions extends SocketConnectionOptions {
   readonly server: Server;
   /** Origins of browser apps that may connect, besides the gateway's own. */
   readonly corsOrigins: readonly string[];
-  readonly servesHost: ServesHost;
+  readonly isAllowedHost: IsAllowedHost;
   readonly maxMessageBytes: number;
-  readonly connections: LiveConnections;
+  readonly connections: ConnectionRegistry;
   readonly buffers: SendBuffers;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -37,28 +37,28 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, handleProtocols });
 
   const serve = (socket: WebSocket, { stream, headers }: Upgrade): void => {
-    const sender = new AttendedSocket(socket, { connections, buffers, clock, stream });
+    const sender = new KeepAliveSocket(socket, { connections, buffers, clock, stream });
     // ws itself closes the socket after a violation of the protocol.
     socket.on('error', (error) => logger.debug({ err: error }, 'a socket failed'));
     if (socket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) {
       sender.close(CloseCode.SubprotocolNotAcceptable, 'Subprotocol not acceptable');
       return;
     }
-    const served = new GraphqlSocket(options, sender, headers);
+    const connection = new SocketConnection(options, sender, headers);
     handleMessages(socket, (text) => {
       // A message that arrives after the gateway has closed its side is ignored.
       if (socket.readyState !== socket.OPEN) return;
-      served.receive(text).catch((error: unknown) => {
+      connection.receive(text).catch((error: unknown) => {
         logger.error({ err: error }, 'a socket failed');
         sender.close(CloseCode.InternalServerError, 'Internal server error');
       });
     });
-    socket.on('close', () => served.closed());
+    socket.on('close', () => connection.closed());
   };
 
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const refusal = refusalOf(request, options);
-    if (refusal === null) {
+    const rejection = checkUpgrade(request, options);
+    if (rejection === null) {
       sockets.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, upgradeOf(request)));
       return;
     }
@@ -66,7 +66,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
     // close its side would keep the socket open.
     socket.on('error', (error) => logger.debug({ err: error }, 'a rejected socket failed'));
     socket.once('finish', () => socket.destroy());
-    endRaw(socket, refusal);
+    endRaw(socket, rejection);
   };
   server.on('upgrade', onUpgrade);
 
@@ -91,13 +91,13 @@ const upgradeOf = (request: IncomingMessage): Upgrade => ({
 });
 
 /** The response to a handshake that opens no socket; null: it opens one. */
-function refusalOf(
+function checkUpgrade(
   request: IncomingMessage,
-  { corsOrigins, servesHost }: Pick<WebSocketOptions, 'corsOrigins' | 'servesHost'>,
+  { corsOrigins, isAllowedHost }: Pick<WebSocketOptions, 'corsOrigins' | 'isAllowedHost'>,
 ): RawResponse | null {
   if (pathOf(request) !== graphqlPath) return { status: 404, text: 'not found' };
-  const refused = refusalOfHost(request.headers.host, servesHost);
-  if (refused !== null) return { status: refused.status, text: refused.message };
+  const wrongHost = checkHostHeader(request.headers.host, isAllowedHost);
+  if (wrongHost !== null) return { status: wrongHost.status, text: wrongHost.message };
   if (isFromForeignPage(request, corsOrigins)) return foreignPage;
   // A client that offers only other protocols closes a socket without them, and retries forever.
   const protocols = request.headers['sec-websocket-protocol'];

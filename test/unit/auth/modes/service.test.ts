@@ -2,7 +2,7 @@ import { createLocalJWKSet, exportJWK, exportSPKI, generateKeyPair, SignJWT, Uns
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Session } from '../../../../src/auth/authenticator.ts';
 import type { KeySet } from '../../../../src/auth/jwks.ts';
-import { type ServiceOptions, serviceAuthentication } from '../../../../src/auth/modes/service.ts';
+import { type ServiceOptions, serviceAuthenticator } from '../../../../src/auth/modes/service.ts';
 import {
   ForbiddenError,
   InvalidInputError,
@@ -65,7 +65,7 @@ const authenticate = async (
   changed: Partial<ServiceOptions> = {},
 ): Promise<Session> => {
   const all: Readonly<Record<string, string>> = { authorization: `Bearer ${token}`, ...headers };
-  return serviceAuthentication({ ...options, ...changed })((name) => all[name] ?? null);
+  return serviceAuthenticator({ ...options, ...changed })((name) => all[name] ?? null);
 };
 
 describe('a token', () => {
@@ -134,7 +134,7 @@ describe('a token', () => {
     'is not found in the header %j',
     async (authorization) => {
       const headers = (name: string) => (name === 'authorization' ? (authorization ?? null) : null);
-      await expect(serviceAuthentication(options)(headers)).rejects.toBeInstanceOf(UnauthenticatedError);
+      await expect(serviceAuthenticator(options)(headers)).rejects.toBeInstanceOf(UnauthenticatedError);
     },
   );
 
@@ -216,7 +216,7 @@ describe('a request beyond the rights of its token', () => {
 
   it('needs a bearer token', async () => {
     const send = (authorization: string | null) =>
-      serviceAuthentication(options)((name) => (name === 'authorization' ? authorization : null));
+      serviceAuthenticator(options)((name) => (name === 'authorization' ? authorization : null));
     await expect(send(null)).rejects.toThrow('The header Authorization is missing.');
     await expect(send('')).rejects.toThrow('The header Authorization is empty.');
     await expect(send('Basic x')).rejects.toThrow('must hold a bearer token of the issuer: Bearer, a space');

@@ -217,7 +217,7 @@ describe('downloads that are over', () => {
     }
     await expect.poll(() => [source.open, changed.open]).toEqual([0, 0]);
     expect([clock.pending(), clock.pending('deadline'), connectionClock.pending()]).toEqual([0, 0, 0]);
-    // A tenant alone gets half of the places: both are free.
+    // A tenant alone gets half of the slots, and both are free.
     const both = await Promise.all([open(url('source')), open(url('source'))]);
     expect(both.map(({ statusCode }) => statusCode)).toEqual([200, 200]);
     for (const response of both) response.destroy();

@@ -25,7 +25,7 @@ describe('the errors of a response', () => {
     expect(error?.message).toMatch(/; and 10 more$/);
   });
 
-  it('name at most ten places each', () => {
+  it('name at most ten locations each', () => {
     const source = new Source('{ a }'.repeat(100));
     const positions = Array.from({ length: 50 }, (_, index) => index);
     const [error] = publicErrors([rejected('x', { source, positions })]);

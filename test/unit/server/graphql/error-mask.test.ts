@@ -125,12 +125,12 @@ describe('an error that a client receives', () => {
     expect(mask(new GraphQLError(`${many}; wrong`)).message).toBe(`${many}; wrong`);
   });
 
-  it('keeps its place in the document', () => {
+  it('keeps its location in the document', () => {
     const { mask } = setUp();
     const source = new Source('{ jobs }');
-    const place = { source, positions: [2], path: ['jobs'] };
+    const location = { source, positions: [2], path: ['jobs'] };
     const shown = mask(
-      new GraphQLError('x', { ...place, originalError: new errors.ForbiddenError({ message: 'No.' }) }),
+      new GraphQLError('x', { ...location, originalError: new errors.ForbiddenError({ message: 'No.' }) }),
     );
     expect(shown.locations).toEqual([{ line: 1, column: 3 }]);
   });

@@ -85,7 +85,7 @@ describe('the calls to the platform that an operation may take', () => {
     expect(calls(text, { first: null })).toBe(1 + 20 + 2);
   });
 
-  it('are those of fragments as well, in each place', () => {
+  it('include those of fragments, once for each use', () => {
     const text = `{ a: datasets(first: 2) { ...page } b: datasets(first: 3) { ...page } }
       fragment page on DatasetConnection { nodes { ... on Dataset { batches { nodes { id } } } } }`;
     expect(calls(text)).toBe(1 + 2 + 1 + 3);

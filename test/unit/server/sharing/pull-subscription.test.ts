@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import type { GatewayContext } from '../../../../src/context/context.ts';
 import { publicError } from '../../../../src/server/graphql/error-mask.ts';
 import { ExecutionGroup } from '../../../../src/server/sharing/execution-group.ts';
-import { SharedStream } from '../../../../src/server/sharing/pull-subscription.ts';
+import { PullSubscription } from '../../../../src/server/sharing/pull-subscription.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 
 const schema = buildSchema('type Query { number: Int } type Subscription { number: Int! }');
@@ -40,7 +40,7 @@ function setUp(events: readonly unknown[]) {
     },
   };
   const controller = new AbortController();
-  const stream = new SharedStream({ events: source(), group, slot, signal: controller.signal });
+  const stream = new PullSubscription({ events: source(), group, slot, signal: controller.signal });
   return { stream, seen, abort: () => controller.abort() };
 }
 

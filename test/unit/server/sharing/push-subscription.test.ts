@@ -6,7 +6,7 @@ import { createMemoryEventLog } from '../../../../src/events/memory-log.ts';
 import { WatchStream } from '../../../../src/events/subscriber/stream.ts';
 import { publicError } from '../../../../src/server/graphql/error-mask.ts';
 import { ExecutionGroup } from '../../../../src/server/sharing/execution-group.ts';
-import { SharedFlow } from '../../../../src/server/sharing/push-subscription.ts';
+import { PushSubscription } from '../../../../src/server/sharing/push-subscription.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 
 interface Item {
@@ -17,14 +17,14 @@ interface Item {
 const schema = buildSchema('type Query { number: Int } type Subscription { number: Int! }');
 const observedAt = new Date('2030-01-01T00:00:00Z');
 
-/** A flow over the changes of a log, to a receiver with room for a configured number of results. */
+/** A push subscription over the changes of a log, to a receiver with room for a configured number of results. */
 async function setUp({ room = Number.POSITIVE_INFINITY, ids = null as readonly string[] | null } = {}) {
   const log = createMemoryEventLog<Item>({ key: ({ id }) => id });
   const seen = { streamEnded: 0, emptied: 0, freed: 0, makeRoom: () => {}, answer: (_: number) => {} };
   const slow = new Promise<number>((resolve) => {
     seen.answer = resolve;
   });
-  const heard: unknown[] = [];
+  const delivered: unknown[] = [];
   const stream = new WatchStream<Item>({
     log,
     key: ({ id }) => id,
@@ -55,23 +55,23 @@ async function setUp({ room = Number.POSITIVE_INFINITY, ids = null as readonly s
       seen.freed += 1;
     },
   };
-  const flow = new SharedFlow({ events: rootsOf(stream, slow), group, slot });
+  const subscription = new PushSubscription({ events: rootsOf(stream, slow), group, slot });
   const receiver = {
     next: ({ data, errors }: ExecutionResult): Promise<void> | undefined => {
-      heard.push(errors?.[0]?.message ?? data?.['number']);
-      if (heard.length % room !== 0) return undefined;
+      delivered.push(errors?.[0]?.message ?? data?.['number']);
+      if (delivered.length % room !== 0) return undefined;
       return new Promise((resolve) => {
         seen.makeRoom = resolve;
       });
     },
-    complete: () => void heard.push('complete'),
-    fail: (error: unknown) => void heard.push(error),
+    complete: () => void delivered.push('complete'),
+    fail: (error: unknown) => void delivered.push(error),
   };
   const write = async (number: Item['number'], id = 'a') => {
     await log.write({ changes: [{ kind: 'CREATED', entity: { id, number } }] }, { observedAt });
     await turn();
   };
-  return { flow, receiver, heard, seen, stream, operation, log, write };
+  return { subscription, receiver, delivered, seen, stream, operation, log, write };
 }
 
 /** The events of a stream as roots of an execution, whose field is that of the entity. */
@@ -99,82 +99,82 @@ function numberOf(number: number | 'broken'): number {
 
 const over = { streamEnded: 1, emptied: 1, freed: 1 };
 
-describe('a flow', () => {
-  it('a flow delivers the current state and then each event', async () => {
-    const { flow, receiver, heard, write } = await setUp();
+describe('a push subscription', () => {
+  it('delivers the current state and then each event', async () => {
+    const { subscription, receiver, delivered, write } = await setUp();
     await write(1);
-    flow.start(receiver);
-    expect(heard).toEqual([1]);
+    subscription.start(receiver);
+    expect(delivered).toEqual([1]);
     await write('broken', 'b');
     await write(3, 'c');
-    expect(heard).toEqual([1, 'no number', 3]);
+    expect(delivered).toEqual([1, 'no number', 3]);
   });
 
-  it('a started flow continues when the signal of the operation aborts, and ends when it is stopped', async () => {
-    const { flow, receiver, heard, seen, operation, write } = await setUp();
-    flow.start(receiver);
+  it('a started one continues when the signal of the operation aborts, and ends when it is stopped', async () => {
+    const { subscription, receiver, delivered, seen, operation, write } = await setUp();
+    subscription.start(receiver);
     operation.abort();
     await write(1);
-    flow.stop();
+    subscription.stop();
     await write(2);
-    flow.stop();
-    expect(heard).toEqual([1]);
+    subscription.stop();
+    expect(delivered).toEqual([1]);
     expect(seen).toMatchObject(over);
   });
 
-  it('a flow reads no further events while there is no room', async () => {
-    const { flow, receiver, heard, seen, write } = await setUp({ room: 1 });
-    flow.start(receiver);
+  it('reads no further events while there is no room', async () => {
+    const { subscription, receiver, delivered, seen, write } = await setUp({ room: 1 });
+    subscription.start(receiver);
     await write(1);
     await write(2);
     await write(3);
-    expect(heard).toEqual([1]);
+    expect(delivered).toEqual([1]);
     seen.makeRoom();
     await turn();
     // Duplicate states are merged.
-    expect(heard).toEqual([1, 3]);
+    expect(delivered).toEqual([1, 3]);
   });
 
-  it('a flow waits for a slow result and keeps the order', async () => {
-    const { flow, receiver, heard, seen, write } = await setUp();
-    flow.start(receiver);
+  it('waits for a slow result and keeps the order', async () => {
+    const { subscription, receiver, delivered, seen, write } = await setUp();
+    subscription.start(receiver);
     await write('slow');
     await write(2, 'b');
-    expect(heard).toEqual([]);
+    expect(delivered).toEqual([]);
     seen.answer(1);
     await turn();
-    expect(heard).toEqual([1, 2]);
+    expect(delivered).toEqual([1, 2]);
   });
 
-  it('a flow that is stopped while it waits for a result does not deliver it', async () => {
-    const { flow, receiver, heard, seen, write } = await setUp();
-    flow.start(receiver);
+  it('that is stopped while it waits for a result does not deliver it', async () => {
+    const { subscription, receiver, delivered, seen, write } = await setUp();
+    subscription.start(receiver);
     await write('slow');
-    flow.stop();
+    subscription.stop();
     seen.answer(1);
     await turn();
-    expect(heard).toEqual([]);
+    expect(delivered).toEqual([]);
     expect(seen).toMatchObject(over);
   });
 
-  it('a flow completes when all watched entities have ended', async () => {
-    const { flow, receiver, heard, seen, log } = await setUp({ ids: ['a'] });
-    flow.start(receiver);
+  it('completes when all watched entities have ended', async () => {
+    const { subscription, receiver, delivered, seen, log } = await setUp({ ids: ['a'] });
+    subscription.start(receiver);
     await turn();
     // Nothing of it is there, so there is nothing to wait for.
-    expect(heard).toEqual(['complete']);
+    expect(delivered).toEqual(['complete']);
     expect(seen).toMatchObject(over);
     await log[Symbol.asyncDispose]();
   });
 
-  it('a flow reports the failure of its events once', async () => {
-    const { flow, receiver, heard, seen, stream, write } = await setUp();
-    flow.start(receiver);
+  it('reports the failure of its events once', async () => {
+    const { subscription, receiver, delivered, seen, stream, write } = await setUp();
+    subscription.start(receiver);
     const error = new Error('lost');
     stream.fail(error);
     stream.fail(new Error('again'));
     await write(1);
-    expect(heard).toEqual([error]);
+    expect(delivered).toEqual([error]);
     expect(seen).toMatchObject(over);
   });
 });

@@ -1,12 +1,12 @@
 import { parse } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { schema } from '../../../../src/schema/index.ts';
-import { audienceOf } from '../../../../src/server/sharing/sharing-scope.ts';
+import { sharingScopeOf } from '../../../../src/server/sharing/sharing-scope.ts';
 
-const audience = (text: string) => audienceOf(schema, parse(text));
+const scopeOf = (text: string) => sharingScopeOf(schema, parse(text));
 const event = (selection: string) => `subscription { exportJobChanged { ${selection} } }`;
 
-describe('the audience of an event', () => {
+describe('the sharing scope of a subscription', () => {
   it.each([
     [
       'what the event holds',
@@ -15,7 +15,7 @@ describe('the audience of an event', () => {
     ['the type alone', event('__typename job { __typename }')],
     ['the next runs of a schedule', 'subscription { scheduleChanged { schedule { nextRuns(count: 2) } } }'],
   ])('is the same for the whole tenant when it is %s', (_, text) => {
-    expect(audience(text)).toEqual({ scope: 'tenant', variables: [] });
+    expect(scopeOf(text)).toEqual({ sharedBy: 'tenant', variables: [] });
   });
 
   it.each([
@@ -28,31 +28,31 @@ describe('the audience of an event', () => {
     ['a field in a list', event('job { filter { segments { definition { name } } } }')],
     ['a field of another kind of job', 'subscription { segmentJobChanged { job { schedule { state } } } }'],
   ])('is for one credential when the platform is asked for it: %s', (_, text) => {
-    expect(audience(text).scope).toBe('credential');
+    expect(scopeOf(text).sharedBy).toBe('credential');
   });
 });
 
 describe('the variables that it depends on', () => {
-  it('the variables of an audience exclude variables that only select events', () => {
+  it('the variables of a sharing scope exclude variables that only select events', () => {
     const text = `subscription ($ids: [ID!], $filter: ExportJobFilter, $after: String = "x", $status: ExportJobStatus!) {
       exportJobChanged(ids: $ids, filter: $filter, after: $after) { kind }
       ...root
     }
     fragment root on Subscription { exportJobChanged(filter: { statuses: [$status] }) { cursor } }`;
-    expect(audience(text).variables).toEqual([]);
+    expect(scopeOf(text).variables).toEqual([]);
   });
 
-  it('the variables of an audience include variables of directives and of arguments below the root', () => {
+  it('the variables of a sharing scope include variables of directives and of arguments below the root', () => {
     const text = `subscription ($root: Boolean!, $ids: [ID!], $spread: Boolean!, $field: Boolean!, $first: Int) {
       exportJobChanged(ids: $ids) @include(if: $root) { ...e @skip(if: $spread) }
     }
     fragment e on ExportJobEvent { kind @include(if: $field) job { destination { dataset { batches(first: $first) { nodes { id } } } } } }`;
-    expect(audience(text).variables.toSorted()).toEqual(['field', 'first', 'root', 'spread']);
+    expect(scopeOf(text).variables.toSorted()).toEqual(['field', 'first', 'root', 'spread']);
   });
 
-  it('the variables of an audience include variables that select events and change results', () => {
+  it('the variables of a sharing scope include variables that select events and change results', () => {
     const text =
       'subscription ($n: Int, $ids: [ID!]) { scheduleChanged(ids: $ids) { schedule { nextRuns(count: $n) } } }';
-    expect(audience(text).variables).toEqual(['n']);
+    expect(scopeOf(text).variables).toEqual(['n']);
   });
 });

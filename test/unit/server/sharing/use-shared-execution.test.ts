@@ -194,7 +194,7 @@ describe('two subscriptions to the same event', () => {
     ['of two tenants', { query: echo }, { query: echo, sandbox: 'dev' }],
     ['of two organizations', { query: echo }, { query: echo, organization: otherOrganization }],
     ['with other variables', { query: echo, variables: { text: 'x' } }, { query: echo, variables: { text: 'y' } }],
-    ['with null in place of a default', { query: echo, variables: { text: null } }, { query: echo }],
+    ['with null instead of a default', { query: echo, variables: { text: null } }, { query: echo }],
     [
       'with null for a variable that is named as what every object has',
       { query: echo.replaceAll('$text', '$toString'), variables: { toString: null } },
@@ -338,7 +338,7 @@ it('a subscription that cannot start returns the reason', async () => {
   );
 });
 
-describe('the place of a subscription', () => {
+describe('the quota slot of a subscription', () => {
   it.each([
     ['is left between two events', (stream: AsyncIterator<unknown>) => stream.return?.()],
     [

@@ -1,42 +1,45 @@
 import { describe, expect, it } from 'vitest';
-import { createLiveConnections, type LiveConnection } from '../../../../src/server/transports/connection-registry.ts';
-import { defaultBeat } from '../../../support/default-config.ts';
+import {
+  createConnectionRegistry,
+  type LongLivedConnection,
+} from '../../../../src/server/transports/connection-registry.ts';
+import { defaultPingInterval } from '../../../support/default-config.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 
-const setup = (random: () => number = () => 0.5, beatMs = defaultBeat.beatMs) => {
+const setup = (random: () => number = () => 0.5, pingIntervalMs = defaultPingInterval.pingIntervalMs) => {
   const clock = new FakeClock();
   const startedAtMs = clock.now().getTime();
-  const connections = createLiveConnections({ clock, random, beatMs });
+  const connections = createConnectionRegistry({ clock, random, pingIntervalMs });
   const events: string[] = [];
-  const connection = (name: string): LiveConnection => ({
-    beat: () => events.push(`beat ${name}`),
+  const connection = (name: string): LongLivedConnection => ({
+    ping: () => events.push(`ping ${name}`),
     goAway: () => events.push(`away ${name}`),
   });
   /** Adds many connections, and returns the time at which each is ended, in milliseconds from the start. */
   const addMany = (count: number) => {
     const awayAtMs: number[] = [];
     const goAway = () => void awayAtMs.push(clock.now().getTime() - startedAtMs);
-    for (let index = 0; index < count; index += 1) connections.add({ beat: () => {}, goAway });
+    for (let index = 0; index < count; index += 1) connections.add({ ping: () => {}, goAway });
     return awayAtMs;
   };
   return { clock, connections, events, connection, addMany };
 };
 
-describe('live connections', () => {
+describe('long-lived connections', () => {
   it.each([
     ['of twelve seconds by default', undefined, 12_000],
     ['that is configured', 5_000, 5_000],
-  ])('beat at an interval %s, all of them, for as long as they are there', async (_, beatMs, intervalMs) => {
-    const { clock, connections, events, connection } = setup(undefined, beatMs);
+  ])('receive a ping at an interval %s until they are removed', async (_, pingIntervalMs, intervalMs) => {
+    const { clock, connections, events, connection } = setup(undefined, pingIntervalMs);
     const first = connections.add(connection('a'));
     connections.add(connection('b'));
     await clock.advanceBy(intervalMs - 1);
     expect(events).toEqual([]);
     await clock.advanceBy(1);
-    expect(events.splice(0)).toEqual(['beat a', 'beat b']);
+    expect(events.splice(0)).toEqual(['ping a', 'ping b']);
     first[Symbol.dispose]();
     await clock.advanceBy(intervalMs);
-    expect(events).toEqual(['beat b']);
+    expect(events).toEqual(['ping b']);
   });
 
   it('keep no timer when there are none', async () => {
@@ -80,11 +83,11 @@ describe('the drain', () => {
   });
 
   it('the drain ends connections in random order and skips connections that have ended', async () => {
-    let place = 0;
+    let order = 0;
     // The first numbers order the connections: the last one first.
     const { clock, connections, events, connection } = setup(() => {
-      place += 1;
-      return 1 / place;
+      order += 1;
+      return 1 / order;
     });
     const memberships = Array.from({ length: 51 }, (_, index) => connections.add(connection(String(index))));
     const drained = connections.drain(8_000);

@@ -6,7 +6,7 @@ import { createMemoryEventLog } from '../../../../src/events/memory-log.ts';
 import { WatchStream } from '../../../../src/events/subscriber/stream.ts';
 import type { WatchEvent } from '../../../../src/events/watch.ts';
 import { ExecutionGroup } from '../../../../src/server/sharing/execution-group.ts';
-import { SharedFlow } from '../../../../src/server/sharing/push-subscription.ts';
+import { PushSubscription } from '../../../../src/server/sharing/push-subscription.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 
 interface Item {
@@ -61,7 +61,7 @@ async function setUp() {
     await events.open({ signal: new AbortController().signal });
     const results: unknown[] = [];
     received.push(results);
-    new SharedFlow({ events, group, slot: { [Symbol.dispose]: () => {} } }).start({
+    new PushSubscription({ events, group, slot: { [Symbol.dispose]: () => {} } }).start({
       next: ({ data }: ExecutionResult) => {
         results.push(data?.['change']);
         return new Promise<void>((resolve) => waiting.add(resolve));

@@ -1,17 +1,17 @@
 import { buffer, text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { createLiveConnections } from '../../../../src/server/transports/connection-registry.ts';
-import { createLiveBody, maxBufferedBytes } from '../../../../src/server/transports/streaming-body.ts';
-import { defaultBeat } from '../../../support/default-config.ts';
+import { createConnectionRegistry } from '../../../../src/server/transports/connection-registry.ts';
+import { createStreamingBody, maxBufferedBytes } from '../../../../src/server/transports/streaming-body.ts';
+import { defaultPingInterval } from '../../../support/default-config.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { quietSendBuffers } from '../../../support/send-buffers.ts';
 
 const setup = () => {
   const clock = new FakeClock();
-  const connections = createLiveConnections({ ...defaultBeat, clock });
+  const connections = createConnectionRegistry({ ...defaultPingInterval, clock });
   const calls: string[] = [];
-  const body = createLiveBody({
+  const body = createStreamingBody({
     connections,
     buffers: quietSendBuffers(clock),
     principal: 'somebody',
@@ -89,7 +89,7 @@ describe('a live body', () => {
   it('a live body stays open while its pings are read', async () => {
     const { clock, body, calls } = setup();
     const read = text(body.stream);
-    for (let beat = 0; beat < 5; beat += 1) await clock.advanceBy(12_000);
+    for (let ping = 0; ping < 5; ping += 1) await clock.advanceBy(12_000);
     expect(calls).toEqual([]);
     body.end();
     expect(await read).toBe('.....');

@@ -4,9 +4,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../../../src/runtime/logger.ts';
 import { createCors } from '../../../../src/server/http/cors.ts';
 import { createHttpServer, type HttpServer } from '../../../../src/server/http/server.ts';
-import { createLiveConnections } from '../../../../src/server/transports/connection-registry.ts';
+import { createConnectionRegistry } from '../../../../src/server/transports/connection-registry.ts';
 import { progressOf, totalBytes } from '../../../../src/server/transports/send-buffers.ts';
-import { defaultBeat } from '../../../support/default-config.ts';
+import { defaultPingInterval } from '../../../support/default-config.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { RawConnection } from '../../../support/raw-connection.ts';
@@ -30,9 +30,9 @@ beforeEach(async () => {
     },
     files: () => {},
     metrics: async () => ({ contentType: 'text/plain', body: '' }),
-    unreadiness: () => null,
-    servesHost: () => true,
-    servesPage: () => true,
+    notReadyReason: () => null,
+    isAllowedHost: () => true,
+    isAllowedPage: () => true,
     cors: createCors([]),
     keepAliveTimeoutMs: 75_000,
     buffers: quietSendBuffers(clock),
@@ -43,7 +43,7 @@ beforeEach(async () => {
   url = `http://${host}:${port}`;
 });
 afterEach(async () => {
-  await server.close({ clock, drainMs: 0, connections: createLiveConnections({ ...defaultBeat, clock }) });
+  await server.close({ clock, drainMs: 0, connections: createConnectionRegistry({ ...defaultPingInterval, clock }) });
 });
 
 const open = async () => {

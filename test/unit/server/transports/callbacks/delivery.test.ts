@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type CallbackTarget, deliver } from '../../../../../src/server/transports/callbacks/delivery.ts';
-import { createLiveConnections } from '../../../../../src/server/transports/connection-registry.ts';
-import { defaultBeat } from '../../../../support/default-config.ts';
+import { createConnectionRegistry } from '../../../../../src/server/transports/connection-registry.ts';
+import { defaultPingInterval } from '../../../../support/default-config.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 
 const { signal: never } = new AbortController();
@@ -22,7 +22,7 @@ function startDelivery(clock: FakeClock, random: () => number, heartbeatMs: numb
       },
     },
     clock,
-    connections: createLiveConnections({ ...defaultBeat, clock: new FakeClock() }),
+    connections: createConnectionRegistry({ ...defaultPingInterval, clock: new FakeClock() }),
     maskError: () => {
       throw new Error('No error is expected.');
     },

@@ -80,7 +80,7 @@ async function setUp({ subscribe, check = async () => true }: Options) {
     renderPage: null,
     eventStreams: unused,
     callbacks: createCallbackOperation({ ...operations, callbacks }),
-    sendLive: unused,
+    sendStream: unused,
   });
   const host = await httpHost(handler);
   const post = () => {

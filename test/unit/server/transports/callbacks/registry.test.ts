@@ -6,8 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { createErrorMask } from '../../../../../src/server/graphql/error-mask.ts';
 import type { CallbackSubscriber } from '../../../../../src/server/transports/callbacks/delivery.ts';
 import { createCallbacks } from '../../../../../src/server/transports/callbacks/registry.ts';
-import { createLiveConnections } from '../../../../../src/server/transports/connection-registry.ts';
-import { defaultBeat } from '../../../../support/default-config.ts';
+import { createConnectionRegistry } from '../../../../../src/server/transports/connection-registry.ts';
+import { defaultPingInterval } from '../../../../support/default-config.ts';
 import { eventually } from '../../../../support/eventually.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 import { httpHost } from '../../downloads/http-host.ts';
@@ -53,7 +53,7 @@ async function setUp({ maxRoutersPerOrganization, silentTo, maxInFlightPerRouter
   const host = await httpHost(take);
   const other = await httpHost(take);
   const clock = new FakeClock();
-  const connections = createLiveConnections({ ...defaultBeat, clock, random: () => 0.5 });
+  const connections = createConnectionRegistry({ ...defaultPingInterval, clock, random: () => 0.5 });
   const metrics = { open: 0 };
   const callbacks = createCallbacks({
     config: { urls: [`${host.url}/callback`, `${other.url}/callback`], networks: [], maxInFlightPerRouter },
@@ -208,10 +208,10 @@ describe('a subscription by callbacks', () => {
     await eventually(() => expect([router.metrics.open, router.running()]).toEqual([0, 0]));
   });
 
-  it('a cancelled confirmation frees its place and keeps the place of others at the same router', async () => {
+  it('a cancelled confirmation frees its slot and keeps the slot of others at the same router', async () => {
     await using router = await setUp();
     const confirmations = [];
-    // More than there are places for routers: all are of one router.
+    // More than there are slots for routers, and all are of one router.
     for (let id = 0; id < 300; id += 1) confirmations.push(await router.confirm({}, `${id}`));
     for (const confirmed of confirmations) confirmed[Symbol.dispose]();
     await eventually(() => expect(router.sockets.size).toBe(0), soon);
@@ -233,7 +233,7 @@ describe('a subscription by callbacks', () => {
       }
     }
     await eventually(() => expect(router.messages).toHaveLength(callers.inFlight));
-    // Two deadlines of each check in flight, one of each that waits, and the next beat of all.
+    // Two deadlines of each check in flight, one of each that waits, and the next ping of all.
     expect(router.clock.pending('deadline')).toBe(ended.length + callers.inFlight + 1);
     await router.connections.drain(0);
     await Promise.all(ended);
@@ -271,18 +271,18 @@ describe('a subscription by callbacks', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  it('that is confirmed and never starts leaves the place of its router to another router', async () => {
+  it('that is confirmed and never starts leaves the slot of its router to another router', async () => {
     await using router = await setUp({ maxRoutersPerOrganization: 1 });
     const confirmed = await router.confirm();
     const waiting = router.confirm(router.elsewhere());
-    // Its router has confirmed it as well, so that it waits for a place only.
+    // Its router has confirmed it as well, so that it waits only for a slot.
     await eventually(() => expect(router.messages).toHaveLength(2));
     confirmed[Symbol.dispose]();
     (await waiting)[Symbol.dispose]();
     (await router.confirm())[Symbol.dispose]();
   });
 
-  it('a running subscription keeps the place of its router until it ends, although its confirmation is disposed', async () => {
+  it('a running subscription keeps the slot of its router until it ends, although its confirmation is disposed', async () => {
     await using router = await setUp({ maxRoutersPerOrganization: 1 });
     const confirmed = await router.confirm();
     const operation = new AbortController();
@@ -290,7 +290,7 @@ describe('a subscription by callbacks', () => {
     confirmed[Symbol.dispose]();
     const waiting = router.confirm(router.elsewhere());
     await eventually(() => expect(router.messages).toHaveLength(2));
-    // The deadline of the wait for a place, and the next beat of the running subscription.
+    // The deadline of the wait for a slot, and the next ping of the running subscription.
     await eventually(() => expect(router.clock.pending('deadline')).toBe(2));
     operation.abort();
     (await waiting)[Symbol.dispose]();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { CallbackClient } from '../../../../../src/server/transports/callbacks/client.ts';
-import { RouterPlaces } from '../../../../../src/server/transports/callbacks/router-slots.ts';
+import { RouterSlots } from '../../../../../src/server/transports/callbacks/router-slots.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 
 const { signal: never } = new AbortController();
@@ -20,27 +20,27 @@ function setUp() {
     },
     [Symbol.asyncDispose]: async () => {},
   };
-  const places = new RouterPlaces({ client, clock });
+  const slots = new RouterSlots({ client, clock });
   const take = (organization: string, router: number, signal: AbortSignal = never) => {
     const url = new URL(`http://router-${router}.example/callback/1`);
     const target = { url, id: '1', verifier: '', heartbeatMs: 0 };
-    return places.take({ organization, principal: organization, target }, signal);
+    return slots.take({ organization, principal: organization, target }, signal);
   };
   return { clock, open, take };
 }
 
-/** Takes places for new routers, half of the total for each of two organizations. */
+/** Takes slots for new routers, half of the total for each of two organizations. */
 async function fill(take: ReturnType<typeof setUp>['take']) {
   const held: Disposable[] = [];
   for (let router = 0; router < 256; router += 1) held.push(await take(router < 128 ? 'a' : 'b', router));
   return held;
 }
 
-describe('the places of routers with running subscriptions', () => {
-  it('are kept by routers that have one, while new routers wait until a place is free', async () => {
+describe('the slots of routers with running subscriptions', () => {
+  it('are kept by routers that have one, while new routers wait until a slot is free', async () => {
     const { clock, open, take } = setUp();
     const held = await fill(take);
-    // Another subscription of a router that has a place.
+    // Another subscription of a router that has a slot.
     const second = await take('c', 0);
     let taken = false;
     const waiting = take('c', 256).then((connection) => {
@@ -72,14 +72,14 @@ describe('the places of routers with running subscriptions', () => {
     held[0]?.[Symbol.dispose]();
     held[1]?.[Symbol.dispose]();
     const connections = await Promise.all(waiting);
-    // The other place is still free.
+    // The other slot is still free.
     const other = await take('c', 257);
     for (const connection of [...connections, other]) connection[Symbol.dispose]();
     for (const router of [300, 301]) await take('c', router);
     await expect(Promise.race([take('c', 302), turn().then(() => 'waits')])).resolves.toBe('waits');
   });
 
-  it('are counted again for a router that has had a place before', async () => {
+  it('are counted again for a router that has had a slot before', async () => {
     const { take } = setUp();
     for (const connection of await fill(take)) connection[Symbol.dispose]();
     const held = await fill(take);

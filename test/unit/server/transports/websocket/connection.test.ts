@@ -6,7 +6,7 @@ import type { GatewayContext } from '../../../../../src/context/context.ts';
 import { createLogger } from '../../../../../src/runtime/logger.ts';
 import { createErrorMask } from '../../../../../src/server/graphql/error-mask.ts';
 import { createPreparedDocuments } from '../../../../../src/server/graphql/prepared-documents.ts';
-import { GraphqlSocket } from '../../../../../src/server/transports/websocket/connection.ts';
+import { SocketConnection } from '../../../../../src/server/transports/websocket/connection.ts';
 import type { SocketSender } from '../../../../../src/server/transports/websocket/keep-alive.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 import { testSession } from '../../../../support/session.ts';
@@ -110,7 +110,7 @@ function ours({ maxOperations = 10, room = () => undefined }: OurOptions = {}): 
   const heard = listen(room);
   // Of the context of the gateway, only the principal is looked at here.
   const pipeline = createYoga({ schema, logging: false }).getEnveloped();
-  const socket = new GraphqlSocket(
+  const socket = new SocketConnection(
     {
       documents: createPreparedDocuments(pipeline),
       // Of the context of the gateway, these resolvers read the principal alone.

@@ -4,12 +4,12 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import {
-  createLiveConnections,
-  type LiveConnections,
+  type ConnectionRegistry,
+  createConnectionRegistry,
 } from '../../../../../src/server/transports/connection-registry.ts';
 import { maxBufferedBytes } from '../../../../../src/server/transports/streaming-body.ts';
-import { AttendedSocket } from '../../../../../src/server/transports/websocket/keep-alive.ts';
-import { defaultBeat } from '../../../../support/default-config.ts';
+import { KeepAliveSocket } from '../../../../../src/server/transports/websocket/keep-alive.ts';
+import { defaultPingInterval } from '../../../../support/default-config.ts';
 import { eventually } from '../../../../support/eventually.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 import { quietSendBuffers } from '../../../../support/send-buffers.ts';
@@ -19,8 +19,8 @@ let client: WebSocket;
 let served: WebSocket;
 let stream: Socket;
 let clock: FakeClock;
-let connections: LiveConnections;
-let sender: AttendedSocket;
+let connections: ConnectionRegistry;
+let sender: KeepAliveSocket;
 
 beforeEach(async () => {
   server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
@@ -34,8 +34,8 @@ beforeEach(async () => {
   served = socket;
   stream = request.socket;
   clock = new FakeClock();
-  connections = createLiveConnections({ ...defaultBeat, clock });
-  sender = new AttendedSocket(served, { connections, buffers: quietSendBuffers(clock), clock, stream });
+  connections = createConnectionRegistry({ ...defaultPingInterval, clock });
+  sender = new KeepAliveSocket(served, { connections, buffers: quietSendBuffers(clock), clock, stream });
 });
 afterEach(async () => {
   client.terminate();

@@ -15,9 +15,9 @@ import {
 import { createLogger } from '../../../../../src/runtime/logger.ts';
 import { createErrorMask } from '../../../../../src/server/graphql/error-mask.ts';
 import { createPreparedDocuments } from '../../../../../src/server/graphql/prepared-documents.ts';
-import { createLiveConnections } from '../../../../../src/server/transports/connection-registry.ts';
+import { createConnectionRegistry } from '../../../../../src/server/transports/connection-registry.ts';
 import { startWebSocketServer } from '../../../../../src/server/transports/websocket/server.ts';
-import { defaultBeat } from '../../../../support/default-config.ts';
+import { defaultPingInterval } from '../../../../support/default-config.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 import { quietSendBuffers } from '../../../../support/send-buffers.ts';
 import { testSession } from '../../../../support/session.ts';
@@ -89,10 +89,10 @@ beforeEach(async () => {
     // Of the context of the gateway, these resolvers read the principal and the signal.
     createContext: ({ signal }) => ({ principal: 'somebody', signal }) as GatewayContext,
     corsOrigins: [],
-    servesHost: () => true,
+    isAllowedHost: () => true,
     maxMessageBytes: 10_000,
     maxOperations: 1_000,
-    connections: createLiveConnections({ ...defaultBeat, clock }),
+    connections: createConnectionRegistry({ ...defaultPingInterval, clock }),
     buffers: quietSendBuffers(clock),
     findDocument: ({ query }) => query ?? '',
     clock,
