@@ -4,8 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AdminEndpoint } from './admin/endpoint.ts';
 import { credential } from './options.ts';
 
-/** The documentation. The relative path is valid in the sources and in a package. */
-const documentation = new URL('./README.md', import.meta.url);
+/** The documentation. The relative path is valid in the sources and in `dist`, where the package has no copy of it. */
+const documentation = new URL('../../src/emulator/README.md', import.meta.url);
 export const documentationPath = '/README.md';
 
 const style = `body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}

@@ -19,6 +19,12 @@ describe('the process of the emulator', () => {
     for (const line of stderr.trim().split('\n')) expect(JSON.parse(line)).toMatchObject({ level: 'info' });
   });
 
+  it('serves the documentation of the package', async () => {
+    await using emulator = await EmulatorProcess.start({ EMULATOR_PROFILES: '20' });
+    const response = await fetch(`${emulator.url}/README.md`);
+    expect([response.status, await response.text()]).toEqual([200, await readFile('src/emulator/README.md', 'utf8')]);
+  });
+
   it('exits with 2 and one line that names every invalid variable', async () => {
     const { code, stdout, stderr } = await runEmulator({
       EMULATOR_PORT: '70000',
