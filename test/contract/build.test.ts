@@ -8,11 +8,12 @@ import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** A repository with two source files, and the compiler of this repository. */
+/** A repository with a few source files, and the compilers of this repository. */
 async function startRepository() {
   const folder = await mkdtemp(join(tmpdir(), 'aep-build-'));
-  const compilerOptions = { target: 'es2023', lib: ['es2023'], module: 'nodenext', types: [], declaration: true };
-  await mkdir(join(folder, 'src'));
+  const compilerOptions = { target: 'es2023', lib: ['es2023', 'dom'], module: 'nodenext', types: [] };
+  const build = { rootDir: 'src', outDir: 'dist', declaration: true, emitDeclarationOnly: true };
+  await mkdir(join(folder, 'src/emulator'), { recursive: true });
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   await cp(join(root, 'build.js'), join(folder, 'build.js'));
   const write = (name: string, text: string) => writeFile(join(folder, name), text);
@@ -21,10 +22,17 @@ async function startRepository() {
   await write('tsconfig.json', '{}');
   await write(
     'tsconfig.build.json',
-    JSON.stringify({ compilerOptions: { ...compilerOptions, rootDir: 'src', outDir: 'dist' }, include: ['src'] }),
+    JSON.stringify({
+      compilerOptions: { ...compilerOptions, ...build, allowImportingTsExtensions: true },
+      include: ['src'],
+    }),
   );
   await write('src/first.ts', 'export const first: number = 1;\n');
   await write('src/second.ts', 'export const second: number = 2;\n');
+  await write('src/main.ts', "import { first } from './first.ts';\nconsole.log(first);\n");
+  await write('src/cli.ts', "import './main.ts';\n");
+  await write('src/emulator/emulator.ts', "export { second } from '../second.ts';\n");
+  await write('src/emulator/main.ts', "import { second } from './emulator.ts';\nconsole.log(second);\n");
   return {
     folder,
     write,
@@ -42,7 +50,11 @@ async function startRepository() {
       const after = await stat(join(folder, 'dist')).catch(() => null);
       return { code, isNew: before?.ino !== after?.ino };
     },
-    outputs: async () => (await readdir(join(folder, 'dist'))).filter((name) => !name.startsWith('.')).sort(),
+    /** Runs a program of `dist`. */
+    run: async (name: string) => (await promisify(execFile)(process.execPath, [name], { cwd: folder })).stdout,
+    /** Files in `dist` with this end of their name. */
+    outputs: async (end: string) =>
+      (await readdir(join(folder, 'dist'), { recursive: true })).filter((name) => name.endsWith(end)).sort(),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };
 }
@@ -57,13 +69,30 @@ describe('the build before a start', () => {
     expect(await repository.build('--unchecked')).toEqual(kept);
     await repository.write('src/first.ts', 'export const first: number = 3;\n');
     expect(await repository.build('--unchecked')).toEqual(built);
-    expect(await repository.read('dist/first.js')).toContain('first = 3');
+    expect(await repository.run('dist/main.js')).toBe('3\n');
     await repository.write('src/third.ts', 'export const third: number = 3;\n');
     expect(await repository.build('--unchecked')).toEqual(built);
-    expect(await repository.outputs()).toEqual(['first.js', 'second.js', 'third.js']);
-    await repository.remove('src/second.ts');
+    await repository.remove('src/third.ts');
     expect(await repository.build('--unchecked')).toEqual(built);
-    expect(await repository.outputs()).toEqual(['first.js', 'third.js']);
+  });
+
+  it('writes programs that load no file outside of the folder', async () => {
+    await using repository = await startRepository();
+    await repository.build('--unchecked');
+    await rm(join(repository.folder, 'src'), { recursive: true });
+    await rm(join(repository.folder, 'node_modules'));
+    const programs = ['cli.js', 'main.js', 'emulator/main.js'];
+    expect(await Promise.all(programs.map((name) => repository.run(`dist/${name}`)))).toEqual(['1\n', '1\n', '2\n']);
+    expect(await repository.outputs('.js')).toEqual(expect.arrayContaining([...programs, 'emulator/emulator.js']));
+  });
+
+  it('fails and keeps the folder when a source cannot be compiled', async () => {
+    await using repository = await startRepository();
+    await repository.build('--unchecked');
+    await repository.write('src/first.ts', 'export const first = ;\n');
+    expect(await repository.build('--unchecked')).toEqual({ code: 1, isNew: false });
+    expect(await repository.run('dist/main.js')).toBe('1\n');
+    expect(await readdir(repository.folder)).not.toContainEqual(expect.stringMatching(/^dist\./));
   });
 
   it.each(['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'])(
@@ -79,16 +108,16 @@ describe('the build before a start', () => {
   it('repairs a folder in which a file was removed, changed or added', async () => {
     await using repository = await startRepository();
     await repository.build('--unchecked');
-    const text = await repository.read('dist/first.js');
-    await repository.remove('dist/first.js');
+    const [text, names] = [await repository.read('dist/main.js'), await repository.outputs('.js')];
+    await repository.remove('dist/main.js');
     expect(await repository.build('--unchecked')).toEqual(built);
-    expect(await repository.read('dist/first.js')).toBe(text);
-    await repository.write('dist/first.js', text.replace('1', '2'));
+    expect(await repository.read('dist/main.js')).toBe(text);
+    await repository.write('dist/main.js', text.replace('1', '2'));
     expect(await repository.build('--unchecked')).toEqual(built);
-    expect(await repository.read('dist/first.js')).toBe(text);
+    expect(await repository.read('dist/main.js')).toBe(text);
     await repository.write('dist/stale.js', '');
     expect(await repository.build('--unchecked')).toEqual(built);
-    expect(await repository.outputs()).toEqual(['first.js', 'second.js']);
+    expect(await repository.outputs('.js')).toEqual(names);
     await repository.write('dist/.build.json', '{"sources":');
     expect(await repository.build('--unchecked')).toEqual(built);
   });
@@ -96,12 +125,11 @@ describe('the build before a start', () => {
   it('keeps a folder that was verified, and verifies one that was not', async () => {
     await using repository = await startRepository();
     expect(await repository.build()).toEqual(built);
-    expect(await repository.outputs()).toEqual(['first.d.ts', 'first.js', 'second.d.ts', 'second.js']);
+    expect(await repository.outputs('.d.ts')).toEqual(expect.arrayContaining(['first.d.ts', 'emulator/emulator.d.ts']));
     expect(await repository.build('--unchecked')).toEqual(kept);
     await repository.write('src/first.ts', "export const first: number = 'one';\n");
     expect(await repository.build()).toEqual({ code: 1, isNew: false });
-    expect(await repository.read('dist/first.js')).toContain('first = 1');
-    expect(await readdir(repository.folder)).not.toContainEqual(expect.stringMatching(/^dist\./));
+    expect(await repository.run('dist/main.js')).toBe('1\n');
     expect(await repository.build('--unchecked')).toEqual(built);
     expect(await repository.build()).toEqual({ code: 1, isNew: false });
   });

@@ -57,10 +57,37 @@ export async function profile(
     const [file] = readdirSync(folder);
     if (file === undefined) throw new Error(`${build.label} wrote no profile.`);
     const written = JSON.parse(readFileSync(join(folder, file), 'utf8')) as CpuProfile;
-    return { label: build.label, ...shares(written, { from, to, cpuMicros }) };
+    const nodes = withModules(written.nodes);
+    return { label: build.label, ...shares({ ...written, nodes }, { from, to, cpuMicros }) };
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** A comment of the bundler, which names the module of the code after it. */
+const moduleComment = /^\s*\/\/ ((?:src|node_modules)\/\S+)$/;
+
+/** Replaces the bundles in the locations of functions by the modules of their code. */
+function withModules(nodes: CpuProfile['nodes']): CpuProfile['nodes'] {
+  const bundles = new Map<string, readonly string[]>();
+  const modulesOf = (url: string): readonly string[] => {
+    const known = bundles.get(url);
+    if (known !== undefined) return known;
+    let module = url;
+    const modules = readFileSync(new URL(url), 'utf8')
+      .split('\n')
+      .map((line) => {
+        module = moduleComment.exec(line)?.[1] ?? module;
+        return module;
+      });
+    bundles.set(url, modules);
+    return modules;
+  };
+  return nodes.map((node) => {
+    const { url, lineNumber } = node.callFrame;
+    if (!/^file:.*\/dist\//.test(url)) return node;
+    return { ...node, callFrame: { ...node.callFrame, url: modulesOf(url)[lineNumber] ?? url } };
+  });
 }
 
 const micros = (): number => Number(process.hrtime.bigint() / 1_000n);
@@ -103,14 +130,12 @@ function packageOf({ url, functionName }: CallFrame): string {
   if (functionName === '(program)') return 'native code of Node';
   if (url === '') return 'built-in functions';
   if (url.startsWith('node:')) return 'modules of Node';
-  const [, name] = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url) ?? [];
-  if (name !== undefined) return name;
-  const [, folder] = /\/dist\/(?:([^/]+)\/)?[^/]+$/.exec(url.replace(/(\/dist\/[^/]+\/).*\//, '$1')) ?? [];
-  return folder === undefined ? 'src' : `src/${folder}`;
+  const [, name] = /.*(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url) ?? [];
+  return name ?? /^src\/[^/]+(?=\/)/.exec(url)?.[0] ?? 'src';
 }
 
 const locationOf = ({ url, lineNumber }: CallFrame): string =>
-  url === '' ? '' : `${url.replace(/^.*\/(?=node_modules\/|dist\/)/, '')}:${lineNumber + 1}`;
+  url === '' ? '' : `${url.replace(/^.*\/(?=node_modules\/)/, '')}:${lineNumber + 1}`;
 
 const largestFirst = (shares: Shares): readonly (readonly [name: string, time: number])[] =>
   [...shares].toSorted(([, left], [, right]) => right - left);
