@@ -1,4 +1,4 @@
-import type { Caller } from '../upstream/platform-api.ts';
+import type { Caller } from '../upstream/caller.ts';
 import type { RequestHeaders } from './caller-headers.ts';
 
 /** An authenticated caller with its tenant, its platform credential and its rights. */

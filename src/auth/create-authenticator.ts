@@ -2,7 +2,7 @@ import type { AuthConfig } from '../config/config.ts';
 import type { AuthMode } from '../domain/auth-mode.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { Credential } from '../upstream/platform-api.ts';
+import type { Credential } from '../upstream/caller.ts';
 import type { Authenticate } from './authenticator.ts';
 import { embeddedAuthenticator } from './modes/embedded.ts';
 import { type PassthroughOptions, passthroughAuthenticator } from './modes/passthrough.ts';

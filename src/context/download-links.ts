@@ -7,7 +7,7 @@ import { type DataSetFileId, platformId } from '../domain/ids.ts';
 import { parseTenant } from '../domain/tenant.ts';
 import { ForbiddenError, InvalidInputError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Caller, Credential } from '../upstream/platform-api.ts';
+import type { Caller, Credential } from '../upstream/caller.ts';
 
 export interface DownloadLinksOptions {
   readonly clock: Pick<Clock, 'now'>;

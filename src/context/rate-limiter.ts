@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { RateLimitedError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Caller } from '../upstream/platform-api.ts';
+import type { Caller } from '../upstream/caller.ts';
 
 export interface RateLimiterOptions {
   readonly clock: Pick<Clock, 'monotonicMs'>;

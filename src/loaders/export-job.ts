@@ -1,6 +1,6 @@
 import type { ExportJob } from '../domain/export-job.ts';
 import type { ExportJobId } from '../domain/ids.ts';
-import type { ExportJobReads } from '../upstream/platform-api.ts';
+import type { ExportJobReads } from '../upstream/apis/export-jobs.ts';
 import { createLoader, type Loader, type LoadFailure, loadEach } from './by-id.ts';
 
 /** Maximum number of jobs in one page of the platform's list. */

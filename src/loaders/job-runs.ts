@@ -2,8 +2,9 @@ import type { ExportJob } from '../domain/export-job.ts';
 import type { SegmentJob } from '../domain/segment-job.ts';
 import type { JobRuns, RunningJob } from '../runs/job-runs.ts';
 import type { TenantRuns } from '../runs/run-statistics.ts';
-import type { ExportJobReads, PlatformApi } from '../upstream/platform-api.ts';
-import type { SegmentJobsApi } from '../upstream/segmentation-api.ts';
+import type { ExportJobReads } from '../upstream/apis/export-jobs.ts';
+import type { SegmentJobsApi } from '../upstream/apis/segment-jobs.ts';
+import type { PlatformApi } from '../upstream/platform-api.ts';
 
 /** The runs of the tenant, by kind. A promise is returned only if something has to be read first. */
 export interface RunReads {

@@ -1,7 +1,6 @@
 import DataLoader from 'dataloader';
 import type { Profile, ProfileQuery } from '../domain/profile.ts';
-import { profileQueryKey } from '../upstream/apis/profiles.ts';
-import type { ProfilesApi } from '../upstream/segmentation-api.ts';
+import { type ProfilesApi, profileQueryKey } from '../upstream/apis/profiles.ts';
 
 /** Returns null if no person has the identity. */
 export type ProfileLoader = (query: ProfileQuery) => Promise<Profile | null>;

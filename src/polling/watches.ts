@@ -1,5 +1,5 @@
 import type { Watch } from '../events/watch.ts';
-import type { Caller } from '../upstream/platform-api.ts';
+import type { Caller } from '../upstream/caller.ts';
 import { PlatformHolds } from './holds.ts';
 import * as sources from './sources/index.ts';
 import type { KindFeeds, WatchKind, WatchServices } from './watch-kind.ts';

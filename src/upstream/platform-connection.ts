@@ -1,22 +1,15 @@
-import { createBatchesApi } from './apis/batches.ts';
-import { createDatasetsApi } from './apis/datasets.ts';
-import { createExportJobsApi } from './apis/export-jobs.ts';
-import { createFilesApi } from './apis/files.ts';
-import { createMergePoliciesApi } from './apis/merge-policies.ts';
-import { createProfilesApi } from './apis/profiles.ts';
-import { createSandboxesApi } from './apis/sandboxes.ts';
-import { createSchedulesApi } from './apis/schedules.ts';
-import { createSegmentDefinitionsApi } from './apis/segment-definitions.ts';
-import { createSegmentJobsApi } from './apis/segment-jobs.ts';
-import type { BatchesApi, DatasetsApi, ExportJobsApi, FilesApi, PlatformApi, SandboxesApi } from './platform-api.ts';
+import { type BatchesApi, createBatchesApi } from './apis/batches.ts';
+import { createDatasetsApi, type DatasetsApi } from './apis/datasets.ts';
+import { createExportJobsApi, type ExportJobsApi } from './apis/export-jobs.ts';
+import { createFilesApi, type FilesApi } from './apis/files.ts';
+import { createMergePoliciesApi, type MergePoliciesApi } from './apis/merge-policies.ts';
+import { createProfilesApi, type ProfilesApi } from './apis/profiles.ts';
+import { createSandboxesApi, type SandboxesApi } from './apis/sandboxes.ts';
+import { createSchedulesApi, type SchedulesApi } from './apis/schedules.ts';
+import { createSegmentDefinitionsApi, type SegmentDefinitionsApi } from './apis/segment-definitions.ts';
+import { createSegmentJobsApi, type SegmentJobsApi } from './apis/segment-jobs.ts';
+import type { PlatformApi } from './platform-api.ts';
 import type { PlatformClient } from './platform-client.ts';
-import type {
-  MergePoliciesApi,
-  ProfilesApi,
-  SchedulesApi,
-  SegmentDefinitionsApi,
-  SegmentJobsApi,
-} from './segmentation-api.ts';
 
 /**
  * The platform for one caller. Every operation has two and uses few of their parts, so that each part is created when

@@ -119,7 +119,7 @@ const rules: Rules = {
     {
       area: 'src/auth/',
       values: ['src/errors.ts', 'src/domain/', 'src/runtime/'],
-      types: ['src/config/config.ts', 'src/upstream/platform-api.ts'],
+      types: ['src/config/config.ts', 'src/upstream/caller.ts'],
       reason: 'a caller is known before its context exists, and its token is checked without a call to the platform',
     },
     {
@@ -364,7 +364,7 @@ describe('the import table', () => {
       "import { createMetrics } from '../../metrics.ts';",
       "import { x } from './yoga.ts';",
     ],
-    ['src/server/http/server.ts', "import type { Caller } from '../../upstream/platform-api.ts';", ''],
+    ['src/server/http/server.ts', "import type { Caller } from '../../upstream/caller.ts';", ''],
     ['src/server/http/server.ts', "import type { Feed } from '../../polling/feed.ts';", ''],
     ['src/server/http/server.ts', "import type { E } from '../../emulator/errors.ts';", ''],
     [
@@ -386,8 +386,8 @@ describe('the import table', () => {
     ],
     [
       'src/schema/node.ts',
-      "import { type Caller } from '../upstream/platform-api.ts';",
-      "import type { Caller } from '../upstream/platform-api.ts';",
+      "import { type Caller } from '../upstream/caller.ts';",
+      "import type { Caller } from '../upstream/caller.ts';",
     ],
     ['src/schema/node.ts', "import type { Yoga } from '../server/yoga.ts';", ''],
     ['src/loaders/index.ts', "import type { builder } from '../schema/builder.ts';", ''],

@@ -1,5 +1,5 @@
 import type { Tenant } from '../../domain/tenant.ts';
-import type { Credential } from '../../upstream/platform-api.ts';
+import type { Credential } from '../../upstream/caller.ts';
 import type { Authenticate } from '../authenticator.ts';
 import { platformDecides, tenantOf } from '../header-tenant.ts';
 

@@ -1,5 +1,5 @@
 import { UnauthenticatedError } from '../../errors.ts';
-import type { Credential } from '../../upstream/platform-api.ts';
+import type { Credential } from '../../upstream/caller.ts';
 import type { Authenticate, Session } from '../authenticator.ts';
 import type { RequestHeaders } from '../caller-headers.ts';
 import { notBearer, platformDecides, tenantOf } from '../header-tenant.ts';

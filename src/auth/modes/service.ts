@@ -9,7 +9,7 @@ import {
   UnauthenticatedError,
 } from '../../errors.ts';
 import { type Clock, lastMomentMs } from '../../runtime/clock.ts';
-import type { Credential } from '../../upstream/platform-api.ts';
+import type { Credential } from '../../upstream/caller.ts';
 import type { Authenticate } from '../authenticator.ts';
 import type { RequestHeaders } from '../caller-headers.ts';
 import { claimAt, namesIn } from '../claims.ts';

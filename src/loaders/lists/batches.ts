@@ -1,8 +1,9 @@
 import type { Batch, BatchField, BatchFile } from '../../domain/batch.ts';
 import { type BatchFilter, matchesBatchFilter } from '../../domain/batch-filter.ts';
 import type { BatchId, DatasetId } from '../../domain/ids.ts';
+import type { BatchesApi } from '../../upstream/apis/batches.ts';
 import { isPlainText } from '../../upstream/apis/catalog-query.ts';
-import type { BatchesApi, FilesApi } from '../../upstream/platform-api.ts';
+import type { FilesApi } from '../../upstream/apis/files.ts';
 import { catalogList } from '../pagination/after-sort-key.ts';
 import { type Connection, conditions, readConnection } from '../pagination/connection.ts';
 import { isCount, isPageSize } from '../pagination/cursor.ts';

@@ -1,20 +1,18 @@
 import type { Dataset, DatasetField } from '../../domain/dataset.ts';
 import { type DatasetFilter, matchesDatasetFilter } from '../../domain/dataset-filter.ts';
-import { isPlainText } from '../../upstream/apis/catalog-query.ts';
-import type { DatasetListOptions, DatasetsApi } from '../../upstream/platform-api.ts';
+import { type CatalogOrder, isPlainText } from '../../upstream/apis/catalog-query.ts';
+import type { DatasetsApi } from '../../upstream/apis/datasets.ts';
 import { catalogList } from '../pagination/after-sort-key.ts';
 import { type Connection, conditions, readConnection } from '../pagination/connection.ts';
-
-export type DatasetOrder = NonNullable<DatasetListOptions['orderBy']>;
 
 export interface DatasetConnectionOptions {
   readonly first: number;
   readonly after: string | null;
   readonly filter: DatasetFilter | null;
-  readonly orderBy: DatasetOrder | null;
+  readonly orderBy: CatalogOrder | null;
 }
 
-const newestFirst: DatasetOrder = { field: 'created', direction: 'desc' };
+const newestFirst: CatalogOrder = { field: 'created', direction: 'desc' };
 
 /**
  * Datasets over Catalog's paging, newest first unless ordered otherwise.
@@ -65,8 +63,8 @@ export async function readDatasets(
 
 /** The time of the filter at which a list in an order ends; undefined if there is none. */
 function endOf(
-  field: DatasetOrder['field'],
-  direction: DatasetOrder['direction'],
+  field: CatalogOrder['field'],
+  direction: CatalogOrder['direction'],
   { createdAfter, createdBefore, updatedAfter }: DatasetFilter,
 ): Date | undefined {
   switch (field) {

@@ -1,7 +1,7 @@
 import type { ExportJob } from '../../domain/export-job.ts';
 import { type ExportJobFilter, matchesExportJobFilter } from '../../domain/export-job-filter.ts';
 import { type DatasetId, type ExportJobId, platformId } from '../../domain/ids.ts';
-import type { ExportJobCursor, ExportJobReads, ListedExportJobStatus } from '../../upstream/platform-api.ts';
+import type { ExportJobCursor, ExportJobReads, ListedExportJobStatus } from '../../upstream/apis/export-jobs.ts';
 import { type Connection, conditions, readConnection } from '../pagination/connection.ts';
 import { isCount } from '../pagination/cursor.ts';
 import type { UpstreamList } from '../pagination/upstream-list.ts';

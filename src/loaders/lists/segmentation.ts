@@ -6,14 +6,10 @@ import type { SegmentDefinition, SegmentDefinitionFilter } from '../../domain/se
 import type { SegmentJob, SegmentJobStatus } from '../../domain/segment-job.ts';
 import { matchesSegmentJobFilter, type SegmentJobFilter } from '../../domain/segment-job-filter.ts';
 import { isPlainText } from '../../upstream/apis/catalog-query.ts';
-import type {
-  MergePoliciesApi,
-  SchedulesApi,
-  SegmentDefinitionOrder,
-  SegmentDefinitionsApi,
-  SegmentJobListOptions,
-  SegmentJobsApi,
-} from '../../upstream/segmentation-api.ts';
+import type { MergePoliciesApi } from '../../upstream/apis/merge-policies.ts';
+import type { SchedulesApi } from '../../upstream/apis/schedules.ts';
+import type { SegmentDefinitionOrder, SegmentDefinitionsApi } from '../../upstream/apis/segment-definitions.ts';
+import type { SegmentJobListOptions, SegmentJobsApi } from '../../upstream/apis/segment-jobs.ts';
 import { type Connection, conditions, readConnection } from '../pagination/connection.ts';
 import { badCursor, decodeCursor, encodeCursor, isCount, isPageSize } from '../pagination/cursor.ts';
 import { numberedList } from '../pagination/numbered-pages.ts';

@@ -3,7 +3,7 @@ import { type Batch, type BatchState, isTerminalBatch } from '../../domain/batch
 import { type ExportJob, type ObservedBatches, unreadBatches } from '../../domain/export-job.ts';
 import type { BatchId } from '../../domain/ids.ts';
 import { isTerminalJob } from '../../domain/job.ts';
-import type { BatchesApi } from '../../upstream/platform-api.ts';
+import type { BatchesApi } from '../../upstream/apis/batches.ts';
 import { isSameState } from '../diff.ts';
 import type { ResultSource } from './source.ts';
 

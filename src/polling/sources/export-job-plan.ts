@@ -1,6 +1,6 @@
 import type { ExportJob } from '../../domain/export-job.ts';
 import { isTerminalJob } from '../../domain/job.ts';
-import type { ExportJobCursor } from '../../upstream/platform-api.ts';
+import type { ExportJobCursor } from '../../upstream/apis/export-jobs.ts';
 import { isWatched, type WatchScope } from '../scope.ts';
 import { endedRecently, isAbove } from './job-list.ts';
 

@@ -3,7 +3,7 @@ import { platformId } from '../../domain/ids.ts';
 import { isTerminalJob } from '../../domain/job.ts';
 import { GatewayError, NotFoundError, PlatformError } from '../../errors.ts';
 import { mapBounded } from '../../runtime/map-bounded.ts';
-import type { ExportJobCursor, ExportJobPage, ExportJobsApi } from '../../upstream/platform-api.ts';
+import type { ExportJobCursor, ExportJobPage, ExportJobsApi } from '../../upstream/apis/export-jobs.ts';
 import type { ProvenReader } from '../feed-registry.ts';
 import { watchKind } from '../watch-kind.ts';
 import { type BatchReader, exportBatches } from './export-batches.ts';

@@ -1,6 +1,6 @@
 import { platformId } from '../../domain/ids.ts';
 import type { Schedule } from '../../domain/schedule.ts';
-import type { SchedulesApi } from '../../upstream/segmentation-api.ts';
+import type { SchedulesApi } from '../../upstream/apis/schedules.ts';
 import type { ProvenReader } from '../feed-registry.ts';
 import { watchKind } from '../watch-kind.ts';
 import type { FeedSource } from './source.ts';

@@ -2,7 +2,7 @@ import { platformId, type SegmentJobId } from '../../domain/ids.ts';
 import { isTerminalJob } from '../../domain/job.ts';
 import type { SegmentJob } from '../../domain/segment-job.ts';
 import { GatewayError } from '../../errors.ts';
-import type { SegmentJobListOptions, SegmentJobsApi } from '../../upstream/segmentation-api.ts';
+import type { SegmentJobListOptions, SegmentJobsApi } from '../../upstream/apis/segment-jobs.ts';
 import type { ProvenReader } from '../feed-registry.ts';
 import { watchKind } from '../watch-kind.ts';
 import { endedAt, endedRecently, isAbove, mayFollow } from './job-list.ts';

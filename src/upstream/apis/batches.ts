@@ -1,9 +1,32 @@
-import type { BatchesApi } from '../platform-api.ts';
+import type { Batch, BatchField } from '../../domain/batch.ts';
+import type { BatchId, DatasetId } from '../../domain/ids.ts';
 import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
 import { batchProperties, decodeBatch, encodeBatchStatus } from '../wire/batch.ts';
 import { getObjects, listObjects } from './catalog-objects.ts';
-import { catalogListQuery, newestFirst } from './catalog-query.ts';
+import { catalogListQuery, newestFirst, type TimeBounds } from './catalog-query.ts';
 import { refusedPart } from './rejected-input.ts';
+
+export interface BatchesApi {
+  /** One upstream call. Batches are sorted newest first. */
+  list(options: {
+    /** Batches of this dataset. @default batches of all datasets */
+    readonly datasetId?: DatasetId | undefined;
+    /** Batches with one of these statuses of the platform. */
+    readonly statuses?: readonly ListedBatchStatus[] | undefined;
+    /** Exclusive. */
+    readonly createdAfter?: Date | undefined;
+    readonly limit: number;
+    readonly start?: number;
+    readonly created?: TimeBounds | undefined;
+    /** Fields to request. `createdAt` is requested too; all others are null. @default every field */
+    readonly fields?: ReadonlySet<BatchField> | undefined;
+  }): Promise<readonly Batch[]>;
+  /** Reads datasets or batches in chunks, with one upstream call per 100 ids of the usual length. */
+  getMany(ids: readonly BatchId[], fields?: ReadonlySet<BatchField>): Promise<readonly Batch[]>;
+}
+
+/** A status by which the platform can filter batches. */
+export type ListedBatchStatus = Exclude<Batch['status'], 'UNKNOWN'>;
 
 /** Batches in Catalog. */
 export function createBatchesApi({ call, metrics }: PlatformClient): BatchesApi {

@@ -3,11 +3,22 @@ import { NotFoundError } from '../../errors.ts';
 import { mapBounded } from '../../runtime/map-bounded.ts';
 import { errorFromEntry, unreadable } from '../http/errors.ts';
 import { orNull, type PlatformClient } from '../platform-client.ts';
-import type { BulkFailure, BulkResult } from '../segmentation-api.ts';
 import type { Service } from '../types.ts';
 import { readEntryError } from '../wire/entry-error.ts';
 import { asRecord } from '../wire/readers.ts';
 import { inChunks } from './in-chunks.ts';
+
+/** An id whose entity a bulk read could not return, with the platform's error about this id alone. */
+export interface BulkFailure<Id extends string> {
+  readonly id: Id;
+  readonly error: Error;
+}
+
+/** The result of a bulk read, in any order. An id that the platform does not have is in neither list. */
+export interface BulkResult<Id extends string, Entity> {
+  readonly found: readonly Entity[];
+  readonly failed: readonly BulkFailure<Id>[];
+}
 
 /** Maximum number of ids in one call. The platform rejects more. */
 const maxIdsPerCall = 100;

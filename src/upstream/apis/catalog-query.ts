@@ -1,9 +1,13 @@
-import type { DatasetListOptions, TimeBounds } from '../platform-api.ts';
-
-type OrderField = NonNullable<DatasetListOptions['orderBy']>['field'];
+/** `from` and `to` are inclusive, `after` and `before` exclusive. */
+export interface TimeBounds {
+  readonly after?: Date | undefined;
+  readonly before?: Date | undefined;
+  readonly from?: Date | undefined;
+  readonly to?: Date | undefined;
+}
 
 export interface CatalogOrder {
-  readonly field: OrderField;
+  readonly field: 'created' | 'updated' | 'name';
   readonly direction: 'asc' | 'desc';
 }
 

@@ -5,6 +5,12 @@ import { isPathSegment } from '../http/path-segment.ts';
 import { orNull, type PlatformClient } from '../platform-client.ts';
 import type { Service } from '../types.ts';
 
+/** A page with the number of rows of the whole list. */
+export interface Counted {
+  /** Number of rows of the whole list under the conditions that were sent. Null if the platform reports no count. */
+  readonly total: number | null;
+}
+
 /** Entities of one kind in the platform, each below its own path. */
 export interface Collection<Entity> {
   readonly service: Service;

@@ -1,18 +1,45 @@
-import type { Dataset, NewDataset } from '../../domain/dataset.ts';
+import type { Dataset, DatasetField, NewDataset } from '../../domain/dataset.ts';
 import type { DatasetId } from '../../domain/ids.ts';
 import { UpstreamUnreadableError } from '../../errors.ts';
 import { fitOfDataset } from '../creates/matches-create.ts';
 import { createOnce } from '../creates/with-recovery.ts';
 import type { BoundCall, RefusedInput } from '../http/call.ts';
 import { isPathSegment } from '../http/path-segment.ts';
-import type { DatasetListOptions, DatasetsApi } from '../platform-api.ts';
 import { decodeContextOf, orNull, type PlatformClient } from '../platform-client.ts';
 import { datasetProperties, decodeDataset, decodeDatasetReference, encodeNewDataset } from '../wire/dataset.ts';
 import { asList } from '../wire/readers.ts';
 import { getObjects, listObjects } from './catalog-objects.ts';
-import { catalogListQuery, isPlainText, newestFirst } from './catalog-query.ts';
+import { type CatalogOrder, catalogListQuery, isPlainText, newestFirst, type TimeBounds } from './catalog-query.ts';
 import { type Collection, createOne } from './collection.ts';
 import { refusedInput, refusedPart } from './rejected-input.ts';
+
+export interface DatasetsApi {
+  /** One upstream call. `limit` 1 to 100; a page shorter than `limit` is the last one. */
+  list(options: DatasetListOptions): Promise<readonly Dataset[]>;
+  /** Reads datasets or batches in chunks, with one upstream call per 100 ids of the usual length. */
+  getMany(ids: readonly DatasetId[], fields?: ReadonlySet<DatasetField>): Promise<readonly Dataset[]>;
+  /**
+   * Returns the new id, because the platform returns nothing else. If the outcome is unknown, a second call looks for a
+   * new dataset of this name.
+   */
+  create(dataset: NewDataset): Promise<DatasetId>;
+  /** False when the platform does not know the dataset. */
+  delete(id: DatasetId): Promise<boolean>;
+}
+
+/** Catalog cannot filter by schema, because it filters by top-level fields only. */
+export interface DatasetListOptions {
+  readonly limit: number;
+  /** Fields to request. The field of the order is requested too; all others are null. @default every field */
+  readonly fields?: ReadonlySet<DatasetField> | undefined;
+  /** Row offset. @default 0 */
+  readonly start?: number;
+  readonly orderBy?: CatalogOrder;
+  /** The platform returns datasets of this name, and may return others, so that the caller must compare the names. */
+  readonly name?: string | undefined;
+  readonly created?: TimeBounds | undefined;
+  readonly updated?: TimeBounds | undefined;
+}
 
 const root = '/data/foundation/catalog/dataSets';
 const service = 'catalog';

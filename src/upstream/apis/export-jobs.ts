@@ -1,19 +1,53 @@
 import type { ExportJob, NewExportJob } from '../../domain/export-job.ts';
 import type { ReportedExportJob } from '../../domain/export-request.ts';
+import type { ExportJobId } from '../../domain/ids.ts';
 import type { ReadingTimes } from '../../domain/reading-times.ts';
 import { fitOfExportJob } from '../creates/matches-create.ts';
 import { createOnce } from '../creates/with-recovery.ts';
 import type { BoundCall, RefusedInput } from '../http/call.ts';
 import { unreadable } from '../http/errors.ts';
-import type { ExportJobsApi } from '../platform-api.ts';
 import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
 import { decodeExportJob, decodeReportedExportJob, type LazyExportJob, lazyExportJob } from '../wire/export-job.ts';
-import { decodeNextCursor, encodeExportCursor } from '../wire/export-job-page.ts';
+import { decodeNextCursor, type ExportJobCursor, encodeExportCursor } from '../wire/export-job-page.ts';
 import { encodeNewExportJob } from '../wire/new-export-job.ts';
 import { asRecord } from '../wire/readers.ts';
 import { type Collection, createOne, deleteOne, getOne } from './collection.ts';
 import { countDisorder, type ListOrder } from './list-order.ts';
 import { refusedInput, refusedPart } from './rejected-input.ts';
+
+export type { ExportJobCursor, LazyExportJob };
+
+/** Reads of export jobs. */
+export interface ExportJobReads<Job extends ExportJob> {
+  /** One upstream call. Jobs are sorted newest first; `limit` is 1 to 1,000. */
+  list(options: {
+    readonly limit: number;
+    readonly cursor?: ExportJobCursor | undefined;
+    readonly status?: ListedExportJobStatus | undefined;
+  }): Promise<ExportJobPage<Job>>;
+  /** One upstream call. */
+  get(id: ExportJobId): Promise<Job | null>;
+}
+
+export interface ExportJobsApi extends ExportJobReads<ExportJob> {
+  /** Reads a job with all that its record shows of its request. One upstream call. */
+  getReported(id: ExportJobId): Promise<ReportedExportJob | null>;
+  /** The same reads for one operation. They decode only the fields that the operation reads. */
+  readonly lazy: ExportJobReads<LazyExportJob>;
+  /** One upstream call, which is sent once. If its outcome is unknown, a second call looks for the job. */
+  create(job: NewExportJob): Promise<ExportJob>;
+  /** Marks the job for cancelling; the platform stops it later. False if the platform does not have it. */
+  cancel(id: ExportJobId): Promise<boolean>;
+}
+
+/** A status by which the platform can filter export jobs. */
+export type ListedExportJobStatus = Extract<ExportJob['status'], 'NEW' | 'SUCCEEDED' | 'FAILED'>;
+
+export interface ExportJobPage<Job extends ExportJob = ExportJob> {
+  readonly jobs: readonly Job[];
+  /** Cursor of the next page; null on the last page. */
+  readonly next: ExportJobCursor | null;
+}
 
 const root = '/data/core/ups/export/jobs';
 const service = 'export';

@@ -1,16 +1,68 @@
 import type { BatchFile } from '../../domain/batch.ts';
-import { platformId } from '../../domain/ids.ts';
+import type { FileVersion } from '../../domain/file-version.ts';
+import { type BatchId, type DataSetFileId, platformId } from '../../domain/ids.ts';
 import { NotFoundError } from '../../errors.ts';
 import { mapBounded } from '../../runtime/map-bounded.ts';
 import type { PlatformRequest } from '../http/call.ts';
 import { errorFromEntry, unreadable } from '../http/errors.ts';
 import { withoutError } from '../http/file-error.ts';
 import { isPathSegment } from '../http/path-segment.ts';
-import type { FileInfo, FilesApi } from '../platform-api.ts';
 import { decodeContextOf, orNull, type PlatformClient } from '../platform-client.ts';
 import { decodeFileEntries, type FileEntryPage } from '../wire/batch-files.ts';
 import { parseContentLength, parseContentRange } from '../wire/content-range.ts';
 import { versionOf } from '../wire/file-version.ts';
+
+export interface FilesApi {
+  /**
+   * The files of a batch, including files in directories. One upstream call for the list and one per entry.
+   * @param start row offset among the entries of the batch
+   */
+  list(options: { readonly batchId: BatchId; readonly start: number; readonly limit: number }): Promise<BatchFilePage>;
+  /**
+   * Bytes of one part. Null if the platform does not have the file. The body is read as fast as its reader consumes it.
+   * It ends with an error if the connection breaks or the signal of `connect` aborts. An unread body holds its
+   * connection until then, so that the caller must read it, leave the loop, or abort.
+   */
+  read(options: {
+    readonly fileId: DataSetFileId;
+    readonly name: string;
+    /**
+     * First and last byte, both inclusive. Without `last` the range ends with the file. Without a range the whole file
+     * is read.
+     */
+    readonly range?: { readonly first: number; readonly last?: number | undefined } | undefined;
+  }): Promise<FileBytes | UnsatisfiableRange | null>;
+  /** Properties of the whole file, as `read` returns them, without its bytes. */
+  stat(options: { readonly fileId: DataSetFileId; readonly name: string }): Promise<FileInfo | null>;
+}
+
+export interface BatchFilePage {
+  readonly files: readonly BatchFile[];
+  /** Row offset of the next entry; null at the end. */
+  readonly next: number | null;
+}
+
+export interface FileInfo extends FileVersion {
+  readonly contentType: string;
+  /** Length of the whole file in bytes; null if the platform does not report it. */
+  readonly totalBytes: number | null;
+}
+
+export interface FileBytes extends FileInfo {
+  readonly kind: 'bytes';
+  /** The bytes of the response, which need not be the requested ones. */
+  readonly first: number;
+  /** Null if the platform does not report the last byte. The bytes then end with the file. */
+  readonly last: number | null;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** The range lies outside the file (416). */
+export interface UnsatisfiableRange {
+  readonly kind: 'unsatisfiable-range';
+  /** Length of the whole file in bytes; null if the platform does not report it. */
+  readonly totalBytes: number | null;
+}
 
 const root = '/data/foundation/export';
 const service = 'data-access';

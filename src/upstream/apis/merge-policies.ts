@@ -1,8 +1,20 @@
+import type { MergePolicyId } from '../../domain/ids.ts';
+import type { MergePolicy } from '../../domain/merge-policy.ts';
 import { unreadable } from '../http/errors.ts';
 import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
-import type { MergePoliciesApi } from '../segmentation-api.ts';
 import { decodeMergePolicies, decodeMergePolicy, decodeNextPolicyStart } from '../wire/merge-policy.ts';
-import { bulkGet } from './bulk-get.ts';
+import { type BulkResult, bulkGet } from './bulk-get.ts';
+import type { Counted } from './collection.ts';
+
+export interface MergePoliciesApi {
+  /** One upstream call. `start` is the opaque `next` of the previous page. */
+  list(options: {
+    readonly limit: number;
+    readonly start?: string | undefined;
+  }): Promise<Counted & { readonly policies: readonly MergePolicy[]; readonly next: string | null }>;
+  /** Reads in bulk, with one upstream call per 100 ids. */
+  getMany(ids: readonly MergePolicyId[]): Promise<BulkResult<MergePolicyId, MergePolicy>>;
+}
 
 const root = '/data/core/ups/config/mergePolicies';
 const service = 'merge-policies';

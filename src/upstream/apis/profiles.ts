@@ -3,10 +3,17 @@ import { GatewayError, NotFoundError } from '../../errors.ts';
 import { mapBounded } from '../../runtime/map-bounded.ts';
 import { errorFromEntry, unreadable } from '../http/errors.ts';
 import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
-import type { ProfilesApi } from '../segmentation-api.ts';
 import { decodeProfileEntries } from '../wire/profile.ts';
 import { inChunks } from './in-chunks.ts';
 import { identityKey, type Match, matchProfiles } from './match-profiles.ts';
+
+export interface ProfilesApi {
+  /**
+   * Finds profiles by identity. The results are in the order of the queries; null if no person has the identity.
+   * Queries with the same fields and merge policy are sent together, with one upstream call per 100 queries.
+   */
+  getMany(queries: readonly ProfileQuery[]): Promise<readonly (Profile | Error | null)[]>;
+}
 
 const path = '/data/core/ups/access/entities';
 const service = 'profiles';

@@ -1,8 +1,12 @@
 import type { Sandbox } from '../../domain/sandbox.ts';
 import { unreadable } from '../http/errors.ts';
-import type { SandboxesApi } from '../platform-api.ts';
 import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
 import { decodeSandboxPage } from '../wire/sandbox.ts';
+
+export interface SandboxesApi {
+  /** The sandboxes that the caller may use, all pages. */
+  available(): Promise<readonly Sandbox[]>;
+}
 
 const root = '/data/foundation/sandbox-management/';
 /** Page size. It is the platform's default. */

@@ -1,14 +1,30 @@
-import type { Schedule, ScheduleChange } from '../../domain/schedule.ts';
+import type { ScheduleId } from '../../domain/ids.ts';
+import type { NewSchedule, Schedule, ScheduleChange } from '../../domain/schedule.ts';
 import { fitOfSchedule } from '../creates/matches-create.ts';
 import { createOnce } from '../creates/with-recovery.ts';
 import type { BoundCall } from '../http/call.ts';
 import { unreadable } from '../http/errors.ts';
 import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
-import type { SchedulesApi } from '../segmentation-api.ts';
 import { decodeChildren, nextStart } from '../wire/children.ts';
 import { decodeSchedule, encodeNewSchedule, encodeScheduleChange } from '../wire/schedule.ts';
 import { type Collection, createOne, deleteOne, getOne, patchOne } from './collection.ts';
 import { type NamedPart, refusedPart, refusedSegments } from './rejected-input.ts';
+
+export interface SchedulesApi {
+  /**
+   * All schedules of the sandbox, in the platform's order. One upstream call per 100 schedules; usually there is one
+   * schedule.
+   */
+  list(): Promise<readonly Schedule[]>;
+  /** One upstream call. */
+  get(id: ScheduleId): Promise<Schedule | null>;
+  /** One upstream call, which is sent once. If its outcome is unknown, the list is read to look for the schedule. */
+  create(schedule: NewSchedule): Promise<Schedule>;
+  /** One upstream call. False if the platform does not have the schedule. */
+  update(id: ScheduleId, change: ScheduleChange): Promise<boolean>;
+  /** One upstream call. False if the platform does not have the schedule. */
+  delete(id: ScheduleId): Promise<boolean>;
+}
 
 const root = '/data/core/ups/config/schedules';
 const service = 'schedules';

@@ -1,10 +1,33 @@
+import type { SegmentId } from '../../domain/ids.ts';
 import type { SegmentDefinition } from '../../domain/segment-definition.ts';
 import { unreadable } from '../http/errors.ts';
 import { decodeContextOf, orNull, type PlatformClient } from '../platform-client.ts';
-import type { SegmentDefinitionOrder, SegmentDefinitionsApi } from '../segmentation-api.ts';
 import { decodeSegmentDefinition, decodeSegmentDefinitions } from '../wire/segment-definition.ts';
-import { bulkGet } from './bulk-get.ts';
+import { type BulkResult, bulkGet } from './bulk-get.ts';
+import type { Counted } from './collection.ts';
 import { countDisorder } from './list-order.ts';
+
+export interface SegmentDefinitionsApi {
+  /**
+   * One upstream call. `page` starts at 0, and `next` is null on the last page. A row may be returned twice. If the
+   * platform counts its pages from 1, the second page repeats the first one, so that a page without new rows is not yet
+   * the end.
+   */
+  list(options: {
+    readonly limit: number;
+    readonly page?: number;
+    /** @default creationTime, newest first */
+    readonly orderBy?: SegmentDefinitionOrder | undefined;
+  }): Promise<Counted & { readonly definitions: readonly SegmentDefinition[]; readonly next: number | null }>;
+  /** Reads in bulk, with one upstream call per 100 ids. */
+  getMany(ids: readonly SegmentId[]): Promise<BulkResult<SegmentId, SegmentDefinition>>;
+}
+
+/** The platform may ignore the order. It compares names in its own collation. */
+export interface SegmentDefinitionOrder {
+  readonly field: 'creationTime' | 'updateTime' | 'name';
+  readonly direction: 'asc' | 'desc';
+}
 
 const root = '/data/core/ups/segment/definitions';
 const service = 'segmentation';

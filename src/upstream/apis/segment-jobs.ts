@@ -1,16 +1,48 @@
+import type { SegmentId, SegmentJobId } from '../../domain/ids.ts';
 import type { SegmentJob } from '../../domain/segment-job.ts';
 import { fitOfSegmentJob } from '../creates/matches-create.ts';
 import { createOnce } from '../creates/with-recovery.ts';
 import type { BoundCall } from '../http/call.ts';
 import { unreadable } from '../http/errors.ts';
 import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
-import type { SegmentJobListOptions, SegmentJobsApi } from '../segmentation-api.ts';
 import { decodeChildren, nextStart } from '../wire/children.ts';
 import { decodeSegmentJob, encodeNewSegmentJob } from '../wire/segment-job.ts';
-import { bulkGet } from './bulk-get.ts';
-import { type Collection, createOne, deleteOne, getOne } from './collection.ts';
+import { type BulkResult, bulkGet } from './bulk-get.ts';
+import { type Collection, type Counted, createOne, deleteOne, getOne } from './collection.ts';
 import { countDisorder } from './list-order.ts';
 import { type NamedPart, refusedPart, refusedSegments } from './rejected-input.ts';
+
+export interface SegmentJobsApi {
+  /**
+   * One upstream call. Jobs are sorted by time of creation or of the last change. `start` is the `next` of the previous
+   * page, which is null on the last page. The platform's documentation differs on whether it counts pages or rows, and
+   * rows shift while jobs are added, so that a row may be returned twice. The caller must drop ids that it has seen,
+   * and stop at a page without new ids.
+   */
+  list(
+    options: SegmentJobListOptions,
+  ): Promise<Counted & { readonly jobs: readonly SegmentJob[]; readonly next: number | null }>;
+  /** Reads in bulk, with one upstream call per 100 ids. */
+  getMany(ids: readonly SegmentJobId[]): Promise<BulkResult<SegmentJobId, SegmentJob>>;
+  /** One upstream call. */
+  get(id: SegmentJobId): Promise<SegmentJob | null>;
+  /** One upstream call, which is sent once. If its outcome is unknown, a second call looks for the job. */
+  create(segmentIds: readonly SegmentId[]): Promise<SegmentJob>;
+  /** Marks the job for cancelling; the platform stops it later. False if the platform does not have it. */
+  cancel(id: SegmentJobId): Promise<boolean>;
+}
+
+export interface SegmentJobListOptions {
+  /** 1 to 100. */
+  readonly limit: number;
+  /** @default 0 */
+  readonly start?: number;
+  /** The platform filters by one status at a time, and has no status UNKNOWN. */
+  readonly status?: Exclude<SegmentJob['status'], 'UNKNOWN'> | undefined;
+  readonly segmentId?: SegmentId | undefined;
+  /** @default creationTime, newest first */
+  readonly orderBy?: { readonly field: 'creationTime' | 'updateTime'; readonly direction: 'asc' | 'desc' };
+}
 
 const root = '/data/core/ups/segment/jobs';
 const service = 'segmentation';

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { UnauthenticatedError } from '../../errors.ts';
-import type { Credential } from '../platform-api.ts';
+import type { Credential } from '../caller.ts';
 
 /** Maximum length of a header value from a caller, in characters. Tokens with many claims have a few thousand. */
 const maxHeaderValueLength = 16_384;

@@ -6,13 +6,13 @@ import {
   UpstreamUnreadableError,
 } from '../../errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { Credential, CredentialHeaders } from '../caller.ts';
 import type { PlatformRequest } from '../http/call.ts';
 import { unreadable } from '../http/errors.ts';
 import { openCallScope } from '../http/layers/deadline.ts';
 import type { UpstreamMetrics } from '../http/metrics.ts';
 import { poolOptions } from '../http/pool-options.ts';
 import { sendOnce } from '../http/send.ts';
-import type { Credential, CredentialHeaders } from '../platform-api.ts';
 import { decodeToken } from '../wire/token.ts';
 import { fingerprintOf, isHeaderValue } from './credential.ts';
 import type { CredentialReport } from './credential-report.ts';

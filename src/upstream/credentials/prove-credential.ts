@@ -1,5 +1,6 @@
 import { ForbiddenError } from '../../errors.ts';
-import type { Caller, PlatformApi } from '../platform-api.ts';
+import type { Caller } from '../caller.ts';
+import type { PlatformApi } from '../platform-api.ts';
 import type { AcceptedCredentials } from './accepted-credentials.ts';
 
 /**

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ReadingTimes } from '../../domain/reading-times.ts';
 import type { EndController, EndSignal } from '../../runtime/end-signal.ts';
-import type { Caller } from '../platform-api.ts';
+import type { Caller } from '../caller.ts';
 import type { OperationCalls, Priority, Service } from '../types.ts';
 
 /** One call to a platform API, as described by the client of that API. */

@@ -1,4 +1,4 @@
-import type { Caller } from '../platform-api.ts';
+import type { Caller } from '../caller.ts';
 import type { Service } from '../types.ts';
 
 /** Keys under which state of a caller is kept. Each begins with the tenant or its organization. */

@@ -1,8 +1,13 @@
 import type { ExportJob } from '../../domain/export-job.ts';
-import { platformId } from '../../domain/ids.ts';
-import type { ExportJobCursor } from '../platform-api.ts';
+import { type ExportJobId, platformId } from '../../domain/ids.ts';
 import { readLink } from './link.ts';
 import { asRecord } from './readers.ts';
+
+/** Creation time (epoch milliseconds) and id of a job. The list continues with older jobs. */
+export interface ExportJobCursor {
+  readonly createdAtMs: number;
+  readonly id: ExportJobId;
+}
 
 /** The cursor in the platform's form, `{creationTime}_{id}`: the list continues with older jobs. */
 export const encodeExportCursor = ({ createdAtMs, id }: ExportJobCursor): string => `${createdAtMs}_${id}`;

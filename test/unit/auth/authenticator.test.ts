@@ -3,7 +3,7 @@ import { embeddedAuthenticator } from '../../../src/auth/modes/embedded.ts';
 import { passthroughAuthenticator } from '../../../src/auth/modes/passthrough.ts';
 import { parseTenant } from '../../../src/domain/tenant.ts';
 import { InvalidInputError, UnauthenticatedError } from '../../../src/errors.ts';
-import type { Credential } from '../../../src/upstream/platform-api.ts';
+import type { Credential } from '../../../src/upstream/caller.ts';
 
 const org = '0123456789ABCDEF01234567@AdobeOrg';
 const otherOrg = 'FFFFFFFFFFFFFFFFFFFFFFFF@AdobeOrg';

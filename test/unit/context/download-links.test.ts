@@ -4,8 +4,8 @@ import { createDownloadLinks, type DownloadLinks } from '../../../src/context/do
 import { platformId } from '../../../src/domain/ids.ts';
 import { parseTenant } from '../../../src/domain/tenant.ts';
 import { ForbiddenError, InvalidInputError } from '../../../src/errors.ts';
+import type { Caller, Credential } from '../../../src/upstream/caller.ts';
 import { createPassthroughCredential } from '../../../src/upstream/index.ts';
-import type { Caller, Credential } from '../../../src/upstream/platform-api.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 /** Any character, lone surrogates included. */

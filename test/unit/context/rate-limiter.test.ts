@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRateLimiter, type LimitedCaller } from '../../../src/context/rate-limiter.ts';
 import { RateLimitedError } from '../../../src/errors.ts';
-import type { Caller } from '../../../src/upstream/platform-api.ts';
+import type { Caller } from '../../../src/upstream/caller.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { tenantOf } from '../../support/tenants.ts';
 

@@ -1,14 +1,11 @@
 import type { Batch, BatchFile } from '../../../src/domain/batch.ts';
 import type { Dataset } from '../../../src/domain/dataset.ts';
 import type { ExportJob } from '../../../src/domain/export-job.ts';
-import type {
-  BatchesApi,
-  DatasetListOptions,
-  DatasetsApi,
-  ExportJobsApi,
-  FilesApi,
-  TimeBounds,
-} from '../../../src/upstream/platform-api.ts';
+import type { BatchesApi } from '../../../src/upstream/apis/batches.ts';
+import type { TimeBounds } from '../../../src/upstream/apis/catalog-query.ts';
+import type { DatasetListOptions, DatasetsApi } from '../../../src/upstream/apis/datasets.ts';
+import type { ExportJobsApi } from '../../../src/upstream/apis/export-jobs.ts';
+import type { FilesApi } from '../../../src/upstream/apis/files.ts';
 
 /** A list of the platform with its current rows. Tests change `rows` between calls. */
 interface FakeList<Row, Api, Call> {

@@ -1,7 +1,7 @@
 import type { BatchFile } from '../../../src/domain/batch.ts';
 import { type BatchId, type DataSetFileId, type DatasetId, platformId } from '../../../src/domain/ids.ts';
 import { readBatches, readFiles } from '../../../src/loaders/lists/batches.ts';
-import { type DatasetOrder, readDatasets } from '../../../src/loaders/lists/datasets.ts';
+import { readDatasets } from '../../../src/loaders/lists/datasets.ts';
 import { readExportJobs } from '../../../src/loaders/lists/export-jobs.ts';
 import {
   readMergePolicies,
@@ -11,6 +11,7 @@ import {
   type SegmentJobOrder,
 } from '../../../src/loaders/lists/segmentation.ts';
 import type { Connection } from '../../../src/loaders/pagination/connection.ts';
+import type { CatalogOrder } from '../../../src/upstream/apis/catalog-query.ts';
 import { batch, dataset, exportJob, mergePolicy, schedule, segmentDefinition, segmentJob } from './entities.ts';
 
 /** A row with its id and the time by which its list is ordered; null: the platform does not report the time. */
@@ -88,7 +89,7 @@ const exportJobs = (filtered: boolean) =>
     ),
   );
 
-const datasets = (orderBy: DatasetOrder | null, schemaId?: string) =>
+const datasets = (orderBy: CatalogOrder | null, schemaId?: string) =>
   unruly(
     (list, first, after) =>
       readDatasets(

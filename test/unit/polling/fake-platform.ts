@@ -6,7 +6,7 @@ import { parseTenant, type Tenant } from '../../../src/domain/tenant.ts';
 import type { GatewayError } from '../../../src/errors.ts';
 import type { WatchEvent, WatchOptions } from '../../../src/events/watch.ts';
 import type { ExportJobReader } from '../../../src/polling/sources/export-jobs.ts';
-import type { ExportJobPage, ExportJobsApi } from '../../../src/upstream/platform-api.ts';
+import type { ExportJobPage, ExportJobsApi } from '../../../src/upstream/apis/export-jobs.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

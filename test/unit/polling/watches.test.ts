@@ -3,7 +3,8 @@ import { unshared } from '../../../src/polling/feed-registry.ts';
 import { noMetrics } from '../../../src/polling/metrics.ts';
 import { createWatches } from '../../../src/polling/watches.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
-import type { Caller, PlatformApi } from '../../../src/upstream/platform-api.ts';
+import type { Caller } from '../../../src/upstream/caller.ts';
+import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { settle, tenantOf } from './fake-platform.ts';
 

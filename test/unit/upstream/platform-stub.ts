@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parseTenant, type Tenant } from '../../../src/domain/tenant.ts';
+import type { Caller, Credential } from '../../../src/upstream/caller.ts';
 import {
   type ClientCredential,
   createClientCredential,
@@ -9,7 +10,7 @@ import {
   type UpstreamMetrics,
   type UpstreamOptions,
 } from '../../../src/upstream/index.ts';
-import type { Caller, Credential, PlatformApi, Upstream } from '../../../src/upstream/platform-api.ts';
+import type { PlatformApi, Upstream } from '../../../src/upstream/platform-api.ts';
 import type { OperationCalls } from '../../../src/upstream/types.ts';
 import { defaultUpstream } from '../../support/default-config.ts';
 import { FakeClock } from '../../support/fake-clock.ts';

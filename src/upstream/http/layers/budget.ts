@@ -1,7 +1,7 @@
 import { RateLimitedError } from '../../../errors.ts';
 import type { Clock } from '../../../runtime/clock.ts';
+import type { Caller } from '../../caller.ts';
 import type { AcceptedCredentials } from '../../credentials/accepted-credentials.ts';
-import type { Caller } from '../../platform-api.ts';
 import type { CallLayer, UpstreamRequest } from '../call.ts';
 import { keysOf } from '../caller-keys.ts';
 import type { UpstreamMetrics } from '../metrics.ts';

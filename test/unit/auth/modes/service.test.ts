@@ -10,7 +10,7 @@ import {
   UnauthenticatedError,
   UpstreamUnreachableError,
 } from '../../../../src/errors.ts';
-import type { Credential } from '../../../../src/upstream/platform-api.ts';
+import type { Credential } from '../../../../src/upstream/caller.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 
 const org = '0123456789ABCDEF01234567@AdobeOrg';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { platformId } from '../../../../src/domain/ids.ts';
 import { ForbiddenError, PlatformError, RateLimitedError, UpstreamUnreadableError } from '../../../../src/errors.ts';
+import type { BulkResult } from '../../../../src/upstream/apis/bulk-get.ts';
 import type { PlatformApi } from '../../../../src/upstream/platform-api.ts';
-import type { BulkResult } from '../../../../src/upstream/segmentation-api.ts';
 import { connectTo, type ReceivedRequest, sendJson, startStub } from '../platform-stub.ts';
 
 interface BulkApi {

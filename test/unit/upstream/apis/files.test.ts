@@ -8,8 +8,8 @@ import {
   UpstreamUnreachableError,
   UpstreamUnreadableError,
 } from '../../../../src/errors.ts';
+import type { FileBytes } from '../../../../src/upstream/apis/files.ts';
 import { createOperationCalls } from '../../../../src/upstream/http/operation-calls.ts';
-import type { FileBytes } from '../../../../src/upstream/platform-api.ts';
 import { type Answer, caller, connectTo, countListeners, sendJson, silence, startStub } from '../platform-stub.ts';
 
 const batchId = platformId<BatchId>('batch-1');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SegmentDefinition } from '../../../../src/domain/segment-definition.ts';
 import { UpstreamUnreadableError } from '../../../../src/errors.ts';
-import type { SegmentDefinitionsApi } from '../../../../src/upstream/segmentation-api.ts';
+import type { SegmentDefinitionsApi } from '../../../../src/upstream/apis/segment-definitions.ts';
 import { type Answer, connectTo, sendJson, startStub } from '../platform-stub.ts';
 
 const all = Array.from({ length: 5 }, (_, index) => ({ id: `s-${index}`, name: `Segment ${index}` }));

@@ -12,7 +12,7 @@ import {
   UpstreamUnreachableError,
   UpstreamUnreadableError,
 } from '../../../../src/errors.ts';
-import type { Credential } from '../../../../src/upstream/platform-api.ts';
+import type { Credential } from '../../../../src/upstream/caller.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { newExportJob } from '../fixtures.ts';
 import {

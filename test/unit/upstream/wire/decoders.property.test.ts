@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { platformId } from '../../../../src/domain/ids.ts';
+import type { ExportJobCursor } from '../../../../src/upstream/apis/export-jobs.ts';
 import { jsonOf } from '../../../../src/upstream/http/json-body.ts';
-import type { ExportJobCursor } from '../../../../src/upstream/platform-api.ts';
 import { decodeBatch } from '../../../../src/upstream/wire/batch.ts';
 import { decodeFileEntries } from '../../../../src/upstream/wire/batch-files.ts';
 import { decodeDataset, decodeDatasetReference } from '../../../../src/upstream/wire/dataset.ts';
