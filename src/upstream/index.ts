@@ -1,11 +1,9 @@
-import { setMaxListeners } from 'node:events';
 import { Pool } from 'undici';
 import type { Clock } from '../runtime/clock.ts';
 import { createLedger } from './creates/attempts.ts';
 import { AcceptedCredentials } from './credentials/accepted-credentials.ts';
 import type { CredentialReport } from './credentials/credential-report.ts';
 import { proveCredential } from './credentials/prove-credential.ts';
-import type { PlatformRequest, UpstreamRequest } from './http/call.ts';
 import { createHttpClient } from './http/client.ts';
 import type { ConnectionLimits } from './http/layers/connection-share.ts';
 import type { UpstreamMetrics } from './http/metrics.ts';
@@ -88,45 +86,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     connections,
     credentialFailed: options.credentialFailed,
   });
-  const ledger = createLedger(clock);
-
-  const connect: Upstream['connect'] = (caller, { signal, priority = 'interactive', calls }) =>
-    new PlatformConnection(() => {
-      // Each call in flight has one listener, which is no leak.
-      if (signal instanceof AbortSignal) setMaxListeners(0, signal);
-      // The object has every property, so that all requests have one shape, which is much faster to copy.
-      const bind = (request: PlatformRequest): UpstreamRequest => ({
-        service: request.service,
-        method: request.method,
-        path: request.path,
-        headers: request.headers,
-        body: request.body,
-        effect: request.effect,
-        subject: request.subject,
-        input: request.input,
-        answer: request.answer,
-        compressed: compression && request.compressed === true,
-        sandboxed: request.sandboxed,
-        timeoutMs: request.timeoutMs,
-        caller,
-        priority,
-        calls,
-        hastened: undefined,
-        signal,
-        ending: undefined,
-        endsAtMs: undefined,
-        lifetime: signal,
-        authorization: undefined,
-      });
-      return {
-        call: (request: PlatformRequest) => http.call(bind(request)),
-        open: (request: PlatformRequest) => http.open(bind(request)),
-        clock,
-        metrics,
-        tenant: caller.tenant,
-        ledger,
-      };
-    });
+  const shared = { http, clock, metrics, ledger: createLedger(clock), compression };
+  const connect: Upstream['connect'] = (caller, options) => new PlatformConnection(shared, caller, options);
 
   return {
     connect,

@@ -1,4 +1,8 @@
+import { setMaxListeners } from 'node:events';
+import type { Tenant } from '../domain/tenant.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { type BatchesApi, createBatchesApi } from './apis/batches.ts';
+import type { PlatformClient } from './apis/client.ts';
 import { createDatasetsApi, type DatasetsApi } from './apis/datasets.ts';
 import { createExportJobsApi, type ExportJobsApi } from './apis/export-jobs.ts';
 import { createFilesApi, type FilesApi } from './apis/files.ts';
@@ -8,64 +12,134 @@ import { createSandboxesApi, type SandboxesApi } from './apis/sandboxes.ts';
 import { createSchedulesApi, type SchedulesApi } from './apis/schedules.ts';
 import { createSegmentDefinitionsApi, type SegmentDefinitionsApi } from './apis/segment-definitions.ts';
 import { createSegmentJobsApi, type SegmentJobsApi } from './apis/segment-jobs.ts';
-import type { PlatformApi } from './platform-api.ts';
-import type { PlatformClient } from './platform-client.ts';
+import type { Caller } from './caller.ts';
+import type { CreateLedger } from './creates/attempts.ts';
+import type { PlatformRequest, UpstreamAnswer, UpstreamRequest } from './http/call.ts';
+import type { HttpClient } from './http/client.ts';
+import type { Download } from './http/download.ts';
+import type { UpstreamMetrics } from './http/metrics.ts';
+import type { ConnectOptions, PlatformApi } from './platform-api.ts';
+
+/** Parts that the connections of all callers share. */
+export interface SharedParts {
+  readonly http: HttpClient;
+  readonly clock: Clock;
+  readonly metrics: UpstreamMetrics;
+  readonly ledger: CreateLedger;
+  /** Whether calls may request compressed responses. */
+  readonly compression: boolean;
+}
 
 /**
  * The platform for one caller. Every operation has two and uses few of their parts, so that each part is created when
- * it is first used.
+ * it is used.
  */
-export class PlatformConnection implements PlatformApi {
-  readonly #connect: () => PlatformClient;
-  #client: PlatformClient | undefined;
+export class PlatformConnection implements PlatformApi, PlatformClient {
+  readonly #shared: SharedParts;
+  readonly #caller: Caller;
+  readonly #options: ConnectOptions;
+  #hasCalled = false;
 
-  /** @param connect called once, when the first part is used */
-  constructor(connect: () => PlatformClient) {
-    this.#connect = connect;
+  constructor(shared: SharedParts, caller: Caller, options: ConnectOptions) {
+    this.#shared = shared;
+    this.#caller = caller;
+    this.#options = options;
   }
 
   get exportJobs(): ExportJobsApi {
-    return createExportJobsApi(this.#connected);
+    return createExportJobsApi(this);
   }
 
   get schedules(): SchedulesApi {
-    return createSchedulesApi(this.#connected);
+    return createSchedulesApi(this);
   }
 
   get segmentJobs(): SegmentJobsApi {
-    return createSegmentJobsApi(this.#connected);
+    return createSegmentJobsApi(this);
   }
 
   get segmentDefinitions(): SegmentDefinitionsApi {
-    return createSegmentDefinitionsApi(this.#connected);
+    return createSegmentDefinitionsApi(this);
   }
 
   get mergePolicies(): MergePoliciesApi {
-    return createMergePoliciesApi(this.#connected);
+    return createMergePoliciesApi(this);
   }
 
   get profiles(): ProfilesApi {
-    return createProfilesApi(this.#connected);
+    return createProfilesApi(this);
   }
 
   get datasets(): DatasetsApi {
-    return createDatasetsApi(this.#connected);
+    return createDatasetsApi(this);
   }
 
   get batches(): BatchesApi {
-    return createBatchesApi(this.#connected);
+    return createBatchesApi(this);
   }
 
   get files(): FilesApi {
-    return createFilesApi(this.#connected);
+    return createFilesApi(this);
   }
 
   get sandboxes(): SandboxesApi {
-    return createSandboxesApi(this.#connected);
+    return createSandboxesApi(this);
   }
 
-  get #connected(): PlatformClient {
-    this.#client ??= this.#connect();
-    return this.#client;
+  get clock(): Clock {
+    return this.#shared.clock;
+  }
+
+  get metrics(): UpstreamMetrics {
+    return this.#shared.metrics;
+  }
+
+  get ledger(): CreateLedger {
+    return this.#shared.ledger;
+  }
+
+  get tenant(): Tenant {
+    return this.#caller.tenant;
+  }
+
+  call(request: PlatformRequest): Promise<UpstreamAnswer> {
+    return this.#shared.http.call(this.#bind(request));
+  }
+
+  open(request: PlatformRequest): Promise<Download> {
+    return this.#shared.http.open(this.#bind(request));
+  }
+
+  /** The object has every property, so that all requests have one shape, which is much faster to copy. */
+  #bind(request: PlatformRequest): UpstreamRequest {
+    const { signal, priority = 'interactive', calls } = this.#options;
+    if (!this.#hasCalled) {
+      this.#hasCalled = true;
+      // Each call in flight has one listener, which is no leak. Most operations never use one of their two connections.
+      if (signal instanceof AbortSignal) setMaxListeners(0, signal);
+    }
+    return {
+      service: request.service,
+      method: request.method,
+      path: request.path,
+      headers: request.headers,
+      body: request.body,
+      effect: request.effect,
+      subject: request.subject,
+      input: request.input,
+      answer: request.answer,
+      compressed: this.#shared.compression && request.compressed === true,
+      sandboxed: request.sandboxed,
+      timeoutMs: request.timeoutMs,
+      caller: this.#caller,
+      priority,
+      calls,
+      hastened: undefined,
+      signal,
+      ending: undefined,
+      endsAtMs: undefined,
+      lifetime: signal,
+      authorization: undefined,
+    };
   }
 }

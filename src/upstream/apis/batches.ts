@@ -1,9 +1,9 @@
 import type { Batch, BatchField } from '../../domain/batch.ts';
 import type { BatchId, DatasetId } from '../../domain/ids.ts';
-import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
 import { batchProperties, decodeBatch, encodeBatchStatus } from '../wire/batch.ts';
 import { getObjects, listObjects } from './catalog-objects.ts';
 import { catalogListQuery, newestFirst, type TimeBounds } from './catalog-query.ts';
+import { decodeContextOf, type PlatformClient } from './client.ts';
 import { refusedPart } from './rejected-input.ts';
 
 export interface BatchesApi {
@@ -29,8 +29,8 @@ export interface BatchesApi {
 export type ListedBatchStatus = Exclude<Batch['status'], 'UNKNOWN'>;
 
 /** Batches in Catalog. */
-export function createBatchesApi({ call, metrics }: PlatformClient): BatchesApi {
-  const context = decodeContextOf(metrics, 'Batch');
+export function createBatchesApi(client: PlatformClient): BatchesApi {
+  const context = decodeContextOf(client.metrics, 'Batch');
   const decode = (id: string, value: unknown) => decodeBatch(id, value, context);
 
   return {
@@ -44,10 +44,9 @@ export function createBatchesApi({ call, metrics }: PlatformClient): BatchesApi 
       const names = ['status', 'dataSet', 'createdAfter'].filter((name) => query.has(name));
       const values = [datasetId ?? '', ...(statuses ?? [])];
       const input = refusedPart([{ path: 'filter', values, properties: names }]);
-      return listObjects({ call }, { type: 'batches', query, orderBy, input, decode, context });
+      return listObjects(client, { type: 'batches', query, orderBy, input, decode, context });
     },
 
-    getMany: (ids, fields) =>
-      getObjects({ call }, { type: 'batches', ids, properties: batchProperties(fields), decode }),
+    getMany: (ids, fields) => getObjects(client, { type: 'batches', ids, properties: batchProperties(fields), decode }),
   };
 }

@@ -1,11 +1,12 @@
 import type { ReadingTimes } from '../../domain/reading-times.ts';
 import { NotFoundError } from '../../errors.ts';
 import { mapBounded } from '../../runtime/map-bounded.ts';
+import type { BoundClient } from '../http/call.ts';
 import { errorFromEntry, unreadable } from '../http/errors.ts';
-import { orNull, type PlatformClient } from '../platform-client.ts';
 import type { Service } from '../types.ts';
 import { readEntryError } from '../wire/entry-error.ts';
 import { asRecord } from '../wire/readers.ts';
+import { orNull } from './client.ts';
 import { inChunks } from './in-chunks.ts';
 
 /** An id whose entity a bulk read could not return, with the platform's error about this id alone. */
@@ -42,7 +43,7 @@ export interface BulkGetOptions<Id extends string, Entity> {
  * even if the value itself contains another id.
  */
 export async function bulkGet<Id extends string, Entity>(
-  { call }: Pick<PlatformClient, 'call'>,
+  client: BoundClient,
   { service, path, ids, unusable, decode }: BulkGetOptions<Id, Entity>,
 ): Promise<BulkResult<Id, Entity>> {
   const found: Entity[] = [];
@@ -54,7 +55,7 @@ export async function bulkGet<Id extends string, Entity>(
   await mapBounded(chunks, concurrency, async (chunk) => {
     const body = JSON.stringify({ ids: chunk.map((id) => ({ id })) });
     const request = { service, method: 'POST', path, body, effect: 'read', subject: chunk.join(',') } as const;
-    const answer = await orNull(call(request));
+    const answer = await orNull(client.call(request));
     if (answer === null) return;
     const results = asRecord(asRecord<'results'>(answer.json)?.results);
     if (results === null) throw unreadable(request, answer, 'It contains no map of results.');

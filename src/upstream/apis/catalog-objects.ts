@@ -1,12 +1,12 @@
 import { mapBounded } from '../../runtime/map-bounded.ts';
-import type { PlatformRequest, RefusedInput, UpstreamAnswer } from '../http/call.ts';
+import type { BoundClient, PlatformRequest, RefusedInput, UpstreamAnswer } from '../http/call.ts';
 import { errorFromEntry, unreadable } from '../http/errors.ts';
 import { isPathSegment } from '../http/path-segment.ts';
-import { orNull, type PlatformClient } from '../platform-client.ts';
 import type { DecodeContext } from '../wire/decode-context.ts';
 import { readEntryError } from '../wire/entry-error.ts';
 import { asRecord } from '../wire/readers.ts';
 import type { CatalogOrder } from './catalog-query.ts';
+import { orNull } from './client.ts';
 import { countDisorder } from './list-order.ts';
 
 const root = '/data/foundation/catalog';
@@ -32,7 +32,7 @@ type Decode<Value> = (id: string, value: unknown) => Value;
 
 /** One page of a list, in the requested order. It contains every object of the response. */
 export async function listObjects<Value extends CatalogObject>(
-  { call }: Pick<PlatformClient, 'call'>,
+  client: BoundClient,
   options: {
     readonly type: CatalogType;
     readonly query: URLSearchParams;
@@ -45,7 +45,7 @@ export async function listObjects<Value extends CatalogObject>(
 ): Promise<readonly Value[]> {
   const { type, query, orderBy, input, decode, context } = options;
   const request = { ...readOf(`${root}/${type}?${query}`), ...(input === undefined ? {} : { input }) };
-  const answer = await call(request);
+  const answer = await client.call(request);
   const map = mapIn(request, answer);
   const values = Object.entries(map).map(([id, value]) => decode(id, orThrow(request, answer, value)));
   // The keys of the map are in the requested order, which an object keeps unless a key looks like an array index.
@@ -64,7 +64,7 @@ export async function listObjects<Value extends CatalogObject>(
  * @throws an error that the response contains in the place of an object, unless it is a 404
  */
 export async function getObjects<Value extends CatalogObject>(
-  client: Pick<PlatformClient, 'call'>,
+  client: BoundClient,
   options: {
     readonly type: CatalogType;
     readonly ids: readonly string[];

@@ -1,9 +1,9 @@
 import type { ReadingTimes } from '../../domain/reading-times.ts';
-import type { PlatformRequest, RefusedInput, UpstreamAnswer } from '../http/call.ts';
+import type { BoundClient, PlatformRequest, RefusedInput, UpstreamAnswer } from '../http/call.ts';
 import { unreadable } from '../http/errors.ts';
 import { isPathSegment } from '../http/path-segment.ts';
-import { orNull, type PlatformClient } from '../platform-client.ts';
 import type { Service } from '../types.ts';
+import { orNull } from './client.ts';
 
 /** A page with the number of rows of the whole list. */
 export interface Counted {
@@ -22,13 +22,11 @@ export interface Collection<Entity> {
   decode(value: unknown, reading: ReadingTimes): Entity | null;
 }
 
-type Client = Pick<PlatformClient, 'call'>;
-
 /**
  * One entity; null if the platform does not have it.
  * @throws {UpstreamUnreadableError} the response is no such entity
  */
-export async function getOne<Entity>(client: Client, of: Collection<Entity>, id: string): Promise<Entity | null> {
+export async function getOne<Entity>(client: BoundClient, of: Collection<Entity>, id: string): Promise<Entity | null> {
   if (!isPathSegment(id)) return null;
   const request = { service: of.service, method: 'GET', path: pathOf(of, id), effect: 'read', subject: id } as const;
   const answer = await orNull(client.call(request));
@@ -42,7 +40,7 @@ export async function getOne<Entity>(client: Client, of: Collection<Entity>, id:
  * @throws {OutcomeUnknownError} no conclusive response arrived, or the response contains no entity
  */
 export async function createOne<Entity>(
-  client: Client,
+  client: BoundClient,
   of: Collection<Entity>,
   body: object,
   input: RefusedInput,
@@ -64,24 +62,24 @@ export async function createOne<Entity>(
  * @throws {InvalidInputError} the platform rejected an argument
  */
 export async function patchOne(
-  { call }: Client,
+  client: BoundClient,
   of: Collection<unknown>,
   { id, patch, input }: { readonly id: string; readonly patch: readonly object[]; readonly input: RefusedInput },
 ): Promise<boolean> {
   if (!isPathSegment(id)) return false;
   const body = JSON.stringify(patch);
   const what = { service: of.service, path: pathOf(of, id), subject: id, input } as const;
-  return (await orNull(call({ ...what, method: 'PATCH', body, effect: 'update', answer: 'ignored' }))) !== null;
+  return (await orNull(client.call({ ...what, method: 'PATCH', body, effect: 'update', answer: 'ignored' }))) !== null;
 }
 
 /**
  * Deletes one entity; the delete of a job marks it for cancelling. False if the platform does not have it. Any 2xx
  * means success. The body is ignored, because it differs between revisions of the APIs.
  */
-export async function deleteOne({ call }: Client, of: Collection<unknown>, id: string): Promise<boolean> {
+export async function deleteOne(client: BoundClient, of: Collection<unknown>, id: string): Promise<boolean> {
   if (!isPathSegment(id)) return false;
   const what = { service: of.service, path: pathOf(of, id), subject: id } as const;
-  return (await orNull(call({ ...what, method: 'DELETE', effect: 'delete', answer: 'ignored' }))) !== null;
+  return (await orNull(client.call({ ...what, method: 'DELETE', effect: 'delete', answer: 'ignored' }))) !== null;
 }
 
 function decodeOne<Entity>(of: Collection<Entity>, request: PlatformRequest, answer: UpstreamAnswer): Entity {

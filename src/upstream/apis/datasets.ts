@@ -3,13 +3,13 @@ import type { DatasetId } from '../../domain/ids.ts';
 import { UpstreamUnreadableError } from '../../errors.ts';
 import { fitOfDataset } from '../creates/matches-create.ts';
 import { createOnce } from '../creates/with-recovery.ts';
-import type { BoundCall, RefusedInput } from '../http/call.ts';
+import type { BoundClient, RefusedInput } from '../http/call.ts';
 import { isPathSegment } from '../http/path-segment.ts';
-import { decodeContextOf, orNull, type PlatformClient } from '../platform-client.ts';
 import { datasetProperties, decodeDataset, decodeDatasetReference, encodeNewDataset } from '../wire/dataset.ts';
 import { asList } from '../wire/readers.ts';
 import { getObjects, listObjects } from './catalog-objects.ts';
 import { type CatalogOrder, catalogListQuery, isPlainText, newestFirst, type TimeBounds } from './catalog-query.ts';
+import { decodeContextOf, orNull, type PlatformClient } from './client.ts';
 import { type Collection, createOne } from './collection.ts';
 import { refusedInput, refusedPart } from './rejected-input.ts';
 
@@ -62,25 +62,24 @@ const references: Collection<{ readonly id: DatasetId }> = {
 
 /** Datasets in Catalog. */
 export function createDatasetsApi(client: PlatformClient): DatasetsApi {
-  const { call, metrics } = client;
-  const context = decodeContextOf(metrics, 'Dataset');
+  const context = decodeContextOf(client.metrics, 'Dataset');
   const decode = (id: string, value: unknown) => decodeDataset(id, value, context);
 
-  const list = (call: BoundCall, options: DatasetListOptions) => {
+  const list = (client: BoundClient, options: DatasetListOptions) => {
     const { limit, start, orderBy = newestFirst, name, created, updated, fields } = options;
     const properties = datasetProperties(fields && new Set([...fields, orderFields[orderBy.field]]));
     const query = catalogListQuery({ limit, start, orderBy, properties, created, updated });
     const isSent = name !== undefined && isPlainText(name);
     if (isSent) query.set('name', name);
     const input = isSent ? { input: refusedPart([{ path: 'filter', values: [name], properties: ['name'] }]) } : {};
-    return listObjects({ call }, { type: 'dataSets', query, orderBy, decode, context, ...input });
+    return listObjects(client, { type: 'dataSets', query, orderBy, decode, context, ...input });
   };
 
   return {
-    list: (options) => list(call, options),
+    list: (options) => list(client, options),
 
     getMany: (ids, fields) =>
-      getObjects({ call }, { type: 'dataSets', ids, properties: datasetProperties(fields), decode }),
+      getObjects(client, { type: 'dataSets', ids, properties: datasetProperties(fields), decode }),
 
     create: async (dataset) => {
       const { name } = dataset;
@@ -90,8 +89,8 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
         group: name,
         body,
         send: () => createOne(client, references, body, refusedDataset(dataset)),
-        newest: async (call) => {
-          const entities = await list(call, { limit: newestPageSize, name, fields: new Set(['name', 'schemaRef']) });
+        newest: async (lookups) => {
+          const entities = await list(lookups, { limit: newestPageSize, name, fields: new Set(['name', 'schemaRef']) });
           return { entities, isAll: entities.length < newestPageSize };
         },
         fitOf: (candidate: Dataset) => fitOfDataset(dataset, candidate),
@@ -104,7 +103,7 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
       const path = `${root}/${encodeURIComponent(id)}`;
       const request = { service, method: 'DELETE', path, effect: 'delete', subject: id } as const;
       try {
-        const answer = await orNull(call(request));
+        const answer = await orNull(client.call(request));
         // For a dataset that does not exist, the platform responds 404, or success with an empty list.
         return answer !== null && !(Array.isArray(answer.json) && asList(answer.json).length === 0);
       } catch (error) {

@@ -4,13 +4,13 @@ import type { ExportJobId } from '../../domain/ids.ts';
 import type { ReadingTimes } from '../../domain/reading-times.ts';
 import { fitOfExportJob } from '../creates/matches-create.ts';
 import { createOnce } from '../creates/with-recovery.ts';
-import type { BoundCall, RefusedInput } from '../http/call.ts';
+import type { BoundClient, RefusedInput } from '../http/call.ts';
 import { unreadable } from '../http/errors.ts';
-import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
 import { decodeExportJob, decodeReportedExportJob, type LazyExportJob, lazyExportJob } from '../wire/export-job.ts';
 import { decodeNextCursor, type ExportJobCursor, encodeExportCursor } from '../wire/export-job-page.ts';
 import { encodeNewExportJob } from '../wire/new-export-job.ts';
 import { asRecord } from '../wire/readers.ts';
+import { decodeContextOf, type PlatformClient } from './client.ts';
 import { type Collection, createOne, deleteOne, getOne } from './collection.ts';
 import { countDisorder, type ListOrder } from './list-order.ts';
 import { refusedInput, refusedPart } from './rejected-input.ts';
@@ -63,8 +63,7 @@ const newestFirst: ListOrder<ExportJob> = { direction: 'desc', keyOf: ({ created
  * without them is an UpstreamUnreadableError.
  */
 export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
-  const { metrics } = client;
-  const context = decodeContextOf(metrics, 'ExportJob');
+  const context = decodeContextOf(client.metrics, 'ExportJob');
 
   const lazyCollection: Collection<LazyExportJob> = {
     service,
@@ -84,7 +83,7 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
 
   /** @param decode null if the record is not an export job */
   const list = async <Job extends ExportJob>(
-    call: BoundCall,
+    client: BoundClient,
     { limit, cursor, status }: Parameters<ExportJobsApi['list']>[0],
     decode: (record: unknown, reading: ReadingTimes) => Job | null,
   ) => {
@@ -95,7 +94,7 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
       status === undefined ? [] : [{ path: 'filter', values: [status], properties: ['status'] }],
     );
     const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read', input } as const;
-    const answer = await call(request);
+    const answer = await client.call(request);
     const records = asRecord<'records'>(answer.json)?.records;
     if (!Array.isArray(records)) throw unreadable(request, answer, 'It contains no list of export jobs.');
     const jobs = records.flatMap((record: unknown) => decode(record, answer.reading) ?? []);
@@ -104,11 +103,11 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
   };
 
   return {
-    list: (options) => list(client.call, options, collection.decode),
+    list: (options) => list(client, options, collection.decode),
     get: (id) => getOne(client, collection, id),
     getReported: (id) => getOne(client, reportedCollection, id),
     lazy: {
-      list: (options) => list(client.call, options, lazyCollection.decode),
+      list: (options) => list(client, options, lazyCollection.decode),
       get: (id) => getOne(client, lazyCollection, id),
     },
     create: (job) => {
@@ -118,8 +117,8 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
         group: job.datasetId,
         body,
         send: () => createOne(client, collection, body, refusedExportInput(job)),
-        newest: async (call) => {
-          const { jobs, next } = await list(call, { limit: newestPageSize }, reportedCollection.decode);
+        newest: async (lookups) => {
+          const { jobs, next } = await list(lookups, { limit: newestPageSize }, reportedCollection.decode);
           return { entities: jobs, isAll: next === null };
         },
         fitOf: (candidate: ReportedExportJob) => fitOfExportJob(job, candidate),

@@ -7,10 +7,10 @@ import type { PlatformRequest } from '../http/call.ts';
 import { errorFromEntry, unreadable } from '../http/errors.ts';
 import { withoutError } from '../http/file-error.ts';
 import { isPathSegment } from '../http/path-segment.ts';
-import { decodeContextOf, orNull, type PlatformClient } from '../platform-client.ts';
 import { decodeFileEntries, type FileEntryPage } from '../wire/batch-files.ts';
 import { parseContentLength, parseContentRange } from '../wire/content-range.ts';
 import { versionOf } from '../wire/file-version.ts';
+import { decodeContextOf, orNull, type PlatformClient } from './client.ts';
 
 export interface FilesApi {
   /**
@@ -82,13 +82,13 @@ const maxPages = 200;
 const concurrency = 4;
 
 /** The files of batches, and their bytes. Links in the responses are never followed; only their row offset is read. */
-export function createFilesApi({ call, open, clock, metrics }: PlatformClient): FilesApi {
-  const context = decodeContextOf(metrics, 'BatchFile');
+export function createFilesApi(client: PlatformClient): FilesApi {
+  const context = decodeContextOf(client.metrics, 'BatchFile');
 
   const readPage = async (path: string, subject: string, start: string, limit: number) => {
     const query = new URLSearchParams({ start, limit: String(limit) });
     const request = { service, method: 'GET', path: `${root}${path}?${query}`, effect: 'read', subject } as const;
-    const answer = await orNull(call(request));
+    const answer = await orNull(client.call(request));
     if (answer === null) return null;
     const page = decodeFileEntries(answer.json, context);
     if (page === null) throw unreadable(request, answer, 'It contains no list of files.');
@@ -159,7 +159,9 @@ export function createFilesApi({ call, open, clock, metrics }: PlatformClient): 
       const content = contentRequest('GET', fileId, name);
       const wanted = range === undefined ? {} : { range: `bytes=${range.first}-${range.last ?? ''}` };
       const request = { ...content, headers: { ...content.headers, ...wanted } } as const;
-      const answer = await orNull(open(request).then((opened) => withoutError(request, name, opened, clock.now())));
+      const answer = await orNull(
+        client.open(request).then((opened) => withoutError(request, name, opened, client.clock.now())),
+      );
       if (answer === null) return null;
       const { status } = answer;
       const contentRange = parseContentRange(answer.headers['content-range']);
@@ -183,7 +185,7 @@ export function createFilesApi({ call, open, clock, metrics }: PlatformClient): 
 
     stat: async ({ fileId, name }): Promise<FileInfo | null> => {
       if (!isPathSegment(fileId)) return null;
-      const answer = await orNull(call({ ...contentRequest('HEAD', fileId, name), answer: 'ignored' }));
+      const answer = await orNull(client.call({ ...contentRequest('HEAD', fileId, name), answer: 'ignored' }));
       if (answer === null) return null;
       return {
         contentType: contentTypeOf(answer.headers['content-type']),

@@ -1,9 +1,9 @@
 import type { MergePolicyId } from '../../domain/ids.ts';
 import type { MergePolicy } from '../../domain/merge-policy.ts';
 import { unreadable } from '../http/errors.ts';
-import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
 import { decodeMergePolicies, decodeMergePolicy, decodeNextPolicyStart } from '../wire/merge-policy.ts';
 import { type BulkResult, bulkGet } from './bulk-get.ts';
+import { decodeContextOf, type PlatformClient } from './client.ts';
 import type { Counted } from './collection.ts';
 
 export interface MergePoliciesApi {
@@ -21,15 +21,14 @@ const service = 'merge-policies';
 
 /** Merge policies, by name. A list omits and counts policies without an id. */
 export function createMergePoliciesApi(client: PlatformClient): MergePoliciesApi {
-  const { call, metrics } = client;
-  const context = decodeContextOf(metrics, 'MergePolicy');
+  const context = decodeContextOf(client.metrics, 'MergePolicy');
 
   return {
     list: async ({ limit, start }) => {
       const query = new URLSearchParams({ limit: String(limit), orderBy: 'name' });
       if (start !== undefined) query.set('start', start);
       const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
-      const answer = await call(request);
+      const answer = await client.call(request);
       const page = decodeMergePolicies(answer.json, context);
       if (page === null) throw unreadable(request, answer, 'It contains no list of merge policies.');
       return { policies: page.entities, next: decodeNextPolicyStart(page, start), total: page.total };

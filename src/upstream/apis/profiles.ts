@@ -2,8 +2,8 @@ import type { Profile, ProfileQuery } from '../../domain/profile.ts';
 import { GatewayError, NotFoundError } from '../../errors.ts';
 import { mapBounded } from '../../runtime/map-bounded.ts';
 import { errorFromEntry, unreadable } from '../http/errors.ts';
-import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
 import { decodeProfileEntries } from '../wire/profile.ts';
+import { decodeContextOf, type PlatformClient } from './client.ts';
 import { inChunks } from './in-chunks.ts';
 import { identityKey, type Match, matchProfiles } from './match-profiles.ts';
 
@@ -34,8 +34,7 @@ type Outcome = Profile | Error | null;
  * identity is requested separately. A failure is returned as an error in the place of the profiles that it affects.
  */
 export function createProfilesApi(client: PlatformClient): ProfilesApi {
-  const { call, clock, metrics } = client;
-  const context = decodeContextOf(metrics, 'Profile');
+  const context = decodeContextOf(client.metrics, 'Profile');
 
   /** @param queries of the same fields and merge policy */
   const read = async (queries: readonly ProfileQuery[]): Promise<readonly (Outcome | 'unsettled')[]> => {
@@ -49,7 +48,7 @@ export function createProfilesApi(client: PlatformClient): ProfilesApi {
       subject: 'profile',
     } as const;
     try {
-      const answer = await call(request);
+      const answer = await client.call(request);
       const entries = decodeProfileEntries(answer.json, context);
       if (entries === null) throw unreadable(request, answer, 'It is neither a map of profiles nor a list.');
       const outcomeOf = (match: Match): Outcome | 'unsettled' => {
@@ -60,7 +59,7 @@ export function createProfilesApi(client: PlatformClient): ProfilesApi {
           case 'nobody':
             return null;
           case 'failure': {
-            const error = errorFromEntry(request, answer, match.error, clock.now());
+            const error = errorFromEntry(request, answer, match.error, client.clock.now());
             return error instanceof NotFoundError ? null : error;
           }
         }

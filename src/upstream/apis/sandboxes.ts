@@ -1,7 +1,7 @@
 import type { Sandbox } from '../../domain/sandbox.ts';
 import { unreadable } from '../http/errors.ts';
-import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
 import { decodeSandboxPage } from '../wire/sandbox.ts';
+import { decodeContextOf, type PlatformClient } from './client.ts';
 
 export interface SandboxesApi {
   /** The sandboxes that the caller may use, all pages. */
@@ -20,8 +20,8 @@ const maxPages = 100;
 const maxPagesWithoutNew = 2;
 
 /** The sandboxes of the caller. These calls name no sandbox. */
-export function createSandboxesApi({ call, metrics }: PlatformClient): SandboxesApi {
-  const context = decodeContextOf(metrics, 'Sandbox');
+export function createSandboxesApi(client: PlatformClient): SandboxesApi {
+  const context = decodeContextOf(client.metrics, 'Sandbox');
   return {
     available: async () => {
       const byName = new Map<string, Sandbox>();
@@ -32,7 +32,7 @@ export function createSandboxesApi({ call, metrics }: PlatformClient): Sandboxes
         const query = new URLSearchParams({ limit: String(pageSize), offset: String(page * pageSize) });
         const path = `${root}?${query}`;
         const request = { service: 'sandboxes', method: 'GET', path, effect: 'read', sandboxed: false } as const;
-        const answer = await call(request);
+        const answer = await client.call(request);
         const decoded = decodeSandboxPage(answer.json, context);
         if (decoded === null) throw unreadable(request, answer, 'It contains no list of sandboxes.');
         const before = byName.size;

@@ -2,11 +2,11 @@ import type { ScheduleId } from '../../domain/ids.ts';
 import type { NewSchedule, Schedule, ScheduleChange } from '../../domain/schedule.ts';
 import { fitOfSchedule } from '../creates/matches-create.ts';
 import { createOnce } from '../creates/with-recovery.ts';
-import type { BoundCall } from '../http/call.ts';
+import type { BoundClient } from '../http/call.ts';
 import { unreadable } from '../http/errors.ts';
-import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
 import { decodeChildren, nextStart } from '../wire/children.ts';
 import { decodeSchedule, encodeNewSchedule, encodeScheduleChange } from '../wire/schedule.ts';
+import { decodeContextOf, type PlatformClient } from './client.ts';
 import { type Collection, createOne, deleteOne, getOne, patchOne } from './collection.ts';
 import { type NamedPart, refusedPart, refusedSegments } from './rejected-input.ts';
 
@@ -44,8 +44,7 @@ const maxPagesWithoutNew = 2;
  * UpstreamUnreadableError.
  */
 export function createSchedulesApi(client: PlatformClient): SchedulesApi {
-  const { metrics } = client;
-  const context = decodeContextOf(metrics, 'Schedule');
+  const context = decodeContextOf(client.metrics, 'Schedule');
   const schedules: Collection<Schedule> = {
     service,
     root,
@@ -53,14 +52,14 @@ export function createSchedulesApi(client: PlatformClient): SchedulesApi {
     decode: (value, reading) => decodeSchedule(value, context, reading),
   };
 
-  const list = async (call: BoundCall): Promise<readonly Schedule[]> => {
+  const list = async (client: BoundClient): Promise<readonly Schedule[]> => {
     const byId = new Map<string, Schedule>();
     let start = 0;
     let pagesWithoutNew = 0;
     for (let pages = 1; ; pages += 1) {
       const query = new URLSearchParams({ start: String(start), limit: String(pageSize) });
       const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
-      const answer = await call(request);
+      const answer = await client.call(request);
       const page = decodeChildren(answer.json, (value) => schedules.decode(value, answer.reading));
       if (page === null) throw unreadable(request, answer, 'It contains no list of schedules.');
       const before = byId.size;
@@ -74,7 +73,7 @@ export function createSchedulesApi(client: PlatformClient): SchedulesApi {
   };
 
   return {
-    list: () => list(client.call),
+    list: () => list(client),
     get: (id) => getOne(client, schedules, id),
     create: (schedule) => {
       const body = encodeNewSchedule(schedule);
@@ -83,7 +82,7 @@ export function createSchedulesApi(client: PlatformClient): SchedulesApi {
         group: schedule.name,
         body,
         send: () => createOne(client, schedules, body, refusedSegments(schedule.segmentIds, partsOf(schedule))),
-        newest: async (call) => ({ entities: await list(call), isAll: true }),
+        newest: async (lookups) => ({ entities: await list(lookups), isAll: true }),
         fitOf: (candidate: Schedule) => fitOfSchedule(schedule, candidate),
       });
     },

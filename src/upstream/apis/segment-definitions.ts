@@ -1,9 +1,9 @@
 import type { SegmentId } from '../../domain/ids.ts';
 import type { SegmentDefinition } from '../../domain/segment-definition.ts';
 import { unreadable } from '../http/errors.ts';
-import { decodeContextOf, orNull, type PlatformClient } from '../platform-client.ts';
 import { decodeSegmentDefinition, decodeSegmentDefinitions } from '../wire/segment-definition.ts';
 import { type BulkResult, bulkGet } from './bulk-get.ts';
+import { decodeContextOf, orNull, type PlatformClient } from './client.ts';
 import type { Counted } from './collection.ts';
 import { countDisorder } from './list-order.ts';
 
@@ -36,8 +36,7 @@ const newestFirst = { field: 'creationTime', direction: 'desc' } as const satisf
 
 /** Segment definitions. A list omits and counts definitions without an id. */
 export function createSegmentDefinitionsApi(client: PlatformClient): SegmentDefinitionsApi {
-  const { call, metrics } = client;
-  const context = decodeContextOf(metrics, 'SegmentDefinition');
+  const context = decodeContextOf(client.metrics, 'SegmentDefinition');
 
   return {
     list: async ({ limit, page = 0, orderBy = newestFirst }) => {
@@ -47,7 +46,7 @@ export function createSegmentDefinitionsApi(client: PlatformClient): SegmentDefi
       const what = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
       // A page after the last page may be empty or a 404.
       const request = page > 0 ? { ...what, subject: String(page) } : what;
-      const answer = await orNull(call(request));
+      const answer = await orNull(client.call(request));
       if (answer === null) return { definitions: [], next: null, total: null };
       const decoded = decodeSegmentDefinitions(answer.json, { page, limit }, context);
       if (decoded === null) throw unreadable(request, answer, 'It contains no list of segment definitions.');

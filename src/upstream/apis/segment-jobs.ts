@@ -2,12 +2,12 @@ import type { SegmentId, SegmentJobId } from '../../domain/ids.ts';
 import type { SegmentJob } from '../../domain/segment-job.ts';
 import { fitOfSegmentJob } from '../creates/matches-create.ts';
 import { createOnce } from '../creates/with-recovery.ts';
-import type { BoundCall } from '../http/call.ts';
+import type { BoundClient } from '../http/call.ts';
 import { unreadable } from '../http/errors.ts';
-import { decodeContextOf, type PlatformClient } from '../platform-client.ts';
 import { decodeChildren, nextStart } from '../wire/children.ts';
 import { decodeSegmentJob, encodeNewSegmentJob } from '../wire/segment-job.ts';
 import { type BulkResult, bulkGet } from './bulk-get.ts';
+import { decodeContextOf, type PlatformClient } from './client.ts';
 import { type Collection, type Counted, createOne, deleteOne, getOne } from './collection.ts';
 import { countDisorder } from './list-order.ts';
 import { type NamedPart, refusedPart, refusedSegments } from './rejected-input.ts';
@@ -56,8 +56,7 @@ const newestFirst = { field: 'creationTime', direction: 'desc' } as const satisf
  * A single job without them is an UpstreamUnreadableError.
  */
 export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
-  const { metrics } = client;
-  const context = decodeContextOf(metrics, 'SegmentJob');
+  const context = decodeContextOf(client.metrics, 'SegmentJob');
   const jobs: Collection<SegmentJob> = {
     service,
     root,
@@ -65,7 +64,7 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
     decode: (value, reading) => decodeSegmentJob(value, context, reading),
   };
 
-  const list = async (call: BoundCall, options: SegmentJobListOptions) => {
+  const list = async (client: BoundClient, options: SegmentJobListOptions) => {
     const request = {
       service,
       method: 'GET',
@@ -73,7 +72,7 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
       effect: 'read',
       input: refusedPart([filterOf(options)]),
     } as const;
-    const answer = await call(request);
+    const answer = await client.call(request);
     const page = decodeChildren(answer.json, (value) => jobs.decode(value, answer.reading));
     if (page === null) throw unreadable(request, answer, 'It contains no list of segment jobs.');
     const { field, direction } = options.orderBy ?? newestFirst;
@@ -83,7 +82,7 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
   };
 
   return {
-    list: (options) => list(client.call, options),
+    list: (options) => list(client, options),
 
     getMany: (ids) => bulkGet(client, { ...jobs, path: `${root}/bulk-get`, ids }),
 
@@ -96,8 +95,8 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
         group: JSON.stringify(segmentIds.toSorted()),
         body,
         send: () => createOne(client, jobs, body, refusedSegments(segmentIds)),
-        newest: async (call) => {
-          const page = await list(call, { limit: newestPageSize });
+        newest: async (lookups) => {
+          const page = await list(lookups, { limit: newestPageSize });
           return { entities: page.jobs, isAll: page.next === null };
         },
         fitOf: (candidate: SegmentJob) => fitOfSegmentJob(segmentIds, candidate),

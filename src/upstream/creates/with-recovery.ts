@@ -1,7 +1,9 @@
+import type { Tenant } from '../../domain/tenant.ts';
 import { mayHaveHappened, OutcomeUnknownError, PlatformError } from '../../errors.ts';
-import type { BoundCall } from '../http/call.ts';
-import type { PlatformClient } from '../platform-client.ts';
+import type { BoundClient } from '../http/call.ts';
+import type { UpstreamMetrics } from '../http/metrics.ts';
 import type { Service } from '../types.ts';
+import type { CreateLedger } from './attempts.ts';
 import { findLost, type Lookup, type LostCandidate, type Newest } from './find-created.ts';
 import type { Fit } from './matches-create.ts';
 
@@ -10,14 +12,21 @@ const lookupTimeoutMs = 10_000;
 /** Status of an overloaded service, which has not begun to carry the request out. */
 const unavailable = 503;
 
+/** The client of a tenant, as creates use it. */
+export interface CreateClient extends BoundClient {
+  readonly metrics: Pick<UpstreamMetrics, 'createLost'>;
+  readonly tenant: Tenant;
+  readonly ledger: CreateLedger;
+}
+
 export interface Creation<Created extends Pick<LostCandidate, 'id'>, Candidate extends LostCandidate & Created> {
   readonly service: Service;
   /** Creates of one tenant, service and group can be taken for each other. */
   readonly group: string;
   readonly body: object;
   send(): Promise<Created>;
-  /** Reads the platform's newest entities by `call`. */
-  newest(call: BoundCall): Promise<Newest<Candidate>>;
+  /** Reads the platform's newest entities with a client whose calls have a short deadline. */
+  newest(client: BoundClient): Promise<Newest<Candidate>>;
   fitOf(candidate: Candidate): Fit;
 }
 
@@ -31,7 +40,7 @@ export interface Creation<Created extends Pick<LostCandidate, 'id'>, Candidate e
  * @throws {OutcomeUnknownError} the lookup did not determine whether the platform carried out the create
  */
 export async function createOnce<Created extends Pick<LostCandidate, 'id'>, Candidate extends LostCandidate & Created>(
-  client: Pick<PlatformClient, 'call' | 'metrics' | 'tenant' | 'ledger'>,
+  client: CreateClient,
   { service, group, body, send, newest, fitOf }: Creation<Created, Candidate>,
 ): Promise<Created> {
   const attempt = client.ledger.begin({
@@ -51,8 +60,8 @@ export async function createOnce<Created extends Pick<LostCandidate, 'id'>, Cand
     attempt.lost();
     if (!(error instanceof OutcomeUnknownError)) throw error;
     const requestId = error.upstream?.requestId ?? null;
-    const look: BoundCall = (request) => client.call({ ...request, timeoutMs: lookupTimeoutMs });
-    const lookup = await newest(look).then(
+    const lookups: BoundClient = { call: (request) => client.call({ ...request, timeoutMs: lookupTimeoutMs }) };
+    const lookup = await newest(lookups).then(
       (entities) => findLost(entities, { attempt, requestId, fitOf }),
       (): Lookup<Candidate> => ({ kind: 'unknown' }),
     );

@@ -82,5 +82,8 @@ export type UpstreamCall<Answer = UpstreamAnswer> = (request: UpstreamRequest) =
 /** One behaviour around a call. It does not depend on the type of the response. */
 export type CallLayer = <Answer>(next: UpstreamCall<Answer>) => UpstreamCall<Answer>;
 
-/** Sends a request of a bound client and returns the platform's response. */
-export type BoundCall = (request: PlatformRequest) => Promise<UpstreamAnswer>;
+/** Sends the requests of one caller. */
+export interface BoundClient {
+  /** Returns the platform's response. */
+  call(request: PlatformRequest): Promise<UpstreamAnswer>;
+}

@@ -1,0 +1,28 @@
+import type { Tenant } from '../../domain/tenant.ts';
+import { NotFoundError } from '../../errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { CreateClient } from '../creates/with-recovery.ts';
+import type { PlatformRequest } from '../http/call.ts';
+import type { Download } from '../http/download.ts';
+import type { UpstreamMetrics, WireResource } from '../http/metrics.ts';
+import type { DecodeContext } from '../wire/decode-context.ts';
+
+/** The platform for one caller, as the clients of its APIs use it. */
+export interface PlatformClient extends CreateClient {
+  readonly clock: Clock;
+  readonly metrics: UpstreamMetrics;
+  readonly tenant: Tenant;
+  /** Sends a request whose response is a file. Resolves when the headers have arrived. */
+  open(request: PlatformRequest): Promise<Download>;
+}
+
+export const decodeContextOf = (metrics: UpstreamMetrics, resource: WireResource): DecodeContext => ({
+  anomaly: (kind) => metrics.anomaly({ resource, kind }),
+});
+
+/** The response; null if the platform does not have the subject of the call. */
+export const orNull = <Answer>(answer: Promise<Answer>): Promise<Answer | null> =>
+  answer.catch((error: unknown) => {
+    if (error instanceof NotFoundError) return null;
+    throw error;
+  });
