@@ -14,13 +14,14 @@ import {
   printSchema,
 } from 'graphql';
 import { variables } from './src/config/variables.ts';
+import { createMetrics } from './src/metrics.ts';
 import { describeVariables } from './src/runtime/variable.ts';
 import { printApi, printSubgraph } from './src/schema/federation/sdl.ts';
 import { schema } from './src/schema/index.ts';
 
 /**
  * Writes what is made from the source and checked in beside it: the SDL for routers and for clients, the typed
- * operations of the end-to-end tests, and the table of docs/configuration.md. With `--check` it writes nothing and fails
+ * operations of the end-to-end tests, and the tables of variables and metrics. With `--check` it writes nothing and fails
  * when one of them is out of date.
  */
 const root = new URL('./', import.meta.url);
@@ -73,10 +74,25 @@ function configurationTable(page: string): string {
   const rows = describeVariables(variables.shape).map(
     ({ name, shownDefault, description }) => `| \`${name}\` | ${shownDefault} | ${description} |`,
   );
-  const table = ['| Variable | Default | Meaning |', '|---|---|---|', ...rows].join('\n');
-  const place = /(<!-- configuration:begin[^>]*-->\n)[\s\S]*?(<!-- configuration:end -->)/;
-  if (!place.test(page)) throw new Error('docs/configuration.md has no place for the table.');
-  return page.replace(place, (_, begin: string, end: string) => `${begin}${table}\n${end}`);
+  return withTable(page, 'configuration', ['| Variable | Default | Meaning |', '|---|---|---|', ...rows]);
+}
+
+async function metricsTable(page: string): Promise<string> {
+  const metrics = createMetrics();
+  metrics.watchRedis(() => 'ready');
+  const { body } = await metrics.render();
+  const types = new Map([...body.matchAll(/^# TYPE (\S+) (.+)$/gm)].map(([, name = '', type = '']) => [name, type]));
+  const rows = [...body.matchAll(/^# HELP (aep_\S+) (.+)$/gm)]
+    .map(([, name = '', help = '']) => `| \`${name}\` | ${types.get(name) ?? ''} | ${help} |`)
+    .sort();
+  return withTable(page, 'metrics', ['| Metric | Type | Meaning |', '|---|---|---|', ...rows]);
+}
+
+/** Replaces the table between the marks of this name. */
+function withTable(page: string, name: string, rows: readonly string[]): string {
+  const place = new RegExp(`(<!-- ${name}:begin[^>]*-->\\n)[\\s\\S]*?(<!-- ${name}:end -->)`);
+  if (!place.test(page)) throw new Error(`The page has no place for the table ${name}.`);
+  return page.replace(place, (_, begin: string, end: string) => `${begin}${rows.join('\n')}\n${end}`);
 }
 
 const outputs: Record<string, () => string | Promise<string>> = {
@@ -84,6 +100,7 @@ const outputs: Record<string, () => string | Promise<string>> = {
   'schema/api.graphql': () => printApi(schema),
   'test/e2e/operations.generated.ts': typedOperations,
   'docs/configuration.md': () => configurationTable(readFileSync(new URL('docs/configuration.md', root), 'utf8')),
+  'docs/operations.md': () => metricsTable(readFileSync(new URL('docs/operations.md', root), 'utf8')),
 };
 
 const check = process.argv.includes('--check');
