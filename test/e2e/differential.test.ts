@@ -373,7 +373,11 @@ describe('the comparison', () => {
       return isObjectType(type) ? Object.keys(type.getFields()).map((field) => `${name}.${field}`) : [];
     });
     // Files and batches are read through their own connections, in a batch and in a dataset.
-    expect(fields.filter((field) => !read.has(field))).toEqual([]);
+    const advice = 'Add the field to test/e2e/operations/everything.graphql and to test/support/expected-answers.ts.';
+    expect(
+      fields.filter((field) => !read.has(field)),
+      advice,
+    ).toEqual([]);
     expect(fields.length).toBeGreaterThan(150);
   });
 });

@@ -1,10 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { buildSchema, isEnumType, isObjectType } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import * as errors from '../../src/errors.ts';
 import { httpByCode } from '../../src/server/graphql/request-error.ts';
-import { headingIds, localLinks, namedScripts, rowsUnder } from './markdown.ts';
+import { headingIds, localLinks, namedScripts, rowsUnder } from '../support/markdown.ts';
+import { pages } from '../support/pages.ts';
 
 const root = join(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -19,20 +21,6 @@ const manifest = z
     overrides: z.record(z.string(), z.unknown()).default({}),
   })
   .parse(JSON.parse(read('package.json')));
-
-/** The pages for readers, by path from the root. */
-const pages = [
-  'README.md',
-  'CHANGELOG.md',
-  'CONTRIBUTING.md',
-  'SECURITY.md',
-  'src/emulator/README.md',
-  'src/emulator/pql/README.md',
-  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name.replaceAll('\\', '/')}`),
-  ...readdirSync(join(root, 'examples')).map((name) => `examples/${name}/README.md`),
-];
 
 /** npm scripts that a reader of the page can run: those of the repository, and in an example also its own. */
 function scriptsFor(page: string): readonly string[] {
@@ -84,6 +72,23 @@ describe('the documentation', () => {
     expect(retryable.every((error) => error.retryable)).toBe(true);
     expect([...listed].filter(([, text]) => text.startsWith('yes')).map(([code]) => code)).toEqual(
       retryable.map(({ code }) => `\`${code}\``),
+    );
+  });
+
+  it('lists every event kind, and the kinds without an entity as in the SDL', () => {
+    const api = buildSchema(read('schema/api.graphql'));
+    const kinds = api.getType('WatchEventKind');
+    const rows = rowsUnder('Event kinds', read('docs/clients.md')).map((cells) => cells.map((cell) => cell.trim()));
+    const values = isEnumType(kinds) ? kinds.getValues().map(({ name }) => `\`${name}\``) : [];
+    expect(rows.map(([kind]) => kind).toSorted()).toEqual(values.toSorted());
+    const withoutJob = rows.filter(([, job]) => job === 'null').map(([kind]) => kind);
+    const event = api.getType('ExportJobEvent');
+    const { description = '' } = isObjectType(event) ? (event.getFields()['job'] ?? {}) : {};
+    expect(description).toContain(
+      `Null if \`kind\` is ${withoutJob
+        .join(', ')
+        .replaceAll('`', '')
+        .replace(/, (\w+)$/, ' or $1')}.`,
     );
   });
 

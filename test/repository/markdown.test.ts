@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { headingIds, localLinks, namedScripts, rowsUnder } from './markdown.ts';
+import { headingIds, localLinks, namedScripts, rowsUnder } from '../support/markdown.ts';
 
 describe('reading the README', () => {
   it('returns the rows of the tables under a heading', () => {

@@ -48,3 +48,24 @@ function headingOf(line: string | undefined): { readonly level: number; readonly
 
 /** A page without its fenced blocks, in which `#` begins a comment. */
 const withoutCode = (markdown: string): string => markdown.replaceAll(/^(`{3,})[^\n]*\n[\s\S]*?^\1`*$/gm, '');
+
+/** A fenced code block. */
+export interface CodeBlock {
+  /** Heading of level 1 to 3 above the block. */
+  readonly section: string;
+  /** Empty if the fence names none. */
+  readonly language: string;
+  readonly content: string;
+  /** File name in the line before the block; null if there is none. */
+  readonly file: string | null;
+}
+
+/** The code blocks of a page, in order. A line with a file name in backticks and a colon names the file of a block. */
+export function codeBlocks(markdown: string): readonly CodeBlock[] {
+  const pattern = /^#{1,3} ([^\n]+)$|(?:^`([\w./-]+)`:\n\n)?^```(\w*)\n(.*?)^```$/gms;
+  let section = '';
+  return [...markdown.matchAll(pattern)].flatMap(([, heading, file, language, content]) => {
+    if (heading !== undefined) section = heading;
+    return language === undefined || content === undefined ? [] : [{ section, language, content, file: file ?? null }];
+  });
+}

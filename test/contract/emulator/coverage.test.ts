@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { routes } from '../../../src/emulator/routes.ts';
-import { rowsUnder } from '../../repository/markdown.ts';
+import { rowsUnder } from '../../support/markdown.ts';
 import { documentedOperations, openApiAvailable } from '../../support/openapi.ts';
 
 /** Key of an operation, independent of the names of its placeholders. */

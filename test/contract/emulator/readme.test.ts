@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
+import { codeBlocks } from '../../support/markdown.ts';
 import { EmulatorProcess, runEmulator } from './emulator-process.ts';
 
 /** Maximum duration of an example, in milliseconds. */
@@ -19,25 +20,8 @@ interface Example {
   readonly response: object | null;
 }
 
-interface Block {
-  readonly section: string;
-  readonly language: string;
-  readonly content: string;
-  /** File name in the line before the block. */
-  readonly file: string | null;
-}
-
-function blocksOf(markdown: string): readonly Block[] {
-  const pattern = /^#{2,3} ([^\n]+)$|(?:^`([\w./-]+)`:\n\n)?^```(\w+)\n(.*?)^```$/gms;
-  let section = '';
-  return [...markdown.matchAll(pattern)].flatMap(([, heading, file, language, content]) => {
-    if (heading !== undefined) section = heading;
-    return language === undefined || content === undefined ? [] : [{ section, language, content, file: file ?? null }];
-  });
-}
-
 const readme = await readFile('src/emulator/README.md', 'utf8');
-const blocks = blocksOf(readme);
+const blocks = codeBlocks(readme);
 const files = blocks.filter(({ file }) => file !== null);
 
 const examples: readonly Example[] = blocks.flatMap(({ section, language, content }, index) => {
