@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ReadingTimes } from '../domain/reading-times.ts';
 import type { FeedChange } from '../events/log.ts';
 
 /**
@@ -8,7 +7,7 @@ import type { FeedChange } from '../events/log.ts';
  * Every field is compared except the times of the reading, which differ in each. Comparing the update time alone is not
  * sufficient, because the platform's samples contain jobs that ended without a change of it.
  */
-export function diffSnapshots<Entity extends ReadingTimes>(
+export function diffSnapshots<Entity extends object>(
   before: ReadonlyMap<string, Entity>,
   after: ReadonlyMap<string, Entity>,
 ): readonly FeedChange<Entity>[] {
@@ -22,9 +21,10 @@ export function diffSnapshots<Entity extends ReadingTimes>(
   return changes;
 }
 
+/** The times of a reading, which the entities of some kinds contain. */
 const noTimes = { requestedAt: null, observedAt: null };
 
 /** Whether two readings show the same state, regardless of their times. */
-export function isSameState<Entity extends ReadingTimes>(a: Entity, b: Entity): boolean {
+export function isSameState<Entity extends object>(a: Entity, b: Entity): boolean {
   return a === b || isDeepStrictEqual({ ...a, ...noTimes }, { ...b, ...noTimes });
 }

@@ -1,4 +1,3 @@
-import type { ReadingTimes } from '../domain/reading-times.ts';
 import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import { NotFoundError, ShuttingDownError } from '../errors.ts';
 import type { EventLog } from '../events/log.ts';
@@ -27,7 +26,7 @@ export interface ProvenReader {
   readonly proof: RightProof | null;
 }
 
-export interface FeedRegistryOptions<Entity extends ReadingTimes, Reader, Checkpoint> {
+export interface FeedRegistryOptions<Entity extends object, Reader, Checkpoint> {
   readonly source: FeedSource<Entity, Reader, Checkpoint>;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
@@ -80,7 +79,7 @@ export interface WatchStats {
 }
 
 /** The parts of a registry that connect its feeds with those of other replicas. */
-export type FeedSharing = <Entity extends ReadingTimes>(
+export type FeedSharing = <Entity extends object>(
   source: Pick<FeedSource<Entity, never, never>, 'kind' | 'key'>,
 ) => Pick<FeedRegistryOptions<Entity, never, never>, 'createLog' | 'coordinator' | 'retentionMs'>;
 
@@ -96,21 +95,19 @@ export interface FeedRegistry<Entity, Reader> extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export function createFeedRegistry<Entity extends ReadingTimes, Reader extends ProvenReader, Checkpoint>(
+export function createFeedRegistry<Entity extends object, Reader extends ProvenReader, Checkpoint>(
   options: FeedRegistryOptions<Entity, Reader, Checkpoint>,
 ): FeedRegistry<Entity, Reader> {
   return new Registry(options);
 }
 
-interface Slot<Entity extends ReadingTimes, Reader, Checkpoint> {
+interface Slot<Entity extends object, Reader, Checkpoint> {
   readonly feed: Feed<Entity, Reader, Checkpoint>;
   /** Null while the feed runs. */
   idleSinceMs: number | null;
 }
 
-class Registry<Entity extends ReadingTimes, Reader extends ProvenReader, Checkpoint>
-  implements FeedRegistry<Entity, Reader>
-{
+class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> implements FeedRegistry<Entity, Reader> {
   readonly #options: FeedRegistryOptions<Entity, Reader, Checkpoint>;
   readonly #coordinator: PollCoordinator;
   readonly #retentionMs: number;
@@ -376,7 +373,7 @@ function rightOf(tenant: Tenant, { proof }: ProvenReader): RightProof | null {
  * Returns the end that the gateway observed, if the log has one, because the platform reports no plausible time for
  * such an end.
  */
-function endedAtMs<Entity extends ReadingTimes, Checkpoint>(
+function endedAtMs<Entity extends object, Checkpoint>(
   { key, endedAt }: Pick<FeedSource<Entity, unknown, Checkpoint>, 'key' | 'endedAt'>,
   entity: Entity,
   note: unknown,

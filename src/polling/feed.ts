@@ -1,4 +1,3 @@
-import type { ReadingTimes } from '../domain/reading-times.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import { ShuttingDownError } from '../errors.ts';
 import type { EventLog } from '../events/log.ts';
@@ -16,7 +15,7 @@ import type { FeedSource } from './sources/source.ts';
 import { FeedState, type LoadedState } from './state.ts';
 import { FeedWaiters } from './waiters.ts';
 
-export interface FeedOptions<Entity extends ReadingTimes, Reader, Checkpoint> extends PollScheduleOptions {
+export interface FeedOptions<Entity extends object, Reader, Checkpoint> extends PollScheduleOptions {
   readonly tenant: Tenant;
   readonly source: FeedSource<Entity, Reader, Checkpoint>;
   readonly log: EventLog<Entity>;
@@ -44,7 +43,7 @@ const repeatAwaitedMs = 2_000;
  * One kind of entity of one tenant, for all subscribers of this replica. One of the replicas with subscribers polls the
  * platform and writes the log. Each replica serves its subscribers from the log.
  */
-export class Feed<Entity extends ReadingTimes, Reader, Checkpoint> {
+export class Feed<Entity extends object, Reader, Checkpoint> {
   readonly #options: FeedOptions<Entity, Reader, Checkpoint>;
   readonly #view: FeedState<Entity, Checkpoint>;
   readonly #poller: PollRounds<Entity, Reader, Checkpoint>;

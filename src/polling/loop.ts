@@ -1,4 +1,3 @@
-import type { ReadingTimes } from '../domain/reading-times.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import { RateLimitedError } from '../errors.ts';
 import { LogConflictError, LogFencedError } from '../events/log.ts';
@@ -13,7 +12,7 @@ import type { PollRounds, RoundOutcome } from './round.ts';
 import { PollSchedule, type PollScheduleOptions } from './schedule.ts';
 import type { FeedWaiters } from './waiters.ts';
 
-export interface PollLoopOptions<Entity extends ReadingTimes, Reader, Checkpoint> extends PollScheduleOptions {
+export interface PollLoopOptions<Entity extends object, Reader, Checkpoint> extends PollScheduleOptions {
   /** Kind of the feed, for logs and metrics. */
   readonly kind: string;
   readonly tenant: Tenant;
@@ -53,7 +52,7 @@ type Failed<Entity, Checkpoint> = Extract<RoundOutcome<Entity, Checkpoint>, { re
  * subscribers, and for the linger time afterwards. It waits for the lease. While it holds the lease it alternates
  * between a round and a pause. PollRounds makes the round.
  */
-export class PollLoop<Entity extends ReadingTimes, Reader, Checkpoint> {
+export class PollLoop<Entity extends object, Reader, Checkpoint> {
   readonly #options: PollLoopOptions<Entity, Reader, Checkpoint>;
   readonly #pace: PollSchedule;
   #running: Promise<void> | null = null;

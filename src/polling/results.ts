@@ -1,4 +1,3 @@
-import type { ReadingTimes } from '../domain/reading-times.ts';
 import { GatewayError } from '../errors.ts';
 import { backoffMs } from '../runtime/backoff.ts';
 import { isAuthRejection } from './failure.ts';
@@ -59,13 +58,13 @@ interface Awaited<Entity> {
   readonly isOverdue: boolean;
 }
 
-type Source<Entity extends ReadingTimes, Reader> = Pick<
+type Source<Entity extends object, Reader> = Pick<
   FeedSource<Entity, Reader, unknown>,
   'key' | 'isTerminal' | 'mayFollow' | 'endedAt' | 'results'
 >;
 
 /** Reads the watched results in the rounds of a feed. */
-export class ResultReadings<Entity extends ReadingTimes, Reader> {
+export class ResultReadings<Entity extends object, Reader> {
   readonly #source: Source<Entity, Reader>;
   readonly #members: Pick<FeedMembers<Reader>, 'resultReaders' | 'has'>;
   /** Names of credentials without the right to read results; null: the gateway's own. */

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
 import { maxEndedWithinSeconds } from '../domain/job.ts';
-import type { ReadingTimes } from '../domain/reading-times.ts';
 import { UpstreamTimeoutError } from '../errors.ts';
 import { type EventLog, type FeedChange, LogConflictError, LogFencedError, type StaleSubject } from '../events/log.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -15,7 +14,7 @@ import { unionOf, type WatchScope } from './scope.ts';
 import type { FeedSource, RoundRequest, RoundResult } from './sources/source.ts';
 import type { FeedNote, FeedState, LoadedState } from './state.ts';
 
-export interface PollRoundsOptions<Entity extends ReadingTimes, Reader, Checkpoint> {
+export interface PollRoundsOptions<Entity extends object, Reader, Checkpoint> {
   readonly source: FeedSource<Entity, Reader, Checkpoint>;
   readonly log: EventLog<Entity>;
   readonly view: FeedState<Entity, Checkpoint>;
@@ -85,7 +84,7 @@ interface Comparison<Entity> {
  * A reading begins at the cursor over which it is written. It is therefore newer than the state with which it is
  * compared, regardless of any clock.
  */
-export class PollRounds<Entity extends ReadingTimes, Reader, Checkpoint> {
+export class PollRounds<Entity extends object, Reader, Checkpoint> {
   readonly #options: PollRoundsOptions<Entity, Reader, Checkpoint>;
   /** Term of the lease under which this replica last wrote. */
   #term: number | null = null;

@@ -1,4 +1,3 @@
-import type { ReadingTimes } from '../domain/reading-times.ts';
 import type { EventLog, LogSnapshot } from '../events/log.ts';
 import { entitiesByKey } from '../events/subscriber/events.ts';
 import type { FeedSource } from './sources/source.ts';
@@ -37,13 +36,13 @@ export interface LoadedState<Entity, Checkpoint> {
   readonly note: FeedNote<Checkpoint> | null;
 }
 
-export interface FeedStateOptions<Entity extends ReadingTimes> {
+export interface FeedStateOptions<Entity extends object> {
   readonly log: EventLog<Entity>;
   readonly key: FeedSource<Entity, unknown, unknown>['key'];
 }
 
 /** The state of a feed, whichever replica wrote it. The log is read once after each write. */
-export class FeedState<Entity extends ReadingTimes, Checkpoint> implements Disposable {
+export class FeedState<Entity extends object, Checkpoint> implements Disposable {
   readonly #options: FeedStateOptions<Entity>;
   readonly #watch: Disposable;
   #loading: Promise<LoadedState<Entity, Checkpoint>> | null = null;

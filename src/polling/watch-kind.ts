@@ -1,5 +1,4 @@
 import type { Config } from '../config/config.ts';
-import type { ReadingTimes } from '../domain/reading-times.ts';
 import type { Watch } from '../events/watch.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -41,7 +40,7 @@ export interface WatchKind<Entity> {
 /** The platform with the credential of one caller. Calls are polls, and are aborted with the signal. */
 type Connect = (signal: AbortSignal) => PlatformApi;
 
-export interface WatchKindOptions<Entity extends ReadingTimes, Reader extends ProvenReader, Checkpoint> {
+export interface WatchKindOptions<Entity extends object, Reader extends ProvenReader, Checkpoint> {
   readonly source: FeedSource<Entity, Reader, Checkpoint>;
   /** Returns the part of the platform that the source reads. */
   reader(connect: Connect, proof: RightProof | null): Reader;
@@ -55,7 +54,7 @@ export interface WatchKindOptions<Entity extends ReadingTimes, Reader extends Pr
 }
 
 /** Makes a source available to subscriptions. Only the source knows the types of its reader and its checkpoint. */
-export function watchKind<Entity extends ReadingTimes, Reader extends ProvenReader, Checkpoint>({
+export function watchKind<Entity extends object, Reader extends ProvenReader, Checkpoint>({
   source,
   reader,
   proof,

@@ -1,4 +1,3 @@
-import type { ReadingTimes } from '../../domain/reading-times.ts';
 import type { GatewayError } from '../../errors.ts';
 import type { ResultRules } from '../../events/subscriber/result-rules.ts';
 import type { WatchScope } from '../scope.ts';
@@ -71,7 +70,7 @@ export interface ResultSource<Entity, Reader> extends ResultRules<Entity> {
  * Reads one kind of entity. The feed adds rounds, pace, comparison and delivery; a source makes the calls. A source is
  * stateless.
  */
-export interface FeedSource<Entity extends ReadingTimes, Reader, Checkpoint> {
+export interface FeedSource<Entity extends object, Reader, Checkpoint> {
   /** Name for logs, metrics and Redis keys, for example `export-jobs`. */
   readonly kind: string;
   /**
