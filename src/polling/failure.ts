@@ -45,3 +45,8 @@ export function isAuthRejection(error: unknown): error is AuthRejection {
   if (!(error instanceof GatewayError)) return false;
   return error.code === 'UNAUTHENTICATED' || error.code === 'FORBIDDEN' || error.code === 'TOKEN_EXPIRED';
 }
+
+/** Whether an error may concern only one entity, so that the other entities can be read. */
+export function concernsOneEntity({ code }: GatewayError): boolean {
+  return code === 'UPSTREAM_UNREADABLE' || code === 'PLATFORM_ERROR';
+}

@@ -346,7 +346,8 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
       if (previous === undefined) {
         const isNew = source.hasAppeared(entity, memory) || hasReturned(key);
         // Every running entity within reach was followed, so this one has just come within reach.
-        const wasUnseen = note?.discovered === true && scope.everything && !source.isTerminal(entity);
+        const { searchFindsAll = true } = source;
+        const wasUnseen = searchFindsAll && note?.discovered === true && scope.everything && !source.isTerminal(entity);
         if (!isNew && !wasUnseen) {
           if (evicted.has(key)) continue;
           adopted.push(entity);

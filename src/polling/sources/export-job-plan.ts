@@ -2,7 +2,7 @@ import type { ExportJob } from '../../domain/export-job.ts';
 import { isTerminalJob } from '../../domain/job.ts';
 import type { ExportJobCursor } from '../../upstream/apis/export-jobs.ts';
 import { isWatched, type WatchScope } from '../scope.ts';
-import { endedRecently, isAbove } from './job-list.ts';
+import { endedAt, endedRecently, isAbove } from './job-list.ts';
 
 /** Number of jobs on the page that every round reads. */
 export const newestPageSize = 100;
@@ -175,7 +175,7 @@ export function leftBehind(
     if (isTerminalJob(job)) ended.push(job);
     else if (!scope.everything) unwatched.push(job);
   }
-  const kept = new Set(scope.everything ? endedRecently(ended, now) : []);
+  const kept = new Set(scope.everything ? endedRecently(ended, now, endedAt) : []);
   const remembered = unwatched.toSorted(newestFirst);
   const excess = remembered.splice(maxUnwatchedRunning);
   return {

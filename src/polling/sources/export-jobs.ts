@@ -4,6 +4,7 @@ import { isTerminalJob } from '../../domain/job.ts';
 import { GatewayError, NotFoundError, PlatformError } from '../../errors.ts';
 import { mapBounded } from '../../runtime/map-bounded.ts';
 import type { ExportJobCursor, ExportJobPage, ExportJobsApi } from '../../upstream/apis/export-jobs.ts';
+import { concernsOneEntity } from '../failure.ts';
 import type { ProvenReader } from '../feed-registry.ts';
 import { watchKind } from '../watch-kind.ts';
 import { type BatchReader, exportBatches } from './export-batches.ts';
@@ -244,17 +245,12 @@ async function readById(
       if (!(error instanceof GatewayError)) throw error;
       incomplete = error;
       failed.set(id, error);
-      if (!concernsOneJob(error)) stopped = error;
+      if (!concernsOneEntity(error)) stopped = error;
     }
   };
   await mapBounded(unread, concurrentReads, read);
   await mapBounded(followed, 1, read);
   return { found, absent, failed, asked, incomplete };
-}
-
-/** Whether an error concerns only one job, so that the other jobs can be read. */
-function concernsOneJob({ code }: GatewayError): boolean {
-  return code === 'UPSTREAM_UNREADABLE' || code === 'PLATFORM_ERROR';
 }
 
 function conclude(
@@ -263,7 +259,7 @@ function conclude(
   { found, absent, failed, asked, incomplete }: ReadingById,
 ): RoundResult<ExportJob, ExportJobCheckpoint> {
   const { jobs, newestPage, newestPageFloorMs, pages, coverage, rotation, truncated } = list;
-  const endedLately = new Set(discover ? endedRecently([...jobs.values()], now).map(({ id }) => id) : []);
+  const endedLately = new Set(discover ? endedRecently([...jobs.values()], now, endedAt).map(({ id }) => id) : []);
   const read: ExportJob[] = [];
   for (const job of jobs.values()) {
     // Deep pages contribute only jobs that are known, named, new, running, or recent enough for new subscribers.

@@ -21,11 +21,15 @@ export function mayFollow(known: JobProgress, job: JobProgress): boolean {
   return !isTerminalJob(known) || (isTerminalJob(job) && (job.status !== 'UNKNOWN' || known.status === 'UNKNOWN'));
 }
 
-/** Selects the ended jobs that a new subscriber may receive. */
-export function endedRecently<Job extends ListedJob>(ended: readonly Job[], now: Date): readonly Job[] {
-  const endMs = (job: Job) => endedAt(job)?.getTime() ?? 0;
+/** Selects the ended entities that a new subscriber may receive. */
+export function endedRecently<Entity>(
+  ended: readonly Entity[],
+  now: Date,
+  endOf: (entity: Entity) => Date | null,
+): readonly Entity[] {
+  const endMs = (entity: Entity) => endOf(entity)?.getTime() ?? 0;
   const sinceMs = now.getTime() - maxEndedWithinSeconds * 1_000;
-  const recent = ended.filter((job) => endMs(job) >= sinceMs);
+  const recent = ended.filter((entity) => endMs(entity) >= sinceMs);
   return recent.length <= maxEndedKept ? recent : recent.toSorted((a, b) => endMs(b) - endMs(a)).slice(0, maxEndedKept);
 }
 

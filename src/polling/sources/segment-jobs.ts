@@ -195,6 +195,6 @@ function forgettable(
     (job) => !newestPage.has(job.id) && !isAbove(job, floorMs) && !scope.ids.has(job.id),
   );
   const ended = behind.filter(isTerminalJob);
-  const kept = new Set(scope.everything ? endedRecently(ended, now) : []);
+  const kept = new Set(scope.everything ? endedRecently(ended, now, endedAt) : []);
   return ended.filter((job) => !kept.has(job)).map(({ id }) => id);
 }

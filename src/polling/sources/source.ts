@@ -100,6 +100,11 @@ export interface FeedSource<Entity extends object, Reader, Checkpoint> {
   lasting(memory: Checkpoint): Checkpoint;
   /** Comparator that sorts the newest entity first. */
   newestFirst(a: Entity, b: Entity): number;
+  /**
+   * Whether a search finds every entity that has not ended. If so, CREATED is emitted for a running entity that comes
+   * within reach later. @default true
+   */
+  readonly searchFindsAll?: boolean;
   /** Absent if the entities have no results. */
   readonly results?: ResultSource<Entity, Reader>;
   /**

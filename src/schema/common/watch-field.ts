@@ -33,8 +33,11 @@ export interface WatchFieldOptions<Entity extends object> {
      */
     parse(filter: unknown): ((entity: Entity) => boolean) | null;
   };
-  /** Whether the field has the argument `endedWithinSeconds`. @default false */
-  readonly ends?: boolean;
+  /**
+   * How a subscription without `ids` selects ended entities for its start. `argument`: by the argument
+   * `endedWithinSeconds`. `recently`: by the default of this argument. Absent: the entities do not end.
+   */
+  readonly ended?: 'argument' | 'recently';
   /** Whether the subscription also watches the results of the entities (see ResultRules). @default false */
   withResults?(info: GraphQLResolveInfo): boolean;
   /** Returns the form of an entity in events. @default the entity */
@@ -49,7 +52,7 @@ export function watchField<Name extends WatchKindName>(
   options: WatchFieldOptions<WatchedEntity<Name>>,
 ): void {
   type Entity = WatchedEntity<Name>;
-  const { typename, plural, description, filter, ends = false, withResults } = options;
+  const { typename, plural, description, filter, ended, withResults } = options;
   const type = eventType(options);
   // The schema is created once per field, because creating it costs thirty checks.
   const input = watchInput(typename);
@@ -68,7 +71,7 @@ export function watchField<Name extends WatchKindName>(
         after: t.arg.string({
           description: 'Cursor of the last event that the client received. Omit it to start with the current state.',
         }),
-        ...(ends ? { endedWithinSeconds: t.arg.int({ description: endedWithinDescription }) } : {}),
+        ...(ended === 'argument' ? { endedWithinSeconds: t.arg.int({ description: endedWithinDescription }) } : {}),
       },
       subscribe: async (_, args, ctx, info): Promise<AsyncIterable<WatchEvent<Entity>>> => {
         const { ids, after, endedWithinSeconds } = parseInput(input, args);
@@ -77,7 +80,7 @@ export function watchField<Name extends WatchKindName>(
           withResults: withResults?.(info) ?? false,
           matches: filter?.parse('filter' in args ? args.filter : null) ?? null,
           after,
-          endedWithinSeconds: ends ? endedWithinSeconds : undefined,
+          endedWithinSeconds: ended === undefined ? undefined : endedWithinSeconds,
           signal: ctx.signal,
           expiresAt: ctx.expiresAt,
         });

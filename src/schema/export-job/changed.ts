@@ -39,7 +39,7 @@ watchField('exportJobs', {
       return filter === null ? null : (job) => matchesExportJobFilter(job, filter);
     },
   },
-  ends: true,
+  ended: 'argument',
   withResults: (info) => selects(info, ['job', 'destination', 'batches', 'batch']),
   shown: withFollowedBatches,
 });

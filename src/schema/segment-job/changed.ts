@@ -19,5 +19,5 @@ watchField('segmentJobs', {
       return filter === null ? null : (job) => matchesSegmentJobFilter(job, filter);
     },
   },
-  ends: true,
+  ended: 'argument',
 });

@@ -1,0 +1,314 @@
+import { GatewayError } from '../../errors.ts';
+import { mapBounded } from '../../runtime/map-bounded.ts';
+import { concernsOneEntity, isAuthRejection } from '../failure.ts';
+import type { ProvenReader } from '../feed-registry.ts';
+import { endedRecently, isAbove } from './job-list.ts';
+import type { FeedSource, RoundRequest, RoundResult } from './source.ts';
+
+/** Common fields of datasets and batches. */
+interface CatalogEntity {
+  readonly id: string;
+  readonly createdAt: Date | null;
+}
+
+/** One kind of object in Catalog, with the credential of one subscriber. */
+export interface CatalogObjects<Entity extends CatalogEntity> {
+  /** One page of all objects, newest first. A page shorter than `limit` is the last one. */
+  readonly list: (page: Page) => Promise<readonly Entity[]>;
+  /** One page of the objects that have not ended, newest first. Absent if the objects of the kind never end. */
+  readonly listRunning?: (page: Page) => Promise<readonly Entity[]>;
+  /** Reads objects by id, with one call for 100 ids. The result omits ids that Catalog does not have. */
+  readonly getMany: (ids: readonly string[]) => Promise<readonly Entity[]>;
+}
+
+interface Page {
+  readonly start: number;
+  readonly limit: number;
+}
+
+/** Access to Catalog for a feed, with the credential of one subscriber. */
+export interface CatalogReader<Entity extends CatalogEntity> extends ProvenReader {
+  /** Calls are aborted with the signal. */
+  objects(signal: AbortSignal): CatalogObjects<Entity>;
+}
+
+/** State that a round leaves for the next one. */
+export interface CatalogCheckpoint {
+  /** Whether a round has read the newest page of the list. */
+  readonly listed: boolean;
+  /**
+   * Creation time (ms) of the last object on the newest page, when a round last read it; null: the page was the end of
+   * the list.
+   */
+  readonly floorMs: number | null;
+  /** Ended objects that the list omits although they exist. They are not read again. */
+  readonly unlisted: ReadonlySet<string>;
+  /**
+   * Number of the round, and the round in which each followed object was last read by id. Not shared with other
+   * replicas.
+   */
+  readonly round: number;
+  readonly readAt: ReadonlyMap<string, number>;
+}
+
+export type CatalogSource<Entity extends CatalogEntity> = FeedSource<Entity, CatalogReader<Entity>, CatalogCheckpoint>;
+
+/** Maximum size of a page, and of a read by id. */
+const pageSize = 100;
+/** Maximum number of objects of one list that a round reads. */
+const maxListed = 1_000;
+/** Maximum number of objects behind the newest page that are remembered without a subscriber that names them. */
+const maxRemembered = 1_000;
+/** Maximum number of concurrent reads by id. */
+const concurrentReads = 4;
+
+type Request<Entity> = RoundRequest<Entity, CatalogCheckpoint>;
+
+/**
+ * Creates the source of one kind of object in Catalog.
+ *
+ * Without a subscriber of the whole sandbox, a round reads only the named objects, with one call for 100 ids. Otherwise
+ * it reads the newest page of the list, and by id the followed objects that the page does not show. If these are more
+ * than the calls of a round can read, the least recently read objects come first.
+ */
+export function catalogSource<Entity extends CatalogEntity>(
+  kind: Pick<CatalogSource<Entity>, 'kind' | 'isTerminal' | 'mayFollow' | 'endedAt' | 'searchFindsAll'>,
+): CatalogSource<Entity> {
+  return {
+    ...kind,
+    service: 'catalog',
+    key: ({ id }) => id,
+    hasAppeared: (entity, memory) => memory?.listed === true && isNewer(entity, memory.floorMs),
+    lasting: (memory) => ({ ...memory, round: 0, readAt: new Map() }),
+    newestFirst,
+
+    async read(reader, request) {
+      const { known, scope, memory, signal } = request;
+      const api = reader.objects(signal);
+      const list = scope.everything ? await readList(api, request) : unread(memory);
+      const byId = await readById(api, idsToReadById(request, list, kind), request);
+      const nothingRead = !scope.everything && byId.found.length === 0 && byId.absent.length === 0;
+      if (byId.incomplete !== null && nothingRead) throw byId.incomplete;
+
+      const after = new Map([...known, ...[...list.found, ...byId.found].map((one) => [one.id, one] as const)]);
+      for (const id of byId.absent) after.delete(id);
+      const listed = new Set<string>(list.found.map(({ id }) => id));
+      const follows = (id: string) => after.has(id) && !listed.has(id);
+      const hidden = byId.found.filter((one) => kind.isTerminal(one) && isNewer(one, list.floorMs));
+      const round = (memory?.round ?? 0) + 1;
+      const readAt = [...(memory?.readAt ?? []), ...byId.requested.map((id) => [id, round] as const)];
+      return {
+        read: [...list.found, ...byId.found].toSorted((a, b) => newestFirst(b, a)),
+        absent: byId.absent,
+        failed: byId.failed,
+        ...leftBehind(after, request, { list, kind }),
+        incomplete: byId.incomplete,
+        truncated: list.truncated,
+        calls: { lists: list.pages, bulkGets: byId.calls },
+        memory: {
+          listed: list.isRead || memory?.listed === true,
+          floorMs: list.floorMs,
+          unlisted: new Set([...(memory?.unlisted ?? []), ...hidden.map(({ id }) => id)].filter(follows)),
+          round,
+          readAt: new Map(readAt.filter(([id]) => follows(id))),
+        },
+      };
+    },
+  };
+}
+
+/** The pages of one round. */
+interface ListReading<Entity> {
+  readonly isRead: boolean;
+  readonly found: readonly Entity[];
+  readonly newestPage: ReadonlySet<string>;
+  /** See CatalogCheckpoint. */
+  readonly floorMs: number | null;
+  readonly pages: number;
+  readonly truncated: boolean;
+}
+
+const unread = (memory: CatalogCheckpoint | null): ListReading<never> => ({
+  isRead: false,
+  found: [],
+  newestPage: new Set(),
+  floorMs: memory?.floorMs ?? null,
+  pages: 0,
+  truncated: false,
+});
+
+async function readList<Entity extends CatalogEntity>(
+  api: CatalogObjects<Entity>,
+  { known, discover, memory, signal }: Request<Entity>,
+): Promise<ListReading<Entity>> {
+  const newest = await api.list({ start: 0, limit: pageSize });
+  const isEnd = newest.length < pageSize;
+  const floorMs = isEnd ? null : (newest.at(-1)?.createdAt?.getTime() ?? 0);
+  // If no object on the newest page is known, reading continues until a page shows a known one.
+  const isGap = memory?.listed === true && !isEnd && newest.every(({ id }) => !known.has(id));
+  const gap = isGap ? await readPages(api.list, { start: pageSize, known, signal }) : noSearch;
+  const searches = discover && !isEnd;
+  const { list, listRunning } = api;
+  const next = listRunning === undefined ? { pages: list, start: pageSize } : { pages: listRunning, start: 0 };
+  const search = searches ? await readPages(next.pages, { start: next.start, signal }) : noSearch;
+  const found = new Map([...newest, ...gap.found, ...search.found].map((one) => [one.id, one]));
+  return {
+    isRead: true,
+    found: [...found.values()],
+    newestPage: new Set(newest.map(({ id }) => id)),
+    floorMs,
+    pages: 1 + gap.pages + search.pages,
+    // A search that continues the list is not expected to reach its end.
+    truncated: gap.truncated || (search.truncated && listRunning !== undefined),
+  };
+}
+
+interface Search<Entity> {
+  readonly found: readonly Entity[];
+  readonly pages: number;
+  readonly truncated: boolean;
+}
+
+const noSearch: Search<never> = { found: [], pages: 0, truncated: false };
+
+/** Reads pages to the end of the list, or until a page shows a known object. */
+async function readPages<Entity extends CatalogEntity>(
+  list: CatalogObjects<Entity>['list'],
+  options: {
+    readonly start: number;
+    readonly known?: { has(id: string): boolean };
+    readonly signal: AbortSignal;
+  },
+): Promise<Search<Entity>> {
+  const { known, signal } = options;
+  const found = new Map<string, Entity>();
+  let pages = 0;
+  for (let { start } = options; start < maxListed; start += pageSize) {
+    signal.throwIfAborted();
+    const page = await list({ start, limit: pageSize });
+    pages += 1;
+    const before = found.size;
+    for (const one of page) found.set(one.id, one);
+    // Rows shift while objects are created. A page without a new object is the end.
+    const isEnd = page.length < pageSize || found.size === before || page.some(({ id }) => known?.has(id));
+    if (isEnd) return { found: [...found.values()], pages, truncated: false };
+  }
+  return { found: [...found.values()], pages, truncated: true };
+}
+
+/** Selects objects that the pages do not show and that may have changed: unread, running, or missing from a page. */
+function idsToReadById<Entity extends CatalogEntity>(
+  { known, scope, memory, unread, allowance }: Request<Entity>,
+  list: ListReading<Entity>,
+  { isTerminal }: Pick<CatalogSource<Entity>, 'isTerminal'>,
+): readonly string[] {
+  const listed = new Set<string>(list.found.map(({ id }) => id));
+  const lastRead = (id: string) => memory?.readAt.get(id) ?? -1;
+  const mayHaveChanged = (one: Entity) => {
+    if (!isTerminal(one)) return scope.everything || scope.ids.has(one.id);
+    return list.isRead && isNewer(one, list.floorMs) && !memory?.unlisted.has(one.id);
+  };
+  const followed = [...known]
+    .filter(([id, one]) => !listed.has(id) && mayHaveChanged(one))
+    .map(([id]) => id)
+    .toSorted((a, b) => lastRead(a) - lastRead(b));
+  // A round that did not read the newest page has one more call.
+  const calls = list.isRead ? allowance : allowance + 1;
+  return [...new Set([...unread.filter((id) => !listed.has(id)), ...followed.slice(0, calls * pageSize)])];
+}
+
+interface ReadingById<Entity> {
+  readonly found: readonly Entity[];
+  readonly absent: readonly string[];
+  readonly failed: ReadonlyMap<string, GatewayError>;
+  /** Ids for which there was a response. */
+  readonly requested: readonly string[];
+  readonly calls: number;
+  readonly incomplete: GatewayError | null;
+}
+
+/**
+ * Reads objects by id. If a read fails because of one object, its ids are read in two halves, so that the other objects
+ * stay readable. The allowance of the round limits these additional calls.
+ */
+async function readById<Entity extends CatalogEntity>(
+  api: CatalogObjects<Entity>,
+  ids: readonly string[],
+  { signal, allowance }: Request<Entity>,
+): Promise<ReadingById<Entity>> {
+  const found: Entity[] = [];
+  const requested: string[] = [];
+  const failed = new Map<string, GatewayError>();
+  let calls = 0;
+  let halvings = allowance;
+  let incomplete: GatewayError | null = null;
+  const read = async (part: readonly string[]): Promise<void> => {
+    signal.throwIfAborted();
+    calls += 1;
+    try {
+      found.push(...(await api.getMany(part)));
+      requested.push(...part);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof GatewayError) || isAuthRejection(error)) throw error;
+      incomplete = error;
+      if (part.length === 1 || halvings === 0 || !concernsOneEntity(error)) {
+        for (const id of part) failed.set(id, error);
+        return;
+      }
+      halvings -= 1;
+      const middle = Math.ceil(part.length / 2);
+      await read(part.slice(0, middle));
+      await read(part.slice(middle));
+    }
+  };
+  const parts = Array.from({ length: Math.ceil(ids.length / pageSize) }, (_, index) =>
+    ids.slice(index * pageSize, (index + 1) * pageSize),
+  );
+  await mapBounded(parts, concurrentReads, read);
+  const present = new Set<string>(found.map(({ id }) => id));
+  return { found, absent: requested.filter((id) => !present.has(id)), failed, requested, calls, incomplete };
+}
+
+/**
+ * Objects behind the newest page that are no longer followed. With a subscriber of the whole sandbox, ended objects are
+ * evicted when they are too old for new subscribers. Otherwise the objects that subscribers do not name are remembered,
+ * but not read. The newest ones are kept if they are too many.
+ */
+function leftBehind<Entity extends CatalogEntity>(
+  after: ReadonlyMap<string, Entity>,
+  { scope, memory, now }: Request<Entity>,
+  {
+    list,
+    kind,
+  }: { readonly list: ListReading<Entity>; readonly kind: Pick<CatalogSource<Entity>, 'isTerminal' | 'endedAt'> },
+): Pick<RoundResult<Entity, CatalogCheckpoint>, 'evicted' | 'unfollowed'> {
+  const unnamed = [...after.values()].filter(({ id }) => !scope.ids.has(id));
+  const wasListed = list.isRead || memory?.listed === true;
+  const isRecent = (one: Entity) => wasListed && isNewer(one, list.floorMs);
+  // An object that the page omits for a moment has not fallen off it. If it were evicted, it would reappear as a new
+  // object.
+  const behind = scope.everything ? unnamed.filter((one) => !list.newestPage.has(one.id) && !isRecent(one)) : unnamed;
+  const ended = behind.filter((one) => kind.isTerminal(one));
+  const kept = scope.everything ? endedRecently(ended, now, kind.endedAt) : ended.filter(isRecent);
+  const running = behind.filter((one) => !kind.isTerminal(one));
+  const remembered = new Set(
+    scope.everything
+      ? [...kept, ...running.toSorted(newestFirst).slice(0, maxRemembered)]
+      : [...kept, ...running].toSorted(newestFirst).slice(0, maxRemembered),
+  );
+  return {
+    evicted: behind.filter((one) => !remembered.has(one)).map(({ id }) => id),
+    unfollowed: scope.everything ? [] : running.filter((one) => remembered.has(one)).map(({ id }) => id),
+  };
+}
+
+/** Whether an object is certainly on the pages down to a floor (ms). An object without a creation time is not. */
+const isNewer = ({ createdAt }: CatalogEntity, floorMs: number | null): boolean =>
+  isAbove({ createdAt: createdAt ?? new Date(0) }, floorMs);
+
+function newestFirst(a: CatalogEntity, b: CatalogEntity): number {
+  const byTime = (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0);
+  if (byTime !== 0 || a.id === b.id) return byTime;
+  return a.id < b.id ? 1 : -1;
+}
