@@ -3,6 +3,7 @@ import './common/errors.ts';
 import './node.ts';
 import './batch/type.ts';
 import './dataset/type.ts';
+import './dataset/changed.ts';
 import './export-job/type.ts';
 import './export-job/create.ts';
 import './export-job/cancel.ts';
