@@ -2,6 +2,7 @@ import './common/scalars.ts';
 import './common/errors.ts';
 import './node.ts';
 import './batch/type.ts';
+import './batch/changed.ts';
 import './dataset/type.ts';
 import './dataset/changed.ts';
 import './export-job/type.ts';

@@ -8,7 +8,10 @@ import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { settle, tenantOf } from './fake-platform.ts';
 
-const views = ['exportJobs', 'segmentJobs', 'schedules'] as const;
+const views = ['batches', 'datasets', 'exportJobs', 'schedules', 'segmentJobs'] as const;
+/** Kinds whose lists and bulk reads are plain arrays. */
+const plainLists: readonly string[] = ['batches', 'datasets', 'schedules'];
+const inCatalog: readonly string[] = ['batches', 'datasets'];
 
 const callerOf = (fingerprint: string): Caller => ({
   tenant: tenantOf(),
@@ -25,7 +28,7 @@ function liveViews({ ownRights }: { readonly ownRights: boolean }) {
       return {
         list: async ({ limit }: { readonly limit?: number } = {}) => {
           note(limit === 1 ? 'proof' : 'list');
-          return kind === 'schedules' ? [] : { jobs: [], next: null, total: 0 };
+          return plainLists.includes(kind) ? [] : { jobs: [], next: null, total: 0 };
         },
         get: async (id: string) => {
           note(`get ${id}`);
@@ -33,11 +36,11 @@ function liveViews({ ownRights }: { readonly ownRights: boolean }) {
         },
         getMany: async (ids: readonly string[]) => {
           note(`get ${ids.join()}`);
-          return { found: [], failed: [] };
+          return inCatalog.includes(kind) ? [] : { found: [], failed: [] };
         },
       };
     };
-    const platform = { exportJobs: api('exportJobs'), segmentJobs: api('segmentJobs'), schedules: api('schedules') };
+    const platform = Object.fromEntries(views.map((kind) => [kind, api(kind)]));
     // The cast is safe, because live views call no other method of the platform.
     return platform as unknown as PlatformApi;
   };
@@ -95,6 +98,8 @@ describe('live views', () => {
     const watching = setup.live.of(callerOf('gateway'));
     for (const view of views) await watching(view).subscribe({ ids: null, matches: null, signal });
     expect(setup.live.feeds.map(({ kind, stats }) => [kind, stats().subscribers])).toEqual([
+      ['batches', 1],
+      ['datasets', 1],
       ['export-jobs', 1],
       ['schedules', 1],
       ['segment-jobs', 1],

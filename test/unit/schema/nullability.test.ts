@@ -19,6 +19,8 @@ describe('a field that can fail', () => {
       'Query._entities',
       'Query.nodes',
       // One event of a stream has no siblings.
+      'Subscription.batchChanged',
+      'Subscription.datasetChanged',
       'Subscription.exportJobChanged',
       'Subscription.scheduleChanged',
       'Subscription.segmentJobChanged',

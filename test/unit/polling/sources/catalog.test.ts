@@ -1,0 +1,263 @@
+import { describe, expect, it } from 'vitest';
+import type { Batch } from '../../../../src/domain/batch.ts';
+import type { Dataset } from '../../../../src/domain/dataset.ts';
+import { ForbiddenError, RateLimitedError, UpstreamTimeoutError } from '../../../../src/errors.ts';
+import { batchObjects, batchSource } from '../../../../src/polling/sources/batches.ts';
+import type { CatalogCheckpoint, CatalogSource } from '../../../../src/polling/sources/catalog.ts';
+import { datasetSource } from '../../../../src/polling/sources/datasets.ts';
+import type { RoundRequest } from '../../../../src/polling/sources/source.ts';
+import { batch, dataset, FakeCatalog } from './fake-catalog.ts';
+
+const minute = 60_000;
+const everything = { everything: true, ids: new Set<string>() };
+const only = (...ids: readonly string[]) => ({ everything: false, ids: new Set(ids) });
+
+type Overrides<Entity> = Partial<RoundRequest<Entity, CatalogCheckpoint>>;
+
+/** Makes one round over a catalog, and returns its result with its calls. */
+const roundOf =
+  <Entity extends { readonly id: string; readonly createdAt: Date | null }>(source: CatalogSource<Entity>) =>
+  async (catalog: FakeCatalog<Entity>, known: readonly Entity[], overrides: Overrides<Entity> = {}) => {
+    catalog.calls.length = 0;
+    const result = await source.read(catalog.reader, {
+      known: new Map(known.map((one) => [one.id, one])),
+      scope: everything,
+      discover: false,
+      memory: null,
+      unread: [],
+      allowance: 1,
+      now: new Date(0),
+      signal: new AbortController().signal,
+      ...overrides,
+    });
+    return { ...result, requests: [...catalog.calls] };
+  };
+const datasetRound = roundOf(datasetSource);
+const batchRound = roundOf(batchSource);
+
+const idsOf = (entities: readonly { readonly id: string }[]) => entities.map(({ id }) => id);
+/** Datasets `d0` (oldest) to the newest, one per second. */
+const manyDatasets = (count: number): Dataset[] =>
+  Array.from({ length: count }, (_, index) => dataset(`d${index}`, index * 1_000));
+const running = ({ status }: Batch) => status === 'LOADING';
+
+describe('a round of Catalog objects that are all named', () => {
+  it('reads them with one call per 100 ids, and does not read the list', async () => {
+    const all = manyDatasets(250);
+    const catalog = new FakeCatalog(all);
+    const named = idsOf(all.slice(0, 150));
+    const { requests, read, calls } = await datasetRound(catalog, [], { scope: only(...named), unread: named });
+    expect(requests.toSorted()).toEqual(['get 100', 'get 50']);
+    expect(calls).toEqual({ lists: 0, bulkGets: 2 });
+    expect(idsOf(read)).toEqual(named);
+  });
+
+  it('reads known ones even without an allowance, and does not read ended batches', async () => {
+    const catalog = new FakeCatalog([batch('a', 1), batch('b', 2, 'SUCCESS', 2)], running);
+    const known = [...catalog.stored.values()];
+    const { requests } = await batchRound(catalog, known, { scope: only('a', 'b'), allowance: 0 });
+    expect(requests).toEqual(['get a']);
+  });
+
+  it('remembers others without reading them, and reports which of them run', async () => {
+    const known = [batch('named', 5), batch('running', 4), batch('ended', 3, 'SUCCESS', 3)];
+    const catalog = new FakeCatalog(known, running);
+    const memory = { ...(await batchRound(catalog, known)).memory };
+    const { requests, evicted, unfollowed } = await batchRound(catalog, known, { scope: only('named'), memory });
+    expect({ requests, evicted, unfollowed }).toEqual({
+      requests: ['get named'],
+      evicted: [],
+      unfollowed: ['running'],
+    });
+    const unlisted = await batchRound(catalog, known, { scope: only('named') });
+    expect(unlisted.evicted).toEqual(['ended']);
+  });
+
+  it('remembers at most the 1,000 newest others', async () => {
+    const known = manyDatasets(1_102);
+    const { evicted, unfollowed } = await datasetRound(new FakeCatalog(known), known, { scope: only('d0', 'd1') });
+    expect(unfollowed).toHaveLength(1_000);
+    expect(evicted).toHaveLength(100);
+    expect(evicted).toContain('d2');
+  });
+});
+
+describe('a round of all Catalog objects', () => {
+  it('reads the newest page, and by id the least recently read of the objects behind it', async () => {
+    const all = manyDatasets(400);
+    const catalog = new FakeCatalog(all);
+    const first = await datasetRound(catalog, all, { allowance: 2 });
+    expect(first.requests).toEqual(['list', 'get 100', 'get 100']);
+    const second = await datasetRound(catalog, all, { allowance: 1, memory: first.memory });
+    const seen = new Set([...idsOf(first.read), ...idsOf(second.read)]);
+    expect(seen.size).toBe(400);
+    expect((await datasetRound(catalog, all, { allowance: 0, memory: first.memory })).requests).toEqual(['list']);
+  });
+
+  it('reports an object that the list no longer shows as absent only if a read by id does not find it', async () => {
+    const known = [dataset('deleted', 3), dataset('hidden', 2), dataset('listed', 1)];
+    const catalog = new FakeCatalog(known.slice(1));
+    catalog.unlisted.add('hidden');
+    const { absent, requests, read } = await datasetRound(catalog, known);
+    expect({ absent, requests }).toEqual({ absent: ['deleted'], requests: ['list', 'get deleted hidden'] });
+    expect(idsOf(read)).toEqual(['listed', 'hidden']);
+  });
+
+  it('reads an ended batch that the list omits once', async () => {
+    const known = [batch('hidden', 2, 'SUCCESS', 2), batch('listed', 1, 'SUCCESS', 1)];
+    const catalog = new FakeCatalog(known, running);
+    catalog.unlisted.add('hidden');
+    const { requests, memory } = await batchRound(catalog, known);
+    expect(requests).toEqual(['list', 'get hidden']);
+    expect((await batchRound(catalog, known, { memory })).requests).toEqual(['list']);
+  });
+
+  it('finds the 1,000 newest datasets in a search, and more is not an incomplete list', async () => {
+    const catalog = new FakeCatalog(manyDatasets(1_500));
+    const { requests, read, truncated } = await datasetRound(catalog, [], { discover: true });
+    expect(requests).toEqual(['list', ...Array.from({ length: 9 }, (_, index) => `list ${(index + 1) * 100}`)]);
+    expect(read).toHaveLength(1_000);
+    expect(truncated).toBe(false);
+  });
+
+  it('finds the running batches in a search by status, and reports that there are too many', async () => {
+    const ended = Array.from({ length: 150 }, (_, index) => batch(`e${index}`, 10_000 + index, 'SUCCESS', 0));
+    const few = new FakeCatalog([...ended, batch('old', 1)], running);
+    const found = await batchRound(few, [], { discover: true });
+    expect(found.requests).toEqual(['list', 'running']);
+    expect(idsOf(found.read)).toContain('old');
+    expect(found.truncated).toBe(false);
+    const many = new FakeCatalog(
+      [...ended, ...Array.from({ length: 1_001 }, (_, index) => batch(`r${index}`, index))],
+      running,
+    );
+    expect((await batchRound(many, [], { discover: true })).truncated).toBe(true);
+  });
+
+  it('does not search if the newest page is the end of the list', async () => {
+    const catalog = new FakeCatalog([batch('a', 1)], running);
+    expect((await batchRound(catalog, [], { discover: true })).requests).toEqual(['list']);
+  });
+
+  it('reads pages until one shows a known object, if the newest page shows none', async () => {
+    const all = manyDatasets(350);
+    const known = all.slice(0, 150);
+    const { memory } = await datasetRound(new FakeCatalog(known), known);
+    const catalog = new FakeCatalog(all);
+    const { requests, read } = await datasetRound(catalog, known, { memory, allowance: 0 });
+    expect(requests).toEqual(['list', 'list 100', 'list 200']);
+    expect(read).toHaveLength(300);
+    const gone = await datasetRound(new FakeCatalog(manyDatasets(1_400).slice(200)), known, { memory, allowance: 0 });
+    expect(gone.truncated).toBe(true);
+  });
+
+  it('evicts ended batches that are too old for new subscribers, and running ones behind the newest 1,000', async () => {
+    const now = new Date(48 * 60 * minute);
+    const newest = Array.from({ length: 100 }, (_, index) => batch(`n${index}`, now.getTime() + index, 'SUCCESS', 0));
+    const recent = batch('recent', 1, 'SUCCESS', now.getTime() - minute);
+    const old = batch('old', 2, 'SUCCESS', 3);
+    const others = Array.from({ length: 1_001 }, (_, index) => batch(`r${index}`, 10 + index));
+    const known = [...newest, recent, old, ...others];
+    const catalog = new FakeCatalog(known, running);
+    const { evicted, unfollowed } = await batchRound(catalog, known, { now, allowance: 0 });
+    expect(evicted.toSorted()).toEqual(['old', 'r0']);
+    expect(unfollowed).toEqual([]);
+    const named = await batchRound(catalog, known, {
+      now,
+      allowance: 0,
+      scope: { everything: true, ids: new Set(['old', 'r0']) },
+    });
+    expect(named.evicted).toEqual([]);
+  });
+
+  it('counts an unknown object as created if it is newer than the last object on the last newest page', async () => {
+    const all = manyDatasets(150);
+    const { memory } = await datasetRound(new FakeCatalog(all), all);
+    expect(datasetSource.hasAppeared(dataset('new', 51_000), memory)).toBe(true);
+    expect(datasetSource.hasAppeared(dataset('old', 49_000), memory)).toBe(false);
+    expect(datasetSource.hasAppeared(dataset('undated', null), memory)).toBe(false);
+    expect(datasetSource.hasAppeared(dataset('new', 51_000), null)).toBe(false);
+    const named = await datasetRound(new FakeCatalog(all), [], { scope: only('d1'), unread: ['d1'] });
+    expect(datasetSource.hasAppeared(dataset('new', 51_000), named.memory)).toBe(false);
+    const kept = await datasetRound(new FakeCatalog(all), all, { scope: only('d1'), memory });
+    expect(datasetSource.hasAppeared(dataset('new', 51_000), kept.memory)).toBe(true);
+  });
+});
+
+describe('a failed read of Catalog objects', () => {
+  it('concerns only the object that causes it, as far as the allowance permits', async () => {
+    const all = manyDatasets(40);
+    const catalog = new FakeCatalog(all);
+    catalog.broken.add('d7');
+    const named = { scope: only(...idsOf(all)), unread: idsOf(all) };
+    const { failed, read, incomplete } = await datasetRound(catalog, [], { ...named, allowance: 20 });
+    expect([...failed.keys()]).toEqual(['d7']);
+    expect(read).toHaveLength(39);
+    expect(incomplete).toMatchObject({ code: 'PLATFORM_ERROR' });
+    const bounded = await datasetRound(catalog, [], { ...named, allowance: 1 });
+    expect(bounded.requests).toHaveLength(3);
+    expect(bounded.failed.size).toBe(20);
+  });
+
+  it('fails the round if nothing else was read, and otherwise only delays the next one', async () => {
+    const catalog = new FakeCatalog([dataset('a', 1)]);
+    catalog.failure = new RateLimitedError({ message: 'too many calls', retryAfterMs: 5_000 });
+    const named = { scope: only('a'), unread: ['a'] };
+    await expect(datasetRound(catalog, [], named)).rejects.toMatchObject({ code: 'RATE_LIMITED' });
+    const { failed, incomplete } = await datasetRound(catalog, [], { unread: ['missing'] });
+    expect([...failed.keys()]).toEqual(['missing']);
+    expect(incomplete).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 5_000 });
+  });
+
+  it('is not repeated in halves if it does not concern one object', async () => {
+    const catalog = new FakeCatalog(manyDatasets(3));
+    catalog.failure = new UpstreamTimeoutError({ message: 'late' });
+    const { requests } = await datasetRound(catalog, [], { unread: ['x', 'y'], allowance: 5 });
+    expect(requests).toEqual(['list', 'get x y']);
+  });
+
+  it('fails the round with a rejected credential, so that another subscriber reads', async () => {
+    const catalog = new FakeCatalog([dataset('a', 1)]);
+    catalog.failure = new ForbiddenError({ message: 'no' });
+    await expect(datasetRound(catalog, [], { unread: ['x'] })).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  });
+});
+
+describe('a batch', () => {
+  it('that has ended does not run again, and keeps a known outcome', () => {
+    const ended = batch('a', 1, 'SUCCESS', 2);
+    const follows = (next: Batch) => batchSource.mayFollow(ended, next);
+    expect(follows(batch('a', 1, 'LOADING'))).toBe(false);
+    expect(follows(batch('a', 1, 'UNKNOWN', 2))).toBe(false);
+    expect(follows(batch('a', 1, 'DELETED', 2))).toBe(true);
+    expect(batchSource.mayFollow(batch('a', 1), ended)).toBe(true);
+    expect(batchSource.endedAt(ended)).toEqual(new Date(2));
+    expect(batchSource.endedAt(batch('a', 1))).toBeNull();
+  });
+
+  it('is searched for by all statuses that are not terminal', async () => {
+    const lists: object[] = [];
+    const api = {
+      list: async (options: object) => {
+        lists.push(options);
+        return [];
+      },
+      getMany: async () => [],
+    };
+    await batchObjects(api).listRunning?.({ start: 100, limit: 100 });
+    expect(lists).toEqual([
+      {
+        start: 100,
+        limit: 100,
+        statuses: ['LOADING', 'LOADED', 'QUEUED', 'PROCESSING', 'STAGING', 'STAGED', 'RETRYING', 'STALLED'],
+      },
+    ]);
+  });
+});
+
+it('the checkpoint for other replicas does not contain the order of reads', async () => {
+  const all = manyDatasets(150);
+  const { memory } = await datasetRound(new FakeCatalog(all), all);
+  expect(memory.readAt.size).toBe(50);
+  expect(datasetSource.lasting(memory)).toEqual({ ...memory, round: 0, readAt: new Map() });
+});

@@ -1,0 +1,97 @@
+import type { Batch, BatchStatus } from '../../../../src/domain/batch.ts';
+import type { Dataset } from '../../../../src/domain/dataset.ts';
+import { platformId } from '../../../../src/domain/ids.ts';
+import { type GatewayError, PlatformError } from '../../../../src/errors.ts';
+import type { CatalogReader } from '../../../../src/polling/sources/catalog.ts';
+
+export const dataset = (id: string, createdAtMs: number | null, name = id): Dataset => ({
+  id: platformId(id),
+  name,
+  description: null,
+  schemaRef: null,
+  fileFormat: 'parquet',
+  version: '1.0.0',
+  state: null,
+  tags: [],
+  recordCount: null,
+  sizeBytes: null,
+  measuredAt: null,
+  lastBatchId: null,
+  lastSuccessfulBatchId: null,
+  createdAt: createdAtMs === null ? null : new Date(createdAtMs),
+  updatedAt: null,
+});
+
+export const batch = (id: string, createdAtMs: number, status: BatchStatus = 'LOADING', endMs?: number): Batch => ({
+  id: platformId(id),
+  status,
+  rawStatus: status.toLowerCase(),
+  datasetId: null,
+  recordCount: null,
+  failedRecordCount: null,
+  sizeBytes: null,
+  errors: [],
+  predecessorIds: [],
+  successorId: null,
+  startedAt: null,
+  completedAt: endMs === undefined ? null : new Date(endMs),
+  createdAt: new Date(createdAtMs),
+  updatedAt: null,
+});
+
+interface CatalogEntity {
+  readonly id: string;
+  readonly createdAt: Date | null;
+}
+
+/** Objects of Catalog in memory, listed newest first. Calls are recorded. */
+export class FakeCatalog<Entity extends CatalogEntity> {
+  readonly stored = new Map<string, Entity>();
+  /** Objects that the list omits. */
+  readonly unlisted = new Set<string>();
+  /** Objects because of which a read of them fails. */
+  readonly broken = new Set<string>();
+  readonly calls: string[] = [];
+  /** Thrown by every read by id. */
+  failure: GatewayError | null = null;
+  readonly #isRunning: ((entity: Entity) => boolean) | null;
+
+  /** @param isRunning whether a search by status finds the object. Null: the objects have no status. */
+  constructor(entities: readonly Entity[], isRunning: ((entity: Entity) => boolean) | null = null) {
+    for (const entity of entities) this.put(entity);
+    this.#isRunning = isRunning;
+  }
+
+  put(entity: Entity): void {
+    this.stored.set(entity.id, entity);
+  }
+
+  get reader(): CatalogReader<Entity> {
+    const isRunning = this.#isRunning;
+    return {
+      proof: null,
+      objects: () => ({
+        list: async (page) => this.#page('list', page, () => true),
+        ...(isRunning === null ? {} : { listRunning: async (page) => this.#page('running', page, isRunning) }),
+        getMany: async (ids) => {
+          this.calls.push(`get ${ids.length > 3 ? ids.length : ids.toSorted().join(' ')}`);
+          if (this.failure !== null) throw this.failure;
+          if (ids.some((id) => this.broken.has(id))) throw new PlatformError({ message: 'broken', status: 500 });
+          return ids.flatMap((id) => this.stored.get(id) ?? []);
+        },
+      }),
+    };
+  }
+
+  #page(
+    call: string,
+    { start, limit }: { readonly start: number; readonly limit: number },
+    matches: (entity: Entity) => boolean,
+  ): readonly Entity[] {
+    this.calls.push(start === 0 ? call : `${call} ${start}`);
+    return [...this.stored.values()]
+      .filter((entity) => !this.unlisted.has(entity.id) && matches(entity))
+      .toSorted((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0))
+      .slice(start, start + limit);
+  }
+}
