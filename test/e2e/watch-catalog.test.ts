@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { everyStage } from '../support/pace.ts';
@@ -163,6 +164,19 @@ describe('the calls for Catalog', () => {
     const calls = platform.requests.slice(before).filter(({ path }) => path.includes('/dataSets'));
     expect(calls.filter(({ path }) => path.startsWith('/data/foundation/catalog/dataSets?'))).toEqual([]);
     expect(calls.length).toBeGreaterThan(0);
+  });
+
+  it('follow at once after a dataset was created or deleted through this gateway', async () => {
+    const env = { POLL_MIN_MS: '600000', POLL_MAX_MS: '600000' };
+    await using gateway = await startGateway({ platform, env });
+    await using events = gateway.subscribe(WatchDatasetsDocument, {});
+    await events.take();
+    const id = await createDataset(gateway, 'Noticed');
+    await events.until(isOf(id, 'CREATED'));
+    const isRound = ({ path }: { readonly path: string }) => path.startsWith('/data/foundation/catalog/dataSets?');
+    const before = platform.requests.filter(isRound).length;
+    await gateway.query(DeleteDatasetDocument, { id });
+    await eventually(async () => expect(platform.requests.filter(isRound).length).toBeGreaterThan(before));
   });
 
   it('prove the right of each caller that reads with its own credential', async () => {

@@ -60,7 +60,7 @@ export const createDatasetInput = z.object({
   idempotencyKey: idempotencyKeyInput,
 });
 
-type WriteContext = Pick<GatewayContext, 'writes' | 'loaders' | 'clock' | 'idempotent'>;
+type WriteContext = Pick<GatewayContext, 'writes' | 'loaders' | 'clock' | 'idempotent' | 'watch'>;
 type CreateDataset = z.output<typeof createDatasetInput>;
 
 /** Creates a dataset, or returns the dataset that the same idempotency key created before. */
@@ -91,6 +91,7 @@ async function createAndRead(ctx: WriteContext, input: Omit<CreateDataset, 'idem
     tags: input.tags ?? [],
   };
   const id = await ctx.writes.datasets.create(dataset);
+  ctx.watch('datasets').nudge();
   const assumed: Dataset = {
     ...dataset,
     id,

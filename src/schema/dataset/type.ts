@@ -270,10 +270,12 @@ builder.mutationFields((t) => ({
       const id = parseId<DatasetId>('Dataset', args.id);
       const { datasets } = ctx.writes;
       const isGone = async () => (await datasets.getMany([id], new Set(['name']))).length === 0;
-      if (!(await sendWrite(() => datasets.delete(id), isGone))) {
-        throw new NotFoundError(args.id, { message: `There is no dataset ${id}.` });
+      try {
+        if (await sendWrite(() => datasets.delete(id), isGone)) return { deletedId: id };
+      } finally {
+        ctx.watch('datasets').nudge();
       }
-      return { deletedId: id };
+      throw new NotFoundError(args.id, { message: `There is no dataset ${id}.` });
     },
   }),
 }));
