@@ -35,6 +35,7 @@ import { createCors } from './server/http/cors.ts';
 import { createGraphqlHandler } from './server/http/graphql-route.ts';
 import { isFromForeignPage } from './server/http/origin.ts';
 import { createHttpServer } from './server/http/server.ts';
+import { createSharedSubscriptions } from './server/sharing/shared-subscriptions.ts';
 import { createCallbackOperation } from './server/transports/callbacks/operation.ts';
 import { createCallbacks } from './server/transports/callbacks/registry.ts';
 import { createConnectionRegistry } from './server/transports/connection-registry.ts';
@@ -228,13 +229,14 @@ async function start(
     logger: log,
     lifetime: lifetime.signal,
   });
+  const quota = createSubscriptionQuota(config.limits.subscriptions, metrics.subscriptions);
   const pipeline = createPipeline({
     schema,
     logger: log,
     maskError,
     introspection: config.server.introspection,
     limits: config.limits.operation,
-    subscriptionQuota: createSubscriptionQuota(config.limits.subscriptions, metrics.subscriptions),
+    subscribe: createSharedSubscriptions({ maskError, quota }),
   });
 
   // The other modes need no check of the host, because callers send a credential there, which a page that uses DNS

@@ -1,29 +1,49 @@
 import type { ExecutionResult } from 'graphql';
 import { execute } from '../../execution/execute.ts';
 import type { MaskError } from './error-mask.ts';
-import type { PipelineArgs } from './pipeline-types.ts';
-import type { CheckOperation } from './plugins/use-operation-limits.ts';
-import { selectFields } from './plugins/use-selection.ts';
-import { coerceBounded } from './plugins/use-variable-limits.ts';
+import type { CheckOperation } from './operation-limits.ts';
+import type { OperationArgs, Pipeline, Subscribe } from './pipeline-types.ts';
+import { selectFields } from './selection.ts';
+import { coerceBounded } from './variable-limits.ts';
 
-/**
- * Creates the function that executes queries and mutations, by the gateway's own executor, which plans each document
- * once. The limits are checked first, because a rejected operation needs no further work. Yoga's hooks are not used,
- * because they would cost a small operation more time than its execution.
- */
+export interface ExecutionChecks {
+  readonly check: CheckOperation;
+  readonly maskError: MaskError;
+}
+
+/** Creates the function that executes queries and mutations, by the gateway's own executor. */
 export const createExecution =
-  (check: CheckOperation, maskError: MaskError) =>
-  /** @throws {GraphQLError} `INVALID_INPUT`: the operation or its variables are above a limit */
-  (args: Omit<PipelineArgs, 'run'>): ExecutionResult | Promise<ExecutionResult> => {
+  (checks: ExecutionChecks): Pipeline['execute'] =>
+  (args) => {
     const { schema, document, operationName, variableValues, contextValue } = args;
-    const variables = coerceBounded(args);
-    if (variables.errors !== undefined) return { errors: variables.errors.map(maskError) };
-    check(args);
-    selectFields(args);
+    const variables = prepare(args, checks);
+    if (variables.errors !== undefined) return { errors: variables.errors };
     const coercedVariables = variables.coerced;
     const result = execute({ schema, document, operationName, variableValues, contextValue, coercedVariables });
-    return result instanceof Promise ? result.then((settled) => masked(settled, maskError)) : masked(result, maskError);
+    return result instanceof Promise ? result.then((found) => masked(found, checks)) : masked(result, checks);
   };
 
-const masked = (result: ExecutionResult, maskError: MaskError): ExecutionResult =>
+/** Creates the function that starts subscriptions. Their variables are coerced again for each event. */
+export const createSubscription =
+  (checks: ExecutionChecks, subscribe: Subscribe): Subscribe =>
+  async (args) => {
+    const { errors } = prepare(args, checks);
+    return errors === undefined ? await subscribe(args) : { errors };
+  };
+
+/**
+ * Checks an operation against the limits, and passes the selected fields to the loaders. The limits are checked first,
+ * because a rejected operation needs no further work.
+ * @returns the coerced variables, or the errors as clients receive them
+ * @throws {GraphQLError} `INVALID_INPUT`: the operation or its variables are above a limit
+ */
+function prepare(args: OperationArgs, { check, maskError }: ExecutionChecks): ReturnType<typeof coerceBounded> {
+  const variables = coerceBounded(args);
+  if (variables.errors !== undefined) return { errors: variables.errors.map(maskError) };
+  check(args);
+  selectFields(args);
+  return variables;
+}
+
+const masked = (result: ExecutionResult, { maskError }: Pick<ExecutionChecks, 'maskError'>): ExecutionResult =>
   result.errors === undefined ? result : { ...result, errors: result.errors.map(maskError) };

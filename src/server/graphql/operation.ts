@@ -1,10 +1,9 @@
 import { type DocumentNode, type ExecutionResult, type GraphQLError, Kind } from 'graphql';
 import type { GatewayContext } from '../../context/context.ts';
 import type { CreateContext, OperationRequest } from '../../context/create-context.ts';
-import type { DirectResults } from '../sharing/subscription-handoff.ts';
 import type { FindDocument } from './documents.ts';
 import { type MaskError, publicError } from './error-mask.ts';
-import type { PipelineArgs } from './pipeline-types.ts';
+import type { Outcome, PipelineArgs } from './pipeline-types.ts';
 import type { PreparedDocuments } from './prepared-documents.ts';
 import { requestError } from './request-error.ts';
 
@@ -31,7 +30,6 @@ type Opened = PipelineArgs | readonly GraphQLError[];
 /**
  * Prepares an operation for its execution, the same way for every transport: finds its document, parses it, determines
  * the operation and validates it. The caller is already authenticated.
- * @param direct hands the results of a subscription to the transport
  * @returns the arguments for `runOperation`, or the errors of the request as clients receive them; a promise of them if
  *   the rights of the caller must be checked first. It never rejects.
  */
@@ -39,7 +37,6 @@ export function openOperation(
   { documents, createContext, findDocument, maskError }: OperationDeps,
   params: OperationParams,
   request: OperationRequest,
-  direct?: DirectResults,
 ): Opened | Promise<Opened> {
   try {
     const contextValue = createContext(request);
@@ -58,7 +55,6 @@ export function openOperation(
       kind,
       variableValues: params.variables ?? null,
       contextValue,
-      direct,
       run: kind === 'subscription' ? documents.subscribe : documents.execute,
     };
     if (!prepared.selectsIntrospection) return args;
@@ -104,8 +100,6 @@ async function shownTo(
   return errors;
 }
 
-type Outcome = ExecutionResult | AsyncIterable<ExecutionResult>;
-
 /**
  * Executes an operation. Failures before its first field are returned as a result too.
  * @returns a promise if a value is awaited. It never rejects.
@@ -119,9 +113,8 @@ export function runOperation(args: PipelineArgs, maskError: MaskError): Outcome 
     return shownTo(args.contextValue, errors, hiddenInput).then((shown) => ({ errors: shown }), failed);
   };
   try {
-    // Envelop types the result of neither function. It is that of graphql's own function of the same name.
-    const outcome = args.run(args) as Outcome | PromiseLike<Outcome>;
-    return 'then' in outcome ? Promise.resolve(outcome).then(ended, failed) : ended(outcome);
+    const outcome = args.run(args);
+    return outcome instanceof Promise ? outcome.then(ended, failed) : ended(outcome);
   } catch (error) {
     return failed(error);
   }
@@ -133,7 +126,7 @@ export interface Rejection {
 }
 
 /** Whether an operation was rejected before its execution. The failure of a field has a path. */
-export const isRejection = (result: ExecutionResult | AsyncIterable<ExecutionResult>): result is Rejection =>
+export const isRejection = (result: Outcome): result is Rejection =>
   'errors' in result && !('data' in result) && result.errors?.every(({ path }) => path === undefined) === true;
 
 /** graphql gives its own errors no code: at this point they concern the values of variables. */

@@ -1,6 +1,12 @@
-import type { DocumentNode, ExecutionArgs, GraphQLError, GraphQLSchema, OperationTypeNode } from 'graphql';
+import type {
+  DocumentNode,
+  ExecutionArgs,
+  ExecutionResult,
+  GraphQLError,
+  GraphQLSchema,
+  OperationTypeNode,
+} from 'graphql';
 import type { GatewayContext } from '../../context/context.ts';
-import type { DirectResults } from '../sharing/subscription-handoff.ts';
 
 /** The pipeline that all transports share. */
 export interface Pipeline {
@@ -9,20 +15,23 @@ export interface Pipeline {
   readonly parse: (text: string) => DocumentNode;
   readonly validate: (schema: GraphQLSchema, document: DocumentNode) => readonly GraphQLError[];
   /** Executes a query or a mutation. */
-  readonly execute: RunOperation;
-  readonly subscribe: RunOperation;
+  readonly execute: (args: OperationArgs) => ExecutionResult | Promise<ExecutionResult>;
+  readonly subscribe: Subscribe;
 }
 
-/** Envelop types the result of neither function. It is that of graphql's own function of the same name. */
-type RunOperation = (args: PipelineArgs) => unknown;
+/** Starts a subscription. The result is its results, or the errors for which it has not started. */
+export type Subscribe = (args: OperationArgs) => Promise<Outcome>;
+
+/** Result of a query or mutation, the results of a subscription, or the errors of either. */
+export type Outcome = ExecutionResult | AsyncIterable<ExecutionResult>;
+
+/** An operation of a valid document. */
+export interface OperationArgs extends ExecutionArgs {
+  readonly contextValue: GatewayContext;
+}
 
 /** An operation that can be executed, by the pipeline's own functions. */
-export interface PipelineArgs extends ExecutionArgs {
+export interface PipelineArgs extends OperationArgs {
   readonly kind: `${OperationTypeNode}`;
-  readonly contextValue: GatewayContext;
-  /**
-   * Hands the results of a subscription to the transport. Undefined if the transport receives them from the pipeline.
-   */
-  readonly direct: DirectResults | undefined;
-  readonly run: (args: PipelineArgs) => unknown;
+  readonly run: (args: OperationArgs) => Outcome | Promise<Outcome>;
 }

@@ -1,16 +1,13 @@
 import { type GraphQLSchema, NoSchemaIntrospectionCustomRule, validate } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { GatewayContext } from '../../context/context.ts';
-import type { SubscriptionQuota } from '../../context/subscription-quota.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import { useSharedExecution } from '../sharing/use-shared-execution.ts';
 import type { MaskError } from './error-mask.ts';
-import { createExecution } from './execute-operation.ts';
-import type { Pipeline } from './pipeline-types.ts';
-import { createOperationCheck, type OperationLimits, useOperationLimits } from './plugins/use-operation-limits.ts';
+import { createExecution, createSubscription } from './execute-operation.ts';
+import { createOperationCheck, type OperationLimits } from './operation-limits.ts';
+import type { Pipeline, Subscribe } from './pipeline-types.ts';
+import { useDocumentLimits } from './plugins/use-document-limits.ts';
 import { useRequestValidation } from './plugins/use-request-validation.ts';
-import { useSelection } from './plugins/use-selection.ts';
-import { useVariableLimits } from './plugins/use-variable-limits.ts';
 
 export interface PipelineOptions {
   readonly maskError: MaskError;
@@ -18,29 +15,21 @@ export interface PipelineOptions {
   readonly logger: Logger;
   readonly introspection: boolean;
   readonly limits: OperationLimits;
-  readonly subscriptionQuota: SubscriptionQuota;
+  /** Starts a subscription whose variables and limits have been checked. */
+  readonly subscribe: Subscribe;
 }
 
 /**
- * Creates the pipeline. Yoga and its plugins parse, validate and execute subscriptions; `createExecution` executes
- * queries and mutations. Both apply the same limits and mask errors in the same way.
+ * Creates the pipeline. Yoga and its plugins parse and validate documents. Operations are executed without Yoga's hooks,
+ * because these would cost a small query more time than its execution, and a subscription a promise for each hook.
  */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { schema, logger, maskError, introspection } = options;
-  const { limits, subscriptionQuota } = options;
-  const check = createOperationCheck(limits);
+  const { schema, logger, maskError, introspection, limits, subscribe } = options;
+  const checks = { check: createOperationCheck(limits), maskError };
   const yoga = createYoga<object, GatewayContext>({
     schema,
     maskedErrors: { maskError },
-    plugins: [
-      // Limits come first, because a rejected operation needs no further work.
-      useVariableLimits(maskError),
-      useOperationLimits(limits, check),
-      useRequestValidation(),
-      useSharedExecution({ maskError, quota: subscriptionQuota }),
-      useSelection(),
-      ...(introspection ? [] : [withoutIntrospection]),
-    ],
+    plugins: [useDocumentLimits(limits), useRequestValidation(), ...(introspection ? [] : [withoutIntrospection])],
     // `createPreparedDocuments` keeps what is parsed and validated.
     parserAndValidationCache: false,
     logging: {
@@ -52,7 +41,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     },
   });
   // The functions of the pipeline depend on no request: the context of an operation is an argument of its execution.
-  return { ...yoga.getEnveloped(), execute: createExecution(check, maskError) };
+  const { parse, validate } = yoga.getEnveloped();
+  return {
+    schema,
+    parse,
+    validate,
+    execute: createExecution(checks),
+    subscribe: createSubscription(checks, subscribe),
+  };
 }
 
 /** Without introspection, the messages about unknown names suggest no known ones either. */

@@ -1,10 +1,11 @@
 import type { ExecutionResult } from 'graphql';
-import { GroupMember, type GroupMemberOptions } from './group-member.ts';
+import type { GroupMember } from './group-member.ts';
 
 const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
-export interface PullSubscriptionOptions extends GroupMemberOptions {
+export interface PullSubscriptionOptions {
   readonly events: AsyncIterator<unknown>;
+  readonly member: GroupMember;
   /** Aborts when the client has left. The events then end. */
   readonly signal: AbortSignal;
 }
@@ -17,9 +18,9 @@ export class PullSubscription implements AsyncIterableIterator<ExecutionResult, 
   /** A transport that waits for a result does not return the stream before the result is there. */
   readonly #onAbort = () => this.#leave();
 
-  constructor({ events, signal, ...options }: PullSubscriptionOptions) {
+  constructor({ events, member, signal }: PullSubscriptionOptions) {
     this.#events = events;
-    this.#member = new GroupMember(options);
+    this.#member = member;
     this.#signal = signal;
     if (signal.aborted) this.#leave();
     else signal.addEventListener('abort', this.#onAbort, { once: true });

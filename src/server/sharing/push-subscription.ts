@@ -1,6 +1,7 @@
 import type { ExecutionResult } from 'graphql';
 import type { PullSource, ReadableListener } from '../../runtime/pull-source.ts';
-import { GroupMember, type GroupMemberOptions } from './group-member.ts';
+import type { GroupMember } from './group-member.ts';
+import { PullSubscription } from './pull-subscription.ts';
 
 /** Receives the results of one subscriber. */
 export interface ResultReceiver {
@@ -10,26 +11,33 @@ export interface ResultReceiver {
   fail(error: unknown): void;
 }
 
-export interface PushSubscriptionOptions extends GroupMemberOptions {
+export interface PushSubscriptionOptions {
   readonly events: PullSource<unknown>;
+  readonly member: GroupMember;
+  /** Aborts when the client has left. It ends the subscription until the subscription is started. */
+  readonly signal: AbortSignal;
 }
 
 /**
- * The results of one subscriber, pushed to its transport. It is the push counterpart of PullSubscription: an idle
- * subscription holds only a few small objects and no promises.
+ * The results of one subscriber. A transport starts it, or iterates over it. After the start, the results are pushed to
+ * a receiver, and an idle subscription holds only a few small objects and no promises.
  */
-export class PushSubscription implements ReadableListener {
+export class PushSubscription implements AsyncIterable<ExecutionResult, undefined>, ReadableListener {
   readonly #events: PullSource<unknown>;
   readonly #member: GroupMember;
+  /** Null after the start, because the signal would keep the request in memory. */
+  #signal: AbortSignal | null;
   #receiver: ResultReceiver | null = null;
 
-  constructor({ events, ...options }: PushSubscriptionOptions) {
+  constructor({ events, member, signal }: PushSubscriptionOptions) {
     this.#events = events;
-    this.#member = new GroupMember(options);
+    this.#member = member;
+    this.#signal = signal;
   }
 
-  /** Call it once. */
+  /** Pushes the results from now on. Call it once. The signal of the operation no longer ends the subscription. */
   start(receiver: ResultReceiver): void {
+    this.#signal = null;
     this.#receiver = receiver;
     this.#events.listen(this);
     this.onReadable();
@@ -40,6 +48,13 @@ export class PushSubscription implements ReadableListener {
     if (this.#member.left) return;
     this.#member.leave();
     void this.#events.return();
+  }
+
+  /** Call it once, instead of `start`. */
+  [Symbol.asyncIterator](): PullSubscription {
+    const signal = this.#signal;
+    if (signal === null) throw new Error('A subscription is either started or iterated.');
+    return new PullSubscription({ events: this.#events[Symbol.asyncIterator](), member: this.#member, signal });
   }
 
   onReadable(): void {

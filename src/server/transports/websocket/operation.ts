@@ -5,9 +5,8 @@ import type { Authenticate } from '../../../auth/authenticator.ts';
 import type { RequestHeaders } from '../../../auth/caller-headers.ts';
 import { publicErrors, publicResult } from '../../graphql/error-mask.ts';
 import { isRejection, type OperationDeps, openOperation, runOperation } from '../../graphql/operation.ts';
-import type { PushSubscription, ResultReceiver } from '../../sharing/push-subscription.ts';
+import { PushSubscription, type ResultReceiver } from '../../sharing/push-subscription.ts';
 import { textOf } from '../../sharing/serialized-result.ts';
-import { DirectResults } from '../../sharing/subscription-handoff.ts';
 
 /** The part of a socket that an operation uses. */
 export interface OperationSocket {
@@ -31,9 +30,9 @@ export class SocketOperation implements ResultReceiver {
   readonly id: string;
   readonly #socket: OperationSocket;
   readonly #deps: SocketOperationDeps;
-  /** Null after the results have started, because the flow is then stopped instead. */
+  /** Null after the subscription has started, because it is then stopped instead. */
   #request: AbortController | null = new AbortController();
-  #flow: PushSubscription | null = null;
+  #subscription: PushSubscription | null = null;
   #over = false;
 
   constructor(id: string, socket: OperationSocket, deps: SocketOperationDeps) {
@@ -60,7 +59,7 @@ export class SocketOperation implements ResultReceiver {
   cancel(): void {
     if (!this.#finish()) return;
     this.#request?.abort();
-    this.#flow?.stop();
+    this.#subscription?.stop();
   }
 
   next(result: ExecutionResult): Promise<void> | undefined {
@@ -91,11 +90,10 @@ export class SocketOperation implements ResultReceiver {
   ): Promise<ExecutionResult | AsyncIterable<ExecutionResult> | null> {
     const request = this.#request;
     if (request === null) throw new Error('An operation runs once.');
-    const direct = new DirectResults();
     const session = await this.#deps.admit(headers);
     if (this.#over) return null;
     const operation = { session, host: headers('host'), signal: request.signal };
-    const args = await openOperation(this.#deps, payload, operation, direct);
+    const args = await openOperation(this.#deps, payload, operation);
     if (this.#over) return null;
     if (!('kind' in args)) {
       this.fail(...args);
@@ -106,15 +104,14 @@ export class SocketOperation implements ResultReceiver {
       this.fail(...result.errors);
       return null;
     }
-    const flow = direct.take();
-    if (flow === null) return result;
+    if (!(result instanceof PushSubscription)) return result;
     if (this.#over) {
-      flow.stop();
+      result.stop();
       return null;
     }
-    this.#flow = flow;
+    this.#subscription = result;
     this.#request = null;
-    flow.start(this);
+    result.start(this);
     return null;
   }
 

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import type { GatewayContext } from '../../../../src/context/context.ts';
 import { publicError } from '../../../../src/server/graphql/error-mask.ts';
 import { ExecutionGroup } from '../../../../src/server/sharing/execution-group.ts';
+import { GroupMember } from '../../../../src/server/sharing/group-member.ts';
 import { PullSubscription } from '../../../../src/server/sharing/pull-subscription.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 
@@ -40,7 +41,8 @@ function setUp(events: readonly unknown[]) {
     },
   };
   const controller = new AbortController();
-  const stream = new PullSubscription({ events: source(), group, slot, signal: controller.signal });
+  const member = new GroupMember({ group, slot });
+  const stream = new PullSubscription({ events: source(), member, signal: controller.signal });
   return { stream, seen, abort: () => controller.abort() };
 }
 

@@ -6,6 +6,7 @@ import { createMemoryEventLog } from '../../../../src/events/memory-log.ts';
 import { WatchStream } from '../../../../src/events/subscriber/stream.ts';
 import { publicError } from '../../../../src/server/graphql/error-mask.ts';
 import { ExecutionGroup } from '../../../../src/server/sharing/execution-group.ts';
+import { GroupMember } from '../../../../src/server/sharing/group-member.ts';
 import { PushSubscription } from '../../../../src/server/sharing/push-subscription.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 
@@ -55,7 +56,8 @@ async function setUp({ room = Number.POSITIVE_INFINITY, ids = null as readonly s
       seen.freed += 1;
     },
   };
-  const subscription = new PushSubscription({ events: rootsOf(stream, slow), group, slot });
+  const member = new GroupMember({ group, slot });
+  const subscription = new PushSubscription({ events: rootsOf(stream, slow), member, signal: operation.signal });
   const receiver = {
     next: ({ data, errors }: ExecutionResult): Promise<void> | undefined => {
       delivered.push(errors?.[0]?.message ?? data?.['number']);
@@ -177,4 +179,22 @@ describe('a push subscription', () => {
     expect(delivered).toEqual([error]);
     expect(seen).toMatchObject(over);
   });
+});
+
+it('a subscription that is iterated instead of started ends when the signal of the operation aborts', async () => {
+  const { subscription, seen, operation, write } = await setUp();
+  await write(1);
+  const iterator = subscription[Symbol.asyncIterator]();
+  expect(await iterator.next()).toMatchObject({ done: false });
+  const next = iterator.next();
+  operation.abort();
+  expect(await next).toMatchObject({ done: true });
+  expect(seen).toMatchObject(over);
+});
+
+it('a started subscription cannot be iterated', async () => {
+  const { subscription, receiver } = await setUp();
+  subscription.start(receiver);
+  expect(() => subscription[Symbol.asyncIterator]()).toThrow('either started or iterated');
+  subscription.stop();
 });

@@ -2,21 +2,19 @@ import fc from 'fast-check';
 import {
   type ExecutionResult,
   type GraphQLObjectType,
-  type GraphQLSchema,
   getNamedType,
   isLeafType,
   isObjectType,
   parse,
   subscribe,
 } from 'graphql';
-import { createYoga } from 'graphql-yoga';
 import { expect, it } from 'vitest';
 import type { GatewayContext } from '../../../../src/context/context.ts';
 import type { ExportJob } from '../../../../src/domain/export-job.ts';
 import { createRunReads } from '../../../../src/loaders/job-runs.ts';
 import { schema } from '../../../../src/schema/index.ts';
 import { callPatternOf } from '../../../../src/server/graphql/operation-cost.ts';
-import { useSharedExecution } from '../../../../src/server/sharing/use-shared-execution.ts';
+import { createSharedSubscriptions } from '../../../../src/server/sharing/shared-subscriptions.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { quotaOf } from '../../../support/quota.ts';
 import { runsOf } from '../../../support/tenant-runs.ts';
@@ -79,14 +77,12 @@ function contextOf(): GatewayContext {
     signal: new AbortController().signal,
     clock: new FakeClock(),
     loaders: { runs: createRunReads(runsOf(), null) },
-    watch: {
-      exportJobs: {
-        subscribe: async () =>
-          (async function* () {
-            yield* events;
-          })(),
-      },
-    },
+    watch: () => ({
+      subscribe: async () =>
+        (async function* () {
+          yield* events;
+        })(),
+    }),
     forEvent: () => context,
     forTenant: () => context,
   } as unknown as GatewayContext;
@@ -107,8 +103,7 @@ it('subscribers that share an execution receive the results that graphql would r
   const maskError = (error: unknown) => {
     throw error;
   };
-  const plugins = [useSharedExecution({ maskError, quota: quotaOf(2) })];
-  const yoga = createYoga<GatewayContext>({ schema, plugins, logging: false });
+  const start = createSharedSubscriptions({ maskError, quota: quotaOf(2) });
 
   await fc.assert(
     fc.asyncProperty(selectionOf(eventType, 1), fc.boolean(), async (selection, yes) => {
@@ -117,14 +112,9 @@ it('subscribers that share an execution receive the results that graphql would r
       const plain = await collect(
         await subscribe({ schema, document: parse(query), variableValues, contextValue: contextOf() }),
       );
+      const document = parse(query);
       const shared = await Promise.all(
-        [1, 2].map(async () => {
-          const pipeline = yoga.getEnveloped(contextOf());
-          const document = pipeline.parse(query);
-          const pipelineSchema: GraphQLSchema = pipeline.schema;
-          const contextValue = await pipeline.contextFactory();
-          return await pipeline.subscribe({ schema: pipelineSchema, document, variableValues, contextValue });
-        }),
+        [1, 2].map(() => start({ schema, document, variableValues, contextValue: contextOf() })),
       );
       const [one, other] = await Promise.all(shared.map(collect));
       expect(JSON.stringify(one)).toBe(JSON.stringify(plain));

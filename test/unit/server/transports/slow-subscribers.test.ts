@@ -6,6 +6,7 @@ import { createMemoryEventLog } from '../../../../src/events/memory-log.ts';
 import { WatchStream } from '../../../../src/events/subscriber/stream.ts';
 import type { WatchEvent } from '../../../../src/events/watch.ts';
 import { ExecutionGroup } from '../../../../src/server/sharing/execution-group.ts';
+import { GroupMember } from '../../../../src/server/sharing/group-member.ts';
 import { PushSubscription } from '../../../../src/server/sharing/push-subscription.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 
@@ -58,10 +59,12 @@ async function setUp() {
       matches: null,
       onEnd: () => {},
     });
-    await events.open({ signal: new AbortController().signal });
+    const { signal } = new AbortController();
+    await events.open({ signal });
     const results: unknown[] = [];
     received.push(results);
-    new PushSubscription({ events, group, slot: { [Symbol.dispose]: () => {} } }).start({
+    const member = new GroupMember({ group, slot: { [Symbol.dispose]: () => {} } });
+    new PushSubscription({ events, member, signal }).start({
       next: ({ data }: ExecutionResult) => {
         results.push(data?.['change']);
         return new Promise<void>((resolve) => waiting.add(resolve));

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { createSchema, createYoga } from 'graphql-yoga';
+import { createSchema } from 'graphql-yoga';
 import { expect, it } from 'vitest';
 import type { GatewayContext } from '../../../../../src/context/context.ts';
 import { createMemoryEventLog } from '../../../../../src/events/memory-log.ts';
@@ -7,8 +7,9 @@ import { WatchStream } from '../../../../../src/events/subscriber/stream.ts';
 import { abortSignalOf } from '../../../../../src/runtime/end-signal.ts';
 import { createLogger } from '../../../../../src/runtime/logger.ts';
 import { createErrorMask } from '../../../../../src/server/graphql/error-mask.ts';
+import { createPipeline } from '../../../../../src/server/graphql/pipeline.ts';
 import { createPreparedDocuments } from '../../../../../src/server/graphql/prepared-documents.ts';
-import { useSharedExecution } from '../../../../../src/server/sharing/use-shared-execution.ts';
+import { createSharedSubscriptions } from '../../../../../src/server/sharing/shared-subscriptions.ts';
 import { SocketOperation } from '../../../../../src/server/transports/websocket/operation.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 import { quotaOf } from '../../../../support/quota.ts';
@@ -92,10 +93,13 @@ async function setUp({ items = 1 } = {}) {
 
   const maskError = createErrorMask(createLogger({ level: 'silent' }));
   const quota = quotaOf(1);
-  const pipeline = createYoga<object, GatewayContext>({
+  const pipeline = createPipeline({
     schema,
-    plugins: [useSharedExecution({ maskError, quota })],
-    logging: false,
+    maskError,
+    logger: createLogger({ level: 'silent' }),
+    introspection: true,
+    limits: { maxTokens: 1_000, maxDepth: 10, maxAliases: 10, maxDirectives: 10, maxUpstreamCalls: 10 },
+    subscribe: createSharedSubscriptions({ maskError, quota }),
   });
 
   const messages: string[] = [];
@@ -106,7 +110,7 @@ async function setUp({ items = 1 } = {}) {
     failed: () => undefined,
   };
   const operation = new SocketOperation('1', socket, {
-    documents: createPreparedDocuments(pipeline.getEnveloped()),
+    documents: createPreparedDocuments(pipeline),
     createContext: ({ signal }) => contextOf(abortSignalOf(signal)),
     findDocument: ({ query }) => query ?? '',
     maskError,
@@ -133,6 +137,7 @@ function contextOf(signal: AbortSignal): GatewayContext {
     tenant: tenantOf(),
     principal,
     credentialFingerprint: 'x',
+    loaders: { select: () => {} },
     clock: new FakeClock(),
     signal,
     forEvent: () => context,

@@ -1,14 +1,8 @@
 import { type DocumentNode, type GraphQLSchema, isObjectType, TypeInfo, visit, visitWithTypeInfo } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
-import type { GatewayContext } from '../../../context/context.ts';
+import type { GatewayContext } from '../../context/context.ts';
 
 /** Which fields of each type's entities an operation reads: type name to names of the entity's own fields. */
 export type Selection = ReadonlyMap<string, ReadonlySet<string>>;
-
-/** Selects the fields of subscriptions. It is part of the pipeline of all transports. */
-export function useSelection(): Plugin<GatewayContext> {
-  return { onSubscribe: ({ args }) => selectFields(args) };
-}
 
 const known = new WeakMap<DocumentNode, Selection>();
 

@@ -1,26 +1,13 @@
-import {
-  type DocumentNode,
-  GraphQLError,
-  type GraphQLSchema,
-  getOperationAST,
-  Lexer,
-  type OperationDefinitionNode,
-  parse,
-  Source,
-  syntaxError,
-  type Token,
-  TokenKind,
-} from 'graphql';
-import type { Plugin } from 'graphql-yoga';
-import type { InputIssue } from '../../../errors.ts';
-import { selectsIntrospection } from '../introspection.ts';
+import { type DocumentNode, type GraphQLSchema, getOperationAST, type OperationDefinitionNode } from 'graphql';
+import type { InputIssue } from '../../errors.ts';
+import { selectsIntrospection } from './introspection.ts';
 import {
   maxIntrospectionCharacters,
   measureOperation,
   type OperationCost,
   UnmeasurableError,
-} from '../operation-cost.ts';
-import { limitError, requestError } from '../request-error.ts';
+} from './operation-cost.ts';
+import { limitError } from './request-error.ts';
 
 /** Limits of one operation. */
 export interface OperationLimits {
@@ -43,25 +30,6 @@ interface Execution {
 
 /** @throws {GraphQLError} `INVALID_INPUT`: the operation is above a limit */
 export type CheckOperation = (execution: Execution) => void;
-
-/**
- * Limits the tokens of documents, and rejects subscriptions above the other limits, by the check that queries and
- * mutations pass before their execution. The pipeline contains this plugin, so that it covers every transport.
- */
-export function useOperationLimits({ maxTokens }: Pick<OperationLimits, 'maxTokens'>, check: CheckOperation): Plugin {
-  const parseBounded = (source: Parameters<typeof parse>[0], options?: Parameters<typeof parse>[1]) => {
-    try {
-      return parse(source, { ...options, maxTokens, lexer: new BoundedLexer(source) });
-    } catch (error) {
-      if (!(error instanceof GraphQLError)) throw error;
-      throw requestError('GRAPHQL_PARSE_FAILED', error.message, { at: error });
-    }
-  };
-  return {
-    onParse: ({ setParseFn }) => setParseFn(parseBounded),
-    onSubscribe: ({ args }) => check(args),
-  };
-}
 
 /** Creates the check of an operation with its variables against all limits except the number of tokens. */
 export function createOperationCheck(limits: OperationLimits): CheckOperation {
@@ -100,38 +68,6 @@ function sizesOf(
     else sizes += value === undefined ? '-,' : ',';
   }
   return sizes;
-}
-
-/**
- * Nesting of brackets in a document. No operation within the other limits reaches it, and the recursion of the parser
- * and of the validation rules stays far below the size of the stack.
- */
-const maxNesting = 500;
-const openings: ReadonlySet<TokenKind> = new Set([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);
-const closings: ReadonlySet<TokenKind> = new Set([TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R]);
-
-/** Maximum length of a name, in characters. Data, errors and their paths repeat an alias. */
-const maxNameLength = 200;
-
-class BoundedLexer extends Lexer {
-  #nesting = 0;
-
-  constructor(source: string | Source) {
-    super(typeof source === 'string' ? new Source(source) : source);
-  }
-
-  override advance(): Token {
-    const token = super.advance();
-    if (openings.has(token.kind)) this.#nesting += 1;
-    else if (closings.has(token.kind)) this.#nesting -= 1;
-    if (this.#nesting > maxNesting) {
-      throw syntaxError(this.source, token.start, `Brackets are nested deeper than ${maxNesting}.`);
-    }
-    if (token.kind === TokenKind.NAME && token.end - token.start > maxNameLength) {
-      throw syntaxError(this.source, token.start, `A name has more than ${maxNameLength} characters.`);
-    }
-    return token;
-  }
 }
 
 function issuesOf(measure: () => OperationCost, limits: OperationLimits): readonly InputIssue[] {

@@ -1,7 +1,7 @@
 import { parse } from 'graphql';
 import { describe, expect, it } from 'vitest';
-import { schema } from '../../../../../src/schema/index.ts';
-import { collectSelection } from '../../../../../src/server/graphql/plugins/use-selection.ts';
+import { schema } from '../../../../src/schema/index.ts';
+import { collectSelection } from '../../../../src/server/graphql/selection.ts';
 
 const selected = (typename: string, document: string): string[] =>
   [...(collectSelection(schema, parse(document)).get(typename) ?? [])].toSorted();

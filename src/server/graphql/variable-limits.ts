@@ -1,21 +1,5 @@
-import { type ExecutionArgs, type GraphQLError, getOperationAST, getVariableValues } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
-import type { MaskError } from '../error-mask.ts';
-import { limitError } from '../request-error.ts';
-
-/**
- * Rejects variables of a subscription that are invalid or too large, before they are coerced again for its events.
- * Queries and mutations are executed with what `coerceBounded` returns. Part of the pipeline, so that it covers every
- * transport.
- */
-export function useVariableLimits(maskError: MaskError): Plugin {
-  return {
-    onSubscribe: ({ args, setResultAndStopExecution }: Hook): void => {
-      const { errors } = coerceBounded(args);
-      if (errors !== undefined) setResultAndStopExecution({ errors: errors.map(maskError) });
-    },
-  };
-}
+import { type ExecutionArgs, getOperationAST, getVariableValues } from 'graphql';
+import { limitError } from './request-error.ts';
 
 /**
  * Coerces the variables of an operation, unless they are too large.
@@ -35,11 +19,6 @@ export function coerceBounded({
   checkSizes(variables);
   const definitions = getOperationAST(document, operationName)?.variableDefinitions ?? [];
   return getVariableValues(schema, definitions, variables, { maxErrors });
-}
-
-interface Hook {
-  readonly args: ExecutionArgs;
-  readonly setResultAndStopExecution: (result: { readonly errors: readonly GraphQLError[] }) => void;
 }
 
 /** Maximum number of errors in one response. */

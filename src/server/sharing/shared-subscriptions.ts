@@ -1,25 +1,22 @@
 // biome-ignore lint/suspicious/noDeprecatedImports: only the form with positional arguments is deprecated.
 import { createSourceEventStream, type DocumentNode, type ExecutionResult } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
 import type { GatewayContext } from '../../context/context.ts';
 import type { SubscriptionQuota } from '../../context/subscription-quota.ts';
 import { tenantKey } from '../../domain/tenant.ts';
 import { isPullSource } from '../../runtime/pull-source.ts';
 import type { MaskError } from '../graphql/error-mask.ts';
+import type { Subscribe } from '../graphql/pipeline-types.ts';
 import { type EventContexts, ExecutionGroup, type SubscriptionArgs } from './execution-group.ts';
+import { GroupMember } from './group-member.ts';
 import { PullSubscription } from './pull-subscription.ts';
 import { PushSubscription } from './push-subscription.ts';
 import { type SharingScope, sharingScopeOf } from './sharing-scope.ts';
-import type { DirectResults } from './subscription-handoff.ts';
 
-export interface SharedExecutionOptions {
+export interface SharedSubscriptionsOptions {
   readonly maskError: MaskError;
   /** Counts each subscription for as long as it lasts. */
   readonly quota: SubscriptionQuota;
 }
-
-/** The arguments of a transport that may receive results directly instead of from the pipeline. */
-type DeliveredArgs = SubscriptionArgs & { readonly direct?: DirectResults | undefined };
 
 /** The subscriptions of one document. */
 interface DocumentGroups {
@@ -29,11 +26,11 @@ interface DocumentGroups {
 }
 
 /**
- * Executes each event of a subscription once for all subscribers that receive the same result: subscriptions of one
- * tenant with the same document, operation and variables, and of the same credential if a selected field calls the
- * platform. It is part of the pipeline of all transports, and resolvers do not notice it.
+ * Creates the function that starts subscriptions. Each event is executed once for all subscribers that receive the same
+ * result: subscriptions of one tenant with the same document, operation and variables, and of the same credential if a
+ * selected field calls the platform. It is part of the pipeline of all transports, and resolvers do not notice it.
  */
-export function useSharedExecution({ maskError, quota }: SharedExecutionOptions): Plugin<GatewayContext> {
+export function createSharedSubscriptions({ maskError, quota }: SharedSubscriptionsOptions): Subscribe {
   const documents = new WeakMap<DocumentNode, DocumentGroups>();
 
   const groupOf = (args: SubscriptionArgs): ExecutionGroup => {
@@ -55,22 +52,19 @@ export function useSharedExecution({ maskError, quota }: SharedExecutionOptions)
     return group;
   };
 
-  const begin = async (args: DeliveredArgs, slot: Disposable) => {
-    const { direct } = args;
+  const begin = async (args: SubscriptionArgs, slot: Disposable) => {
     const { signal } = args.contextValue;
     // The start has a separate context, so that data that plugins keep by context is released after the stream has
     // started.
     const events = await createSourceEventStream({ ...args, contextValue: args.contextValue.forEvent(signal) });
-    if (!(Symbol.asyncIterator in events)) return events;
-    const group = groupOf(args);
-    if (direct === undefined || !isPullSource(events)) {
-      return new PullSubscription({ events: events[Symbol.asyncIterator](), group, slot, signal });
-    }
-    direct.offer(new PushSubscription({ events, group, slot }));
-    return elsewhere;
+    if (!(Symbol.asyncIterator in events)) return { ...events, errors: (events.errors ?? []).map(maskError) };
+    const member = new GroupMember({ group: groupOf(args), slot });
+    return isPullSource(events)
+      ? new PushSubscription({ events, member, signal })
+      : new PullSubscription({ events: events[Symbol.asyncIterator](), member, signal });
   };
 
-  const subscribe = async (args: DeliveredArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> => {
+  return async (args) => {
     const slot = quota.open(args.contextValue);
     let begun: AsyncIterable<ExecutionResult> | ExecutionResult | null = null;
     try {
@@ -81,8 +75,6 @@ export function useSharedExecution({ maskError, quota }: SharedExecutionOptions)
       if (begun === null || !(Symbol.asyncIterator in begun)) slot[Symbol.dispose]();
     }
   };
-
-  return { onSubscribe: ({ args, setSubscribeFn }) => setSubscribeFn(() => subscribe(args)) };
 }
 
 /** Closures of one call share their scope. This function is separate, so that a group of a tenant keeps no context. */
@@ -90,11 +82,6 @@ const eventsOf =
   (context: GatewayContext): EventContexts =>
   (signal) =>
     context.forEvent(signal);
-
-/** Stands for the results of a subscription that its transport receives directly. */
-const elsewhere: AsyncIterable<never> = {
-  [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
-};
 
 /** The key of a group among those of one document. */
 function keyOf(

@@ -1,6 +1,6 @@
 import { assertObjectType, buildSchema, GraphQLError, parse } from 'graphql';
 import { expect, it } from 'vitest';
-import { createOperationCheck } from '../../../../../src/server/graphql/plugins/use-operation-limits.ts';
+import { createOperationCheck } from '../../../../src/server/graphql/operation-limits.ts';
 
 const schema = buildSchema(`
   type Query {

@@ -1,9 +1,9 @@
-import { type ExecutionResult, type GraphQLObjectType, isObjectType } from 'graphql';
-import { createSchema, createYoga } from 'graphql-yoga';
+import { type DocumentNode, type ExecutionResult, type GraphQLObjectType, isObjectType, parse } from 'graphql';
+import { createSchema, isAsyncIterable } from 'graphql-yoga';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { GatewayContext } from '../../../../src/context/context.ts';
 import { createErrorMask } from '../../../../src/server/graphql/error-mask.ts';
-import { useSharedExecution } from '../../../../src/server/sharing/use-shared-execution.ts';
+import { createSharedSubscriptions } from '../../../../src/server/sharing/shared-subscriptions.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { isCollected } from '../../../support/garbage.ts';
 import { quotaOf } from '../../../support/quota.ts';
@@ -100,29 +100,24 @@ function setUp({ most = 100 } = {}) {
       return false;
     }
   };
-  const yoga = createYoga<GatewayContext>({
-    schema,
-    plugins: [useSharedExecution({ maskError, quota })],
-    maskedErrors: { maskError },
-    logging: false,
-  });
+  const start = createSharedSubscriptions({ maskError, quota });
+  /** Subscriptions share an execution only if they have the same document. */
+  const documents = new Map<string, DocumentNode>();
 
   const subscribe = async (ask: Ask): Promise<AsyncIterator<ExecutionResult>> => {
     const context = contextOf(ask);
     contexts.push(new WeakRef(context));
-    const pipeline = yoga.getEnveloped(context);
-    const stream: unknown = await pipeline.subscribe({
-      schema: pipeline.schema,
-      document: pipeline.parse(ask.query),
-      operationName: ask.operationName,
-      variableValues: ask.variables,
-      contextValue: await pipeline.contextFactory(),
+    const document = documents.get(ask.query) ?? parse(ask.query);
+    documents.set(ask.query, document);
+    const stream = await start({
+      schema,
+      document,
+      operationName: ask.operationName ?? null,
+      variableValues: ask.variables ?? null,
+      contextValue: context,
     });
-    if (typeof stream !== 'object' || stream === null || !(Symbol.asyncIterator in stream)) {
-      throw new Error(`no stream: ${JSON.stringify(stream)}`);
-    }
-    // A subscription gives execution results.
-    return (stream as AsyncIterable<ExecutionResult>)[Symbol.asyncIterator]();
+    if (!isAsyncIterable(stream)) throw new Error(`no stream: ${JSON.stringify(stream)}`);
+    return stream[Symbol.asyncIterator]();
   };
   return { subscribe, executed, logged, asked, ended, hasRoom, contexts };
 }
