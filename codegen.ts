@@ -14,7 +14,7 @@ import {
   printSchema,
 } from 'graphql';
 import { variables } from './src/config/variables.ts';
-import { createMetrics } from './src/metrics.ts';
+import { createMetrics } from './src/metrics/index.ts';
 import { describeVariables } from './src/runtime/variable.ts';
 import { printApi, printSubgraph } from './src/schema/federation/sdl.ts';
 import { schema } from './src/schema/index.ts';

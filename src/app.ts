@@ -12,7 +12,7 @@ import { createMemoryIdempotencyStore } from './context/idempotency/memory-store
 import { createRateLimiter } from './context/rate-limiter.ts';
 import { createSubscriptionQuota } from './context/subscription-quota.ts';
 import { ShuttingDownError } from './errors.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics } from './metrics/index.ts';
 import { unshared } from './polling/feed-registry.ts';
 import { createWatches } from './polling/watches.ts';
 import type { RedisServices, RedisServicesOptions } from './redis-services.ts';
@@ -120,7 +120,7 @@ async function start(
   const upstream = createUpstream({
     baseUrl: platform.baseUrl,
     clock,
-    metrics: metrics.upstream,
+    metrics: metrics.platform,
     credentialFailed,
     callTimeoutMs: config.upstream.timeoutMs,
     callsPerSecond: config.upstream.callsPerSecond,
@@ -137,7 +137,7 @@ async function start(
     createOwnCredential: (client) => {
       const { imsUrl } = platform;
       const failed = credentialFailed;
-      const credential = createClientCredential({ ...client, imsUrl, clock, metrics: metrics.upstream, failed });
+      const credential = createClientCredential({ ...client, imsUrl, clock, metrics: metrics.platform, failed });
       hasToken = () => credential.isReady;
       // The token is requested at start, so that an operator notices a wrong secret before the first caller does.
       if (config.auth.mode === 'service') firstToken = credential.start();
@@ -162,7 +162,7 @@ async function start(
     logger: log,
     metrics: metrics.polls,
   });
-  for (const feeds of watches.feeds) metrics.watch(feeds.kind, () => feeds.stats());
+  for (const feeds of watches.feeds) metrics.polls.watch(feeds.kind, () => feeds.stats());
 
   const downloads = createDownloadLinks({
     clock,

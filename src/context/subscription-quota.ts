@@ -1,5 +1,6 @@
 import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import { RateLimitedError } from '../errors.ts';
+import type { SubscriptionMetrics as AllMetrics, QuotaLevel } from '../metrics/subscriptions.ts';
 import { Counts } from '../runtime/counts.ts';
 
 /** Maximum number of subscriptions that are open at a time in this replica, over all transports. */
@@ -16,14 +17,7 @@ export interface QuotaHolder {
   readonly tenant: Tenant;
 }
 
-export type QuotaLevel = 'caller' | 'tenant' | 'total';
-
-export interface QuotaMetrics {
-  /** Reports that a subscription was opened. It is open until `closed`. */
-  opened(): void;
-  closed(): void;
-  rejected(event: { readonly limit: QuotaLevel }): void;
-}
+type SubscriptionMetrics = Pick<AllMetrics, 'opened' | 'closed' | 'rejected'>;
 
 /** Number of open subscriptions of each caller, of each tenant, and of all of them. */
 export interface SubscriptionQuota {
@@ -34,7 +28,7 @@ export interface SubscriptionQuota {
   open(holder: QuotaHolder): Disposable;
 }
 
-export const createSubscriptionQuota = (limits: SubscriptionLimits, metrics: QuotaMetrics): SubscriptionQuota =>
+export const createSubscriptionQuota = (limits: SubscriptionLimits, metrics: SubscriptionMetrics): SubscriptionQuota =>
   new Quota(limits, metrics);
 
 interface Level {
@@ -50,9 +44,9 @@ interface Level {
 class Quota implements SubscriptionQuota {
   /** The narrowest level first, so that an error names the limit that concerns the caller most. */
   readonly #levels: readonly Level[];
-  readonly #metrics: QuotaMetrics;
+  readonly #metrics: SubscriptionMetrics;
 
-  constructor({ perCaller, perTenant, total }: SubscriptionLimits, metrics: QuotaMetrics) {
+  constructor({ perCaller, perTenant, total }: SubscriptionLimits, metrics: SubscriptionMetrics) {
     this.#metrics = metrics;
     this.#levels = [
       {

@@ -6,6 +6,7 @@ import { SnapshotRefresher } from '../events/subscriber/snapshot-refresh.ts';
 import { WatchStream } from '../events/subscriber/stream.ts';
 import { TokenExpiryTimers } from '../events/subscriber/token-expiry.ts';
 import type { Watch, WatchEvent, WatchOptions } from '../events/watch.ts';
+import type { PollMetrics } from '../metrics/polling.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { PullSource } from '../runtime/pull-source.ts';
@@ -16,7 +17,6 @@ import { PlatformHolds } from './holds.ts';
 import type { PollCoordinator } from './leader/election.ts';
 import { createMemoryCoordinator } from './leader/memory.ts';
 import type { FeedMember } from './members.ts';
-import { noMetrics, type PollMetrics } from './metrics.ts';
 import type { FeedSource } from './sources/source.ts';
 import type { FeedNote } from './state.ts';
 
@@ -36,8 +36,7 @@ export interface FeedRegistryOptions<Entity extends object, Reader, Checkpoint> 
   readonly coordinator?: PollCoordinator;
   /** Times until which tenants must not call a service, shared by the registries of all kinds. @default its own */
   readonly holds?: PlatformHolds;
-  /** @default metrics are discarded */
-  readonly metrics?: PollMetrics;
+  readonly metrics: PollMetrics;
   /** Shortest pause between two rounds, in milliseconds. */
   readonly pollMinMs: number;
   /** Longest pause between two rounds, in milliseconds, unless the platform asks for more. */
@@ -255,7 +254,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
   /** @param leave called when the stream has ended */
   #createStream(log: EventLog<Entity>, leave: () => void, options: WatchOptions<Entity>): WatchStream<Entity> {
     const { expiresAt = null } = options;
-    const { source, clock, metrics = noMetrics, maxPendingEvents } = this.#options;
+    const { source, clock, metrics, maxPendingEvents } = this.#options;
     const { key, isTerminal, results, newestFirst, kind } = source;
     const { ids, matches, endedWithinSeconds, withResults = false } = options;
     const stream = new WatchStream<Entity>({
@@ -308,7 +307,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
       pollMaxMs,
       lingerMs = 3_000,
       random = Math.random,
-      metrics = noMetrics,
+      metrics,
     } = this.#options;
     const onIdle = () => this.#idle(key);
     return new Feed({

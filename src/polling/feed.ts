@@ -1,6 +1,7 @@
 import type { Tenant } from '../domain/tenant.ts';
 import { ShuttingDownError } from '../errors.ts';
 import type { EventLog } from '../events/log.ts';
+import type { PollMetrics } from '../metrics/polling.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { FailedElsewhereError } from './failure.ts';
@@ -8,7 +9,6 @@ import type { PlatformHold } from './holds.ts';
 import type { PollCoordinator, PollMessage } from './leader/election.ts';
 import { PollLoop } from './loop.ts';
 import { type FeedMember, FeedMembers } from './members.ts';
-import type { PollMetrics } from './metrics.ts';
 import { PollRounds } from './round.ts';
 import type { PollScheduleOptions } from './schedule.ts';
 import type { FeedSource } from './sources/source.ts';

@@ -1,13 +1,13 @@
 import type { Tenant } from '../domain/tenant.ts';
 import { RateLimitedError } from '../errors.ts';
 import { LogConflictError, LogFencedError } from '../events/log.ts';
+import type { PollMetrics } from '../metrics/polling.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { describeFailure, isAuthRejection } from './failure.ts';
 import type { PlatformHold } from './holds.ts';
 import type { Lease, PollCoordinator, PollListener, PollMessage, PollSeat } from './leader/election.ts';
 import type { FeedMember, FeedMembers } from './members.ts';
-import type { PollMetrics } from './metrics.ts';
 import type { PollRounds, RoundOutcome } from './round.ts';
 import { PollSchedule, type PollScheduleOptions } from './schedule.ts';
 import type { FeedWaiters } from './waiters.ts';

@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import type { Watch } from '../events/watch.ts';
+import type { PollMetrics } from '../metrics/polling.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Caller } from '../upstream/caller.ts';
@@ -7,7 +8,6 @@ import type { PlatformApi, Upstream } from '../upstream/platform-api.ts';
 import type { RightProof } from './authorization.ts';
 import { createFeedRegistry, type FeedRegistry, type FeedSharing, type ProvenReader } from './feed-registry.ts';
 import type { PlatformHolds } from './holds.ts';
-import type { PollMetrics } from './metrics.ts';
 import type { FeedSource } from './sources/source.ts';
 
 /** The parts of the gateway that the feeds of every kind use. */

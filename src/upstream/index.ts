@@ -1,4 +1,5 @@
 import { Pool } from 'undici';
+import type { PlatformMetrics } from '../metrics/platform.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createLedger } from './creates/attempts.ts';
 import { AcceptedCredentials } from './credentials/accepted-credentials.ts';
@@ -6,7 +7,6 @@ import type { CredentialReport } from './credentials/credential-report.ts';
 import { proveCredential } from './credentials/prove-credential.ts';
 import { createHttpClient } from './http/client.ts';
 import type { ConnectionLimits } from './http/layers/connection-share.ts';
-import type { UpstreamMetrics } from './http/metrics.ts';
 import { poolOptions } from './http/pool-options.ts';
 import type { Upstream } from './platform-api.ts';
 import { PlatformConnection } from './platform-connection.ts';
@@ -14,7 +14,6 @@ import { PlatformConnection } from './platform-connection.ts';
 export { createPassthroughCredential } from './credentials/credential.ts';
 export { createCredentialReport } from './credentials/credential-report.ts';
 export { type ClientCredential, createClientCredential } from './credentials/ims.ts';
-export type { UpstreamMetrics } from './http/metrics.ts';
 export { createOperationCalls } from './http/operation-calls.ts';
 export type { AnomalyKind } from './types.ts';
 
@@ -24,7 +23,7 @@ export interface UpstreamOptions {
    */
   readonly baseUrl: string | URL;
   readonly clock: Clock;
-  readonly metrics: UpstreamMetrics;
+  readonly metrics: PlatformMetrics;
   /** Called for each call for which the platform rejected the gateway's own credential. */
   readonly credentialFailed: CredentialReport;
   /**

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { Tenant } from '../domain/tenant.ts';
+import type { PlatformMetrics } from '../metrics/platform.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type BatchesApi, createBatchesApi } from './apis/batches.ts';
 import type { PlatformClient } from './apis/client.ts';
@@ -17,14 +18,13 @@ import type { CreateLedger } from './creates/attempts.ts';
 import type { PlatformRequest, UpstreamAnswer, UpstreamRequest } from './http/call.ts';
 import type { HttpClient } from './http/client.ts';
 import type { Download } from './http/download.ts';
-import type { UpstreamMetrics } from './http/metrics.ts';
 import type { ConnectOptions, PlatformApi } from './platform-api.ts';
 
 /** Parts that the connections of all callers share. */
 export interface SharedParts {
   readonly http: HttpClient;
   readonly clock: Clock;
-  readonly metrics: UpstreamMetrics;
+  readonly metrics: PlatformMetrics;
   readonly ledger: CreateLedger;
   /** Whether calls may request compressed responses. */
   readonly compression: boolean;
@@ -90,7 +90,7 @@ export class PlatformConnection implements PlatformApi, PlatformClient {
     return this.#shared.clock;
   }
 
-  get metrics(): UpstreamMetrics {
+  get metrics(): PlatformMetrics {
     return this.#shared.metrics;
   }
 

@@ -34,3 +34,19 @@ export interface OperationCalls {
    */
   count(): void;
 }
+
+/** The resource in which an anomaly was found. */
+export type WireResource =
+  | 'ExportJob'
+  | 'Schedule'
+  | 'SegmentJob'
+  | 'SegmentDefinition'
+  | 'MergePolicy'
+  | 'Profile'
+  | 'Dataset'
+  | 'Batch'
+  | 'BatchFile'
+  | 'Sandbox';
+
+/** Reason for which a call is repeated. */
+export type RetryReason = 'rate-limited' | 'unavailable' | 'unreachable' | 'circuit-open' | 'rejected';

@@ -11,6 +11,7 @@ import { createLogger } from '../../src/runtime/logger.ts';
 import { startRedis } from '../../src/runtime/redis.ts';
 import { defaultPolling } from './default-config.ts';
 import { tenantOf } from './tenants.ts';
+import { uncountedPolls } from './uncounted-metrics.ts';
 
 /** Number of feeds that one replica begins to watch concurrently. */
 const feedsAtOnce = 50;
@@ -120,7 +121,14 @@ export async function startReplicaGroup(options: GroupOptions): Promise<ReplicaG
     lifecycle.add('Redis', () => redis[Symbol.asyncDispose]());
     const sharing = shareByRedis({ redis, clock, logger, pollMinMs: leasePollMs, lifecycle })(scheduleSource);
     const polling = { ...defaultPolling, pollMinMs, pollMaxMs };
-    const registry = createFeedRegistry({ source: scheduleSource, ...sharing, clock, logger, ...polling });
+    const registry = createFeedRegistry({
+      metrics: uncountedPolls,
+      source: scheduleSource,
+      ...sharing,
+      clock,
+      logger,
+      ...polling,
+    });
     lifecycle.add('registry', () => registry.close());
     registries.push(registry);
   }

@@ -1,22 +1,23 @@
 import type { Tenant } from '../../domain/tenant.ts';
 import { NotFoundError } from '../../errors.ts';
+import type { PlatformMetrics } from '../../metrics/platform.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { CreateClient } from '../creates/with-recovery.ts';
 import type { PlatformRequest } from '../http/call.ts';
 import type { Download } from '../http/download.ts';
-import type { UpstreamMetrics, WireResource } from '../http/metrics.ts';
+import type { WireResource } from '../types.ts';
 import type { DecodeContext } from '../wire/decode-context.ts';
 
 /** The platform for one caller, as the clients of its APIs use it. */
 export interface PlatformClient extends CreateClient {
   readonly clock: Clock;
-  readonly metrics: UpstreamMetrics;
+  readonly metrics: PlatformMetrics;
   readonly tenant: Tenant;
   /** Sends a request whose response is a file. Resolves when the headers have arrived. */
   open(request: PlatformRequest): Promise<Download>;
 }
 
-export const decodeContextOf = (metrics: UpstreamMetrics, resource: WireResource): DecodeContext => ({
+export const decodeContextOf = (metrics: PlatformMetrics, resource: WireResource): DecodeContext => ({
   anomaly: (kind) => metrics.anomaly({ resource, kind }),
 });
 

@@ -1,7 +1,7 @@
 import type { Tenant } from '../../domain/tenant.ts';
 import { mayHaveHappened, OutcomeUnknownError, PlatformError } from '../../errors.ts';
+import type { PlatformMetrics } from '../../metrics/platform.ts';
 import type { BoundClient } from '../http/call.ts';
-import type { UpstreamMetrics } from '../http/metrics.ts';
 import type { Service } from '../types.ts';
 import type { CreateLedger } from './attempts.ts';
 import { findLost, type Lookup, type LostCandidate, type Newest } from './find-created.ts';
@@ -14,7 +14,7 @@ const unavailable = 503;
 
 /** The client of a tenant, as creates use it. */
 export interface CreateClient extends BoundClient {
-  readonly metrics: Pick<UpstreamMetrics, 'createLost'>;
+  readonly metrics: Pick<PlatformMetrics, 'createLost'>;
   readonly tenant: Tenant;
   readonly ledger: CreateLedger;
 }

@@ -5,12 +5,12 @@ import {
   UpstreamUnreachableError,
   UpstreamUnreadableError,
 } from '../../errors.ts';
+import type { PlatformMetrics } from '../../metrics/platform.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Credential, CredentialHeaders } from '../caller.ts';
 import type { PlatformRequest } from '../http/call.ts';
 import { unreadable } from '../http/errors.ts';
 import { openCallScope } from '../http/layers/deadline.ts';
-import type { UpstreamMetrics } from '../http/metrics.ts';
 import { poolOptions } from '../http/pool-options.ts';
 import { sendOnce } from '../http/send.ts';
 import { decodeToken } from '../wire/token.ts';
@@ -26,7 +26,7 @@ export interface ClientCredentialOptions {
   readonly clientSecret: string;
   readonly scopes: readonly string[];
   readonly clock: Clock;
-  readonly metrics: UpstreamMetrics;
+  readonly metrics: PlatformMetrics;
   /** Called for each failure to obtain a token. */
   readonly failed: CredentialReport;
   /** Deadline of a token request in milliseconds. @default 10_000 // 10 seconds */

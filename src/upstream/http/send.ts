@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Dispatcher } from 'undici';
 import type { ReadingTimes } from '../../domain/reading-times.ts';
+import type { PlatformMetrics } from '../../metrics/platform.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { readBodyError } from '../wire/entry-error.ts';
 import type { PlatformRequest, UpstreamAnswer, UpstreamRequest } from './call.ts';
 import { errorFromAnswer, errorFromFailure, errorFromSuccess, requestIdOf, unreadable } from './errors.ts';
 import { type ExchangeAnswer, ExchangeFailure, exchange } from './exchange.ts';
 import { decompressed, jsonOf, maxBodyBytes } from './json-body.ts';
-import type { UpstreamMetrics } from './metrics.ts';
 
 export interface SendOptions {
   /** Sends the request. It must not follow redirects, so that a token reaches only the configured host. */
@@ -15,7 +15,7 @@ export interface SendOptions {
   /** Path of the base URL, without a slash at its end. It precedes every path. */
   readonly basePath: string;
   readonly clock: Clock;
-  readonly metrics: UpstreamMetrics;
+  readonly metrics: PlatformMetrics;
 }
 
 /** A request with the caller and the credential for its headers. A token request has neither. */

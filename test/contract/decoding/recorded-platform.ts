@@ -2,12 +2,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { parseTenant } from '../../../src/domain/tenant.ts';
-import {
-  type AnomalyKind,
-  createPassthroughCredential,
-  createUpstream,
-  type UpstreamMetrics,
-} from '../../../src/upstream/index.ts';
+import type { PlatformMetrics } from '../../../src/metrics/platform.ts';
+import { type AnomalyKind, createPassthroughCredential, createUpstream } from '../../../src/upstream/index.ts';
 import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { defaultUpstream } from '../../support/default-config.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -113,7 +109,7 @@ async function startRecordedPlatform(responses: readonly RecordedResponse[]): Pr
 const pathOf = (target: string): string => new URL(target, 'http://platform').pathname;
 
 /** Metrics that are discarded. */
-export const uncounted: UpstreamMetrics = {
+export const uncounted: PlatformMetrics = {
   callEnded: () => {},
   retried: () => {},
   shared: () => {},

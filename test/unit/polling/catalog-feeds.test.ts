@@ -10,6 +10,7 @@ import type { CatalogSource } from '../../../src/polling/sources/catalog.ts';
 import { datasetSource } from '../../../src/polling/sources/datasets.ts';
 import { defaultPolling } from '../../support/default-config.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { uncountedPolls } from '../../support/uncounted-metrics.ts';
 import { settle, tenantOf } from './fake-platform.ts';
 import { batch, dataset, FakeCatalog } from './sources/fake-catalog.ts';
 
@@ -27,6 +28,7 @@ function feedOf<Entity extends { readonly id: string; readonly createdAt: Date |
     logger: silent,
     random: () => 0,
     ...defaultPolling,
+    metrics: uncountedPolls,
     ...options,
     source,
   });

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { ForbiddenError, PlatformError, RateLimitedError, UpstreamUnreachableError } from '../../../src/errors.ts';
 import { LogFencedError } from '../../../src/events/log.ts';
 import { PlatformHolds } from '../../../src/polling/holds.ts';
-import { noMetrics } from '../../../src/polling/metrics.ts';
 import { exportJobSource } from '../../../src/polling/sources/export-jobs.ts';
+import { uncountedPolls } from '../../support/uncounted-metrics.ts';
 import { exportJob, FakePlatform, settle, tenantOf } from './fake-platform.ts';
 import { attempt, OtherReplicas } from './other-replicas.ts';
 import { ReplicaSetup } from './replica-setup.ts';
@@ -85,7 +85,10 @@ describe('the log and the metrics of a lease', () => {
   it('contain its end when the last subscriber has left', async () => {
     const { logger, of } = logbook();
     const changes: string[] = [];
-    const metrics = { ...noMetrics, leaseChanged: ({ change }: { readonly change: string }) => changes.push(change) };
+    const metrics = {
+      ...uncountedPolls,
+      leaseChanged: ({ change }: { readonly change: string }) => void changes.push(change),
+    };
     await using setup = new WatchSetup({ logger, metrics });
     (await setup.follow()).leave();
     await settle();

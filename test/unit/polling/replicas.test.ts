@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { platformId } from '../../../src/domain/ids.ts';
 import { ForbiddenError, NotFoundError, PlatformError } from '../../../src/errors.ts';
-import type { PollMetrics } from '../../../src/polling/metrics.ts';
+import type { PollMetrics } from '../../../src/metrics/polling.ts';
 import { snapshotOf } from '../../support/open-log.ts';
+import { uncountedPolls } from '../../support/uncounted-metrics.ts';
 import { batchesOf, exportJob, type Follower, settle } from './fake-platform.ts';
 import { ReplicaSetup } from './replica-setup.ts';
 
@@ -238,6 +239,7 @@ describe('the metrics', () => {
   it('count each round by its outcome, each event once, and the lease changes', async () => {
     const counted: unknown[] = [];
     const metrics: PollMetrics = {
+      ...uncountedPolls,
       roundEnded: ({ outcome }) => counted.push(outcome),
       emitted: ({ events }) => counted.push(...events),
       leaseChanged: ({ change }) => counted.push(change),

@@ -4,6 +4,7 @@ import { createFeedRegistry, type FeedRegistry, type FeedRegistryOptions } from 
 import { type ExportJobReader, exportJobSource } from '../../../src/polling/sources/export-jobs.ts';
 import { defaultPolling } from '../../support/default-config.ts';
 import type { FakeClock } from '../../support/fake-clock.ts';
+import { uncountedPolls } from '../../support/uncounted-metrics.ts';
 import { type Ask, FakePlatform, Follower, settle, tenantOf } from './fake-platform.ts';
 
 const stepMs = 1_000;
@@ -35,6 +36,7 @@ export class WatchSetup implements AsyncDisposable {
       clock: this.clock,
       logger,
       random: () => 0,
+      metrics: uncountedPolls,
       ...defaultPolling,
       ...options,
       source: exportJobSource,

@@ -10,6 +10,7 @@ import { createMemoryCoordinator } from '../../../src/polling/leader/memory.ts';
 import { exportJobSource } from '../../../src/polling/sources/export-jobs.ts';
 import type { FeedNote } from '../../../src/polling/state.ts';
 import { defaultPolling } from '../../support/default-config.ts';
+import { uncountedPolls } from '../../support/uncounted-metrics.ts';
 import { exportJob, FakePlatform, settle, tenantOf, turn } from './fake-platform.ts';
 import { ReplicaSetup } from './replica-setup.ts';
 import { WatchSetup } from './setup.ts';
@@ -83,7 +84,13 @@ describe('a subscriber that waits', () => {
     const platform = new FakePlatform();
     const { clock } = platform;
     platform.put(exportJob('old', 1), ...newestPage);
-    await using registry = createFeedRegistry({ ...defaultPolling, source: exportJobSource, clock, logger: silent });
+    await using registry = createFeedRegistry({
+      ...defaultPolling,
+      metrics: uncountedPolls,
+      source: exportJobSource,
+      clock,
+      logger: silent,
+    });
     const own = platform.reader('someone', false);
     const watch = registry.connect(tenantOf(), {
       ...own,
@@ -105,7 +112,14 @@ describe('a subscriber that waits', () => {
       ...exportJobSource,
       read: (reader, request) => exportJobSource.read(reader, { ...request, unread: [] }),
     };
-    await using registry = createFeedRegistry({ ...defaultPolling, source, clock, logger: silent, random: () => 0 });
+    await using registry = createFeedRegistry({
+      ...defaultPolling,
+      metrics: uncountedPolls,
+      source,
+      clock,
+      logger: silent,
+      random: () => 0,
+    });
     const watch = registry.connect(tenantOf(), platform.reader('someone', false));
     const controller = new AbortController();
     const { signal } = controller;

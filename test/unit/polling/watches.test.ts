@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { unshared } from '../../../src/polling/feed-registry.ts';
-import { noMetrics } from '../../../src/polling/metrics.ts';
 import { createWatches } from '../../../src/polling/watches.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import type { Caller } from '../../../src/upstream/caller.ts';
 import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { uncountedPolls } from '../../support/uncounted-metrics.ts';
 import { settle, tenantOf } from './fake-platform.ts';
 
 const views = ['batches', 'datasets', 'exportJobs', 'schedules', 'segmentJobs'] as const;
@@ -51,7 +51,7 @@ function liveViews({ ownRights }: { readonly ownRights: boolean }) {
     polling: { minMs: 2_000, maxMs: 30_000, authorizationLeaseMs: 60_000, confirmStateMs: null },
     clock,
     logger: createLogger({ level: 'silent' }),
-    metrics: noMetrics,
+    metrics: uncountedPolls,
   });
   const close = () => Promise.all(live.feeds.map((feeds) => feeds.close()));
   return { live, calls, clock, [Symbol.asyncDispose]: async () => void (await close()) };

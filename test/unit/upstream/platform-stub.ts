@@ -1,13 +1,13 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parseTenant, type Tenant } from '../../../src/domain/tenant.ts';
+import type { PlatformMetrics } from '../../../src/metrics/platform.ts';
 import type { Caller, Credential } from '../../../src/upstream/caller.ts';
 import {
   type ClientCredential,
   createClientCredential,
   createPassthroughCredential,
   createUpstream,
-  type UpstreamMetrics,
   type UpstreamOptions,
 } from '../../../src/upstream/index.ts';
 import type { PlatformApi, Upstream } from '../../../src/upstream/platform-api.ts';
@@ -96,13 +96,13 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
 export const silence: Answer = () => {};
 
 /** Remembers what was counted. */
-export class MetricsRecorder implements UpstreamMetrics {
-  readonly calls: Parameters<UpstreamMetrics['callEnded']>[0][] = [];
-  readonly anomalies: Parameters<UpstreamMetrics['anomaly']>[0][] = [];
+export class MetricsRecorder implements PlatformMetrics {
+  readonly calls: Parameters<PlatformMetrics['callEnded']>[0][] = [];
+  readonly anomalies: Parameters<PlatformMetrics['anomaly']>[0][] = [];
 
   readonly #waiters = new Set<{ readonly count: number; resolve(): void }>();
 
-  callEnded(call: Parameters<UpstreamMetrics['callEnded']>[0]): void {
+  callEnded(call: Parameters<PlatformMetrics['callEnded']>[0]): void {
     this.calls.push(call);
     for (const waiter of this.#waiters) if (this.calls.length >= waiter.count) waiter.resolve();
   }
@@ -113,32 +113,32 @@ export class MetricsRecorder implements UpstreamMetrics {
     await new Promise(setImmediate);
   }
 
-  anomaly(anomaly: Parameters<UpstreamMetrics['anomaly']>[0]): void {
+  anomaly(anomaly: Parameters<PlatformMetrics['anomaly']>[0]): void {
     this.anomalies.push(anomaly);
   }
 
-  readonly retries: Parameters<UpstreamMetrics['retried']>[0][] = [];
-  retried(retry: Parameters<UpstreamMetrics['retried']>[0]): void {
+  readonly retries: Parameters<PlatformMetrics['retried']>[0][] = [];
+  retried(retry: Parameters<PlatformMetrics['retried']>[0]): void {
     this.retries.push(retry);
   }
 
-  readonly sharedCalls: Parameters<UpstreamMetrics['shared']>[0][] = [];
-  shared(call: Parameters<UpstreamMetrics['shared']>[0]): void {
+  readonly sharedCalls: Parameters<PlatformMetrics['shared']>[0][] = [];
+  shared(call: Parameters<PlatformMetrics['shared']>[0]): void {
     this.sharedCalls.push(call);
   }
 
-  readonly circuitChanges: Parameters<UpstreamMetrics['circuitChanged']>[0][] = [];
-  circuitChanged(circuit: Parameters<UpstreamMetrics['circuitChanged']>[0]): void {
+  readonly circuitChanges: Parameters<PlatformMetrics['circuitChanged']>[0][] = [];
+  circuitChanged(circuit: Parameters<PlatformMetrics['circuitChanged']>[0]): void {
     this.circuitChanges.push(circuit);
   }
 
-  readonly budgetWaits: Parameters<UpstreamMetrics['budgetWaited']>[0][] = [];
-  budgetWaited(wait: Parameters<UpstreamMetrics['budgetWaited']>[0]): void {
+  readonly budgetWaits: Parameters<PlatformMetrics['budgetWaited']>[0][] = [];
+  budgetWaited(wait: Parameters<PlatformMetrics['budgetWaited']>[0]): void {
     this.budgetWaits.push(wait);
   }
 
-  readonly lostCreates: Parameters<UpstreamMetrics['createLost']>[0][] = [];
-  createLost(create: Parameters<UpstreamMetrics['createLost']>[0]): void {
+  readonly lostCreates: Parameters<PlatformMetrics['createLost']>[0][] = [];
+  createLost(create: Parameters<PlatformMetrics['createLost']>[0]): void {
     this.lostCreates.push(create);
   }
 }

@@ -1,11 +1,12 @@
 import { type LookupAddress, type LookupOptions, lookup as systemLookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
+import type { CallbackMetrics } from '../../../metrics/callbacks.ts';
 import { jitteredBackoffMs } from '../../../runtime/backoff.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { Logger } from '../../../runtime/logger.ts';
-import type { CallbackMetrics, CallbackOutcome } from './metrics.ts';
 import type { CallbackPolicy } from './policy.ts';
 import { type PoolUse, RouterPools } from './router-pools.ts';
+import type { CallbackOutcome } from './types.ts';
 
 /** Sends callbacks to routers. Disposing cancels callbacks in flight. */
 export interface CallbackClient extends AsyncDisposable {

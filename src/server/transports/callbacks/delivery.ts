@@ -5,7 +5,7 @@ import { type MaskError, publicError, publicResult } from '../../graphql/error-m
 import { textOf } from '../../sharing/serialized-result.ts';
 import type { ConnectionRegistry } from '../connection-registry.ts';
 import type { RouterConnection, SendSignals } from './client.ts';
-import type { CallbackOutcome } from './metrics.ts';
+import type { CallbackOutcome } from './types.ts';
 
 /** The router's side of one subscription. */
 export interface CallbackTarget {

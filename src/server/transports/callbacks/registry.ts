@@ -1,12 +1,12 @@
 import type { ExecutionResult } from 'graphql';
 import type { CallbackConfig } from '../../../config/config.ts';
 import { ShuttingDownError } from '../../../errors.ts';
+import type { CallbackMetrics } from '../../../metrics/callbacks.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import { createCallbackClient, type RouterConnection } from './client.ts';
 import { createConfirmations } from './confirmations.ts';
 import { type CallbackSubscriber, type DeliveryOptions, deliver } from './delivery.ts';
-import type { CallbackMetrics } from './metrics.ts';
 import { createCallbackPolicy } from './policy.ts';
 import { RouterSlots } from './router-slots.ts';
 

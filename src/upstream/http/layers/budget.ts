@@ -1,10 +1,10 @@
 import { RateLimitedError } from '../../../errors.ts';
+import type { PlatformMetrics } from '../../../metrics/platform.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { Caller } from '../../caller.ts';
 import type { AcceptedCredentials } from '../../credentials/accepted-credentials.ts';
 import type { CallLayer, UpstreamRequest } from '../call.ts';
 import { keysOf } from '../caller-keys.ts';
-import type { UpstreamMetrics } from '../metrics.ts';
 import { createTenantBudgets, type Permit, type TenantBudget } from './tenant-budget.ts';
 import type { BucketOptions } from './token-bucket.ts';
 
@@ -25,7 +25,7 @@ const maxUnprovenTenants = 1_000;
 
 export interface BudgetOptions extends BucketOptions {
   readonly clock: Clock;
-  readonly metrics: UpstreamMetrics;
+  readonly metrics: PlatformMetrics;
   readonly accepted: AcceptedCredentials;
 }
 

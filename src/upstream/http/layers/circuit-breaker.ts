@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache';
 import { GatewayError, UpstreamTimeoutError, UpstreamUnreachableError } from '../../../errors.ts';
+import type { PlatformMetrics } from '../../../metrics/platform.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { Service } from '../../types.ts';
 import type { CallLayer } from '../call.ts';
 import { unanswered } from '../errors.ts';
-import type { UpstreamMetrics } from '../metrics.ts';
 
 /**
  * Consecutive failures that stop the calls of one organization to a service. One call with all its attempts causes
@@ -52,7 +52,7 @@ export function withCircuit({
   metrics,
 }: {
   readonly clock: Clock;
-  readonly metrics: UpstreamMetrics;
+  readonly metrics: PlatformMetrics;
 }): CallLayer {
   const services = new Map<Service, ServiceHealth>();
   /** Circuits with at least one failure. */

@@ -1,8 +1,9 @@
 import { GatewayError, PlatformError, RateLimitedError, UpstreamUnreachableError } from '../../../errors.ts';
+import type { PlatformMetrics } from '../../../metrics/platform.ts';
 import type { Clock } from '../../../runtime/clock.ts';
+import type { RetryReason } from '../../types.ts';
 import type { CallLayer, UpstreamCall, UpstreamRequest } from '../call.ts';
 import { ExchangeFailure } from '../exchange.ts';
-import type { RetryReason, UpstreamMetrics } from '../metrics.ts';
 import { CircuitOpenError } from './circuit-breaker.ts';
 
 /** The longest pause before the second attempt, in milliseconds. It doubles with each further attempt. */
@@ -17,7 +18,7 @@ const unavailableStatuses: ReadonlySet<number> = new Set([502, 503, 504]);
 
 export interface RetryOptions {
   readonly clock: Clock;
-  readonly metrics: UpstreamMetrics;
+  readonly metrics: PlatformMetrics;
   /** Random number, from 0 to below 1. */
   readonly random: () => number;
   /** Maximum number of attempts of a call. */

@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache';
 import { GatewayCredentialError, UnauthenticatedError } from '../../../errors.ts';
+import type { PlatformMetrics } from '../../../metrics/platform.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import { showsAcceptance } from '../../credentials/accepted-credentials.ts';
 import type { CallLayer, UpstreamRequest } from '../call.ts';
 import { serviceKeyOf } from '../caller-keys.ts';
-import type { UpstreamMetrics } from '../metrics.ts';
 
 /** Pause before the second attempt, in milliseconds: long enough for another server of the platform to respond. */
 const pauseMs = 1_000;
@@ -16,7 +16,7 @@ const maxEntries = 10_000;
 
 export interface SecondAttemptOptions {
   readonly clock: Clock;
-  readonly metrics: UpstreamMetrics;
+  readonly metrics: PlatformMetrics;
   /** Maximum number of attempts of a read. With 1 there is no second attempt. */
   readonly maxAttempts: number;
 }

@@ -1,8 +1,8 @@
+import type { PlatformMetrics } from '../../../metrics/platform.ts';
 import { EndController, type EndSignal } from '../../../runtime/end-signal.ts';
 import type { OperationCalls } from '../../types.ts';
 import type { CallLayer, UpstreamRequest } from '../call.ts';
 import { keysOf } from '../caller-keys.ts';
-import type { UpstreamMetrics } from '../metrics.ts';
 
 /** One caller that waits for a flight. */
 class Waiter<Answer = unknown> {
@@ -76,7 +76,7 @@ interface FlightParts<Answer> {
  * promotes it to interactive priority.
  */
 export const withSingleFlight =
-  ({ metrics }: { readonly metrics: UpstreamMetrics }): CallLayer =>
+  ({ metrics }: { readonly metrics: PlatformMetrics }): CallLayer =>
   <Answer>(next: (request: UpstreamRequest) => Promise<Answer>) => {
     const flights = new Map<string, Flight<Answer>>();
 

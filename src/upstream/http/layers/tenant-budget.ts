@@ -1,8 +1,8 @@
 import { RateLimitedError, UpstreamTimeoutError } from '../../../errors.ts';
+import type { PlatformMetrics } from '../../../metrics/platform.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { UpstreamRequest } from '../call.ts';
 import { unanswered } from '../errors.ts';
-import type { UpstreamMetrics } from '../metrics.ts';
 import { type Waiter, WaitingLine } from './priority-queue.ts';
 import { type BucketOptions, TokenBucket } from './token-bucket.ts';
 
@@ -11,7 +11,7 @@ const firstSweepAt = 64;
 
 export interface TenantBudgetOptions extends BucketOptions {
   readonly clock: Clock;
-  readonly metrics: UpstreamMetrics;
+  readonly metrics: PlatformMetrics;
   /** Maximum number of waiting calls. */
   readonly maxWaiting: number;
   /** Another budget of the tenant with this key, whose surplus may be used too; null for none. @default null */

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import { createMetrics } from '../../src/metrics.ts';
+import { createMetrics } from '../../../src/metrics/index.ts';
 
 it('the metrics show for live views whether this replica polls, its last round, the outcomes of rounds, and events', async () => {
-  const { polls, watch, render } = createMetrics();
+  const { polls, render } = createMetrics();
   const kind = 'export-jobs';
   let lastRoundAt: Date | null = null;
-  watch(kind, () => ({ feeds: 5, polling: 2, subscribers: 70, lastRoundAt }));
+  polls.watch(kind, () => ({ feeds: 5, polling: 2, subscribers: 70, lastRoundAt }));
   const watched = async () =>
     (await render()).body.split('\n').filter((line) => line.startsWith('aep_watch_') && line.includes(kind));
   expect(await watched()).toEqual([
@@ -20,16 +20,16 @@ it('the metrics show for live views whether this replica polls, its last round, 
   polls.leaseChanged({ kind, change: 'gained' });
   polls.resynced({ kind });
   expect(await watched()).toEqual([
-    'aep_watch_rounds_total{kind="export-jobs",outcome="good"} 1',
-    'aep_watch_rounds_total{kind="export-jobs",outcome="failed"} 1',
     'aep_watch_events_total{kind="export-jobs",event="CHANGED"} 2',
     'aep_watch_events_total{kind="export-jobs",event="CREATED"} 1',
-    'aep_watch_lease_changes_total{kind="export-jobs",change="gained"} 1',
-    'aep_watch_resyncs_total{kind="export-jobs"} 1',
     'aep_watch_feeds{kind="export-jobs",role="polling"} 2',
     'aep_watch_feeds{kind="export-jobs",role="following"} 3',
     'aep_watch_subscribers{kind="export-jobs"} 70',
     'aep_watch_last_round_timestamp_seconds{kind="export-jobs"} 1893456000.5',
+    'aep_watch_rounds_total{kind="export-jobs",outcome="good"} 1',
+    'aep_watch_rounds_total{kind="export-jobs",outcome="failed"} 1',
+    'aep_watch_lease_changes_total{kind="export-jobs",change="gained"} 1',
+    'aep_watch_resyncs_total{kind="export-jobs"} 1',
   ]);
 });
 

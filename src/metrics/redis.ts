@@ -1,0 +1,14 @@
+import { label, type MetricDefinitions } from './definitions.ts';
+
+/** Declares the metrics of Redis. Call it only if Redis is configured. */
+export function defineRedisMetrics(define: MetricDefinitions, state: () => 'ready' | 'away' | 'rejecting'): void {
+  define.readGauge(
+    {
+      name: 'aep_redis_unavailable',
+      help: '1 while Redis is unavailable: state "away" without a connection or a timely reply, "rejecting" while it rejects commands.',
+      labels: { state: label<'away' | 'rejecting'>() },
+    },
+    () =>
+      (['away', 'rejecting'] as const).map((each) => ({ labels: { state: each }, value: state() === each ? 1 : 0 })),
+  );
+}
