@@ -107,6 +107,12 @@ const firstTokenMs = 500;
  */
 const maxDownloads = 128;
 
+/**
+ * Maximum number of concurrent conversions to CSV or NDJSON. Each needs at most 128 MiB of memory, and usually a tenth of
+ * it.
+ */
+const maxConversions = 4;
+
 async function start(
   { config, platform, clock = systemClock, connectionClock = systemClock, logger }: AppOptions,
   lifecycle: Lifecycle,
@@ -277,6 +283,7 @@ async function start(
         };
       },
       limits: { total: maxDownloads },
+      maxConversions,
       cors,
       clock,
       connectionClock,

@@ -16,6 +16,7 @@ export type GatewayErrorCode =
   | 'UPSTREAM_UNREACHABLE'
   | 'UPSTREAM_UNREADABLE'
   | 'OUTCOME_UNKNOWN'
+  | 'FILE_UNREADABLE'
   | 'SHUTTING_DOWN';
 
 /** HTTP status for each code, for responses that fail as a whole (a download, a rejected request). */
@@ -33,6 +34,7 @@ export const httpStatusByCode = {
   UPSTREAM_UNREACHABLE: 502,
   UPSTREAM_UNREADABLE: 502,
   OUTCOME_UNKNOWN: 502,
+  FILE_UNREADABLE: 422,
   SHUTTING_DOWN: 503,
 } as const satisfies Record<GatewayErrorCode, number>;
 
@@ -218,6 +220,14 @@ export class UpstreamUnreadableError extends GatewayError {
  */
 export class OutcomeUnknownError extends GatewayError {
   override readonly code = 'OUTCOME_UNKNOWN';
+}
+
+/**
+ * Thrown when the contents of a file cannot be decoded: it is no Parquet file, is damaged, uses an unsupported part of the
+ * format, or exceeds a limit. The unchanged bytes can still be downloaded.
+ */
+export class FileUnreadableError extends GatewayError {
+  override readonly code = 'FILE_UNREADABLE';
 }
 
 /**

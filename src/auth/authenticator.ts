@@ -9,6 +9,8 @@ export interface Session extends Caller {
   readonly allowedSandboxes: readonly string[] | null;
   readonly canRead: boolean;
   readonly canWrite: boolean;
+  /** Whether the caller may read the contents of files: previews, conversions and downloads. They are personal data. */
+  readonly canReadData: boolean;
   /** Time at which all rights of the caller end; null: the gateway does not know it, and the platform decides. */
   readonly expiresAt: Date | null;
 }

@@ -3,7 +3,13 @@ import { type InputIssue, InvalidInputError } from '../errors.ts';
 import type { RequestHeaders } from './caller-headers.ts';
 
 /** The gateway has no roles of its own in these modes, so the platform decides on each read and write. */
-export const platformDecides = { allowedSandboxes: null, canRead: true, canWrite: true, expiresAt: null } as const;
+export const platformDecides = {
+  allowedSandboxes: null,
+  canRead: true,
+  canWrite: true,
+  canReadData: true,
+  expiresAt: null,
+} as const;
 
 /** @param issuer end of the sentence that names the issuer of the token, such as `of the platform` */
 export function notBearer(authorization: string | null, issuer: string): string {

@@ -183,7 +183,7 @@ export const variables = z.object({
   JWT_SCOPES_CLAIM: variable(
     z.string().min(1),
     'scope',
-    'Name or path of the claim with `exports:read` and `exports:write`. `service` mode only.',
+    'Name or path of the claim with `exports:read`, `exports:write` and `exports:data`. `service` mode only.',
   ),
   UPSTREAM_TIMEOUT_MS: variable(integer(100, 60_000), 30_000, 'Deadline of one call to the platform, in milliseconds.'),
   UPSTREAM_CALLS_PER_SECOND: variable(

@@ -23,6 +23,8 @@ export interface GatewayContext {
   readonly allowedSandboxes: readonly string[] | null;
   readonly canRead: boolean;
   readonly canWrite: boolean;
+  /** See Session. */
+  readonly canReadData: boolean;
   /**
    * Checks that the caller may read. It protects data that needs no platform call, such as the schema.
    * @throws {ForbiddenError} the caller's token does not allow reading

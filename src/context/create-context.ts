@@ -62,6 +62,7 @@ class OperationContext implements GatewayContext {
   readonly allowedSandboxes: readonly string[] | null;
   readonly canRead: boolean;
   readonly canWrite: boolean;
+  readonly canReadData: boolean;
   readonly expiresAt: Date | null;
   readonly #services: ContextServices;
   readonly #request: OperationRequest;
@@ -75,12 +76,13 @@ class OperationContext implements GatewayContext {
 
   /** @param operation the context of the subscription whose event this context is for; null: it is not for an event */
   constructor(services: ContextServices, request: OperationRequest, operation: OperationContext | null = null) {
-    const { tenant, principal, allowedSandboxes, canRead, canWrite, expiresAt } = request.session;
+    const { tenant, principal, allowedSandboxes, canRead, canWrite, canReadData, expiresAt } = request.session;
     this.tenant = tenant;
     this.principal = principal;
     this.allowedSandboxes = allowedSandboxes;
     this.canRead = canRead;
     this.canWrite = canWrite;
+    this.canReadData = canReadData;
     this.expiresAt = expiresAt;
     this.#services = services;
     this.#request = request;
@@ -206,6 +208,7 @@ function tenantContext(
     signal: lifetime,
     canRead: true,
     canWrite: false,
+    canReadData: false,
     loaders: createLoaders(callerless<PlatformApi>(), runs.of(tenant), false),
     writes: callerless<GatewayContext['writes']>(),
     watch: unmarked,

@@ -1,8 +1,8 @@
 import { hkdfSync, webcrypto } from 'node:crypto';
 import { z } from 'zod';
 import type { PassthroughOptions } from '../auth/modes/passthrough.ts';
-import type { BatchFile } from '../domain/batch.ts';
-import { encodeName, fileNameOf } from '../domain/file-name.ts';
+import { type BatchFile, type DownloadFormat, downloadFormats } from '../domain/batch.ts';
+import { encodeName, nameOfDownload } from '../domain/file-name.ts';
 import { type DataSetFileId, platformId } from '../domain/ids.ts';
 import { parseTenant } from '../domain/tenant.ts';
 import { ForbiddenError, InvalidInputError } from '../errors.ts';
@@ -26,6 +26,7 @@ export interface Download {
   readonly id: string;
   readonly caller: Caller;
   readonly file: Pick<BatchFile, 'fileId' | 'name'>;
+  readonly format: DownloadFormat;
   readonly expiresAt: Date;
 }
 
@@ -33,7 +34,7 @@ export interface DownloadLink {
   /** Time from which the link is rejected. */
   readonly expiresAt: Date;
   /** @throws {InvalidInputError} the caller's credential is too long to be part of a URL */
-  url(): Promise<string>;
+  url(format: DownloadFormat): Promise<string>;
 }
 
 /**
@@ -70,6 +71,8 @@ const claims = z.object({
   sandbox: z.string(),
   file: z.string(),
   name: z.string(),
+  /** Absent: the unchanged bytes. */
+  format: z.enum(downloadFormats).optional(),
   /** The headers of the caller's credential, if callers bring their own. */
   auth: z.string().optional(),
   key: z.string().optional(),
@@ -84,7 +87,10 @@ export function createDownloadLinks(options: DownloadLinksOptions): DownloadLink
   const { clock, secret, ttlMs, ownCredential, createCallerCredential } = options;
   const key = importKey(secret);
 
-  const encrypt = async ({ tenant, credential }: Caller, file: BatchFile, expiresAt: Date): Promise<string> => {
+  const encrypt = async (
+    { tenant, credential }: Caller,
+    { file, format, expiresAt }: Pick<Download, 'file' | 'format' | 'expiresAt'>,
+  ): Promise<string> => {
     const own = ownCredential === null ? await credential.headers(new AbortController().signal) : null;
     const { EncryptJWT } = await importJose();
     const jwe = await new EncryptJWT({
@@ -92,6 +98,7 @@ export function createDownloadLinks(options: DownloadLinksOptions): DownloadLink
       sandbox: tenant.sandbox,
       file: file.fileId,
       name: file.name,
+      ...(format === 'ORIGINAL' ? {} : { format }),
       ...(own === null ? {} : { auth: own['authorization'], key: own['x-api-key'] }),
     })
       .setProtectedHeader(header)
@@ -129,9 +136,9 @@ export function createDownloadLinks(options: DownloadLinksOptions): DownloadLink
       const expiresAt = new Date(clock.now().getTime() + ttlMs);
       return {
         expiresAt,
-        url: async () => {
-          const token = await encrypt(caller, file, expiresAt);
-          return `${publicUrl}/files/${token}/${encodeName(fileNameOf(file.name))}`;
+        url: async (format) => {
+          const token = await encrypt(caller, { file, format, expiresAt });
+          return `${publicUrl}/files/${token}/${encodeName(nameOfDownload(file.name, format))}`;
         },
       };
     },
@@ -149,11 +156,13 @@ export function createDownloadLinks(options: DownloadLinksOptions): DownloadLink
       const tenant = parseTenant(found.org, found.sandbox);
       const credential = credentialOf(found);
       if (tenant === null || credential === null) throw rejected();
-      if (segment !== undefined && decoded(segment) !== fileNameOf(found.name)) throw rejected();
+      const { format = 'ORIGINAL' } = found;
+      if (segment !== undefined && decoded(segment) !== nameOfDownload(found.name, format)) throw rejected();
       return {
         id: tag,
         caller: { tenant, credential },
         file: { fileId: platformId<DataSetFileId>(found.file), name: found.name },
+        format,
         expiresAt: found.expiresAt,
       };
     },

@@ -88,6 +88,10 @@ export interface BatchState extends Pick<Batch, 'status' | 'rawStatus'> {
  */
 export type BatchField = Exclude<keyof Batch, 'id' | 'rawStatus'>;
 
+/** Form in which a file is downloaded: with its unchanged bytes, or converted from Parquet. */
+export const downloadFormats = ['ORIGINAL', 'CSV', 'NDJSON'] as const;
+export type DownloadFormat = (typeof downloadFormats)[number];
+
 /** One file of a batch. Reading its bytes requires both file id and name. */
 export interface BatchFile {
   readonly fileId: DataSetFileId;

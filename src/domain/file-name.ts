@@ -1,3 +1,5 @@
+import type { DownloadFormat } from './batch.ts';
+
 /**
  * Maximum number of characters of an encoded name. File systems accept 255 bytes, and `curl -O` saves a file under the
  * encoded name.
@@ -17,6 +19,13 @@ export function fileNameOf(path: string): string {
   while (encodeName(characters.join('')).length > maxEncodedLength) characters.shift();
   const name = characters.join('');
   return /^\.{0,2}$/.test(name.trim()) ? unnamed : name;
+}
+
+/** Name under which a client may save a download. A converted file has the extension of its format. */
+export function nameOfDownload(path: string, format: DownloadFormat): string {
+  const name = fileNameOf(path);
+  if (format === 'ORIGINAL') return name;
+  return fileNameOf(`${name.replace(/\.parquet$/i, '')}.${format.toLowerCase()}`);
 }
 
 /**

@@ -98,6 +98,7 @@ const rules: Rules = {
       area: 'src/server/',
       values: [
         'src/execution/execute.ts',
+        'src/parquet/',
         'src/auth/caller-headers.ts',
         'src/auth/authenticator.ts',
         'src/context/',

@@ -9,6 +9,7 @@ export const testSession = (session: Partial<Session> = {}): Session => ({
   allowedSandboxes: null,
   canRead: true,
   canWrite: true,
+  canReadData: true,
   expiresAt: null,
   ...session,
 });

@@ -92,7 +92,7 @@ export async function startTokenIssuer({ clock }: { readonly clock?: Pick<Clock,
         ...(expiresInSeconds === null ? {} : { exp: nowSeconds + expiresInSeconds }),
         organization,
         sandboxes: ['prod', 'dev'],
-        scope: 'exports:read exports:write',
+        scope: 'exports:read exports:write exports:data',
         ...claims,
       };
       const header = { alg: 'ES256', ...(namesKey && { kid: keyId }) };

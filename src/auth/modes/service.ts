@@ -23,7 +23,7 @@ export interface ClaimNames {
   readonly organization: string;
   /** Sandbox names (see `namesIn`). */
   readonly sandboxes: string;
-  /** Scopes (see `namesIn`). Only `exports:read` and `exports:write` have an effect. */
+  /** Scopes (see `namesIn`). Only `exports:read`, `exports:write` and `exports:data` have an effect. */
   readonly scopes: string;
 }
 
@@ -42,6 +42,7 @@ export interface ServiceOptions {
 
 export const readScope = 'exports:read';
 export const writeScope = 'exports:write';
+export const dataScope = 'exports:data';
 
 /** Maximum length of a token, in characters. Tokens with many claims have a few thousand. */
 const maxTokenLength = 16_384;
@@ -96,6 +97,7 @@ export function serviceAuthenticator(options: ServiceOptions): Authenticate {
       allowedSandboxes: sandboxes,
       canRead: scopes.includes(readScope),
       canWrite: scopes.includes(writeScope),
+      canReadData: scopes.includes(dataScope),
       // `exp` is always present, because it is a required claim. Very large values are capped at the latest valid Date.
       expiresAt: new Date(Math.min(((payload.exp ?? 0) + clockToleranceSeconds) * 1_000, lastMomentMs)),
     };

@@ -1,13 +1,21 @@
-import { type BatchFile, isTerminalBatch } from '../../domain/batch.ts';
+import { type BatchFile, type DownloadFormat, isTerminalBatch } from '../../domain/batch.ts';
 import { type BatchId, platformId } from '../../domain/ids.ts';
 import { builder } from '../builder.ts';
 import { connectionArgs, connectionType, parsePage } from '../common/connection.ts';
+import { describedEnum } from '../common/enum.ts';
 import { globalId, parseId } from '../common/global-id.ts';
 import { JobErrorRef } from '../common/job.ts';
 import { BatchConnection, BatchRef, DatasetRef } from '../common/refs.ts';
 import { entityKeys } from '../federation/directives.ts';
 import { Node, registerNode } from '../node.ts';
 import { BatchFilterInput, BatchStatusRef, parseBatchFilter } from './filter.ts';
+
+const DownloadFormatRef = describedEnum('DownloadFormat', 'Form in which a file is downloaded.', {
+  ORIGINAL: 'The unchanged bytes. The link supports Range.',
+  CSV: 'Comma-separated values (RFC 4180) with a header line. Converted while it is streamed, without Range. Nested values are JSON, a null is empty, and a text that a spreadsheet program would execute begins with an apostrophe.',
+  NDJSON:
+    'One JSON object in each line. Converted while it is streamed, without Range. Numbers have all their digits, also beyond 2^53.',
+} satisfies Record<DownloadFormat, string>);
 
 const BatchFileRef = builder.objectRef<BatchFile>('BatchFile').implement({
   description: 'One file of a batch.',
@@ -25,10 +33,18 @@ const BatchFileRef = builder.objectRef<BatchFile>('BatchFile').implement({
       description: 'Size in bytes. Null if the platform does not report it.',
     }),
     downloadUrl: t.field({
+      extensions: { access: 'data' },
       type: 'URL',
       description:
-        'Link on this gateway that streams the bytes and supports Range. It needs no credential and expires at `downloadUrlExpiresAt`. Fails with INVALID_INPUT if the caller’s token is too long to be part of a URL (about 9,000 characters).',
-      resolve: (file, _, ctx) => ctx.downloads.linkTo(file).url(),
+        'Link on this gateway that streams the file. It needs no credential and expires at `downloadUrlExpiresAt`. Fails with INVALID_INPUT if the caller’s token is too long to be part of a URL (about 9,000 characters), and with FORBIDDEN without the scope `exports:data`, if the gateway verifies tokens itself.',
+      args: {
+        format: t.arg({
+          type: DownloadFormatRef,
+          defaultValue: 'ORIGINAL',
+          description: 'Form of the download. Only Parquet files can be converted.',
+        }),
+      },
+      resolve: (file, { format }, ctx) => ctx.downloads.linkTo(file).url(format ?? 'ORIGINAL'),
     }),
     downloadUrlExpiresAt: t.field({
       type: 'DateTime',

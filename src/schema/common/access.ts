@@ -4,7 +4,7 @@ import type { GatewayContext } from '../../context/context.ts';
 import { ForbiddenError } from '../../errors.ts';
 
 /** The right that a field requires of its caller. `authenticated`: every authenticated caller has it. */
-type Access = 'read' | 'write' | 'authenticated';
+type Access = 'read' | 'write' | 'data' | 'authenticated';
 
 declare global {
   // Pothos finds plugins in this namespace.
@@ -18,6 +18,8 @@ declare global {
 /** The error of every read by a caller without read access. */
 export const readingNotAllowed = (): ForbiddenError =>
   new ForbiddenError({ message: 'The token does not allow reading.' });
+
+const dataNotAllowed = () => new ForbiddenError({ message: 'The token does not allow reading the contents of files.' });
 
 const writingNotAllowed = () => new ForbiddenError({ message: 'The token does not allow changes.' });
 
@@ -52,7 +54,7 @@ SchemaBuilder.registerPlugin('access', AccessPlugin);
 /** Null: the field requires nothing, because a field above it does. */
 function accessOf<Types extends SchemaTypes>(field: PothosOutputFieldConfig<Types>): Access | null {
   const stated: unknown = field.extensions?.['access'];
-  if (stated === 'read' || stated === 'write' || stated === 'authenticated') return stated;
+  if (stated === 'read' || stated === 'write' || stated === 'data' || stated === 'authenticated') return stated;
   switch (field.kind) {
     case 'Query':
     case 'Subscription':
@@ -71,9 +73,10 @@ function guarded<Context extends object>(
   if (access === null || access === 'authenticated') return resolve;
   return (source, args, context, info) => {
     // The builder types the context. The types of plugins do not reach it.
-    const { canRead, canWrite } = context as Context & GatewayContext;
+    const { canRead, canWrite, canReadData } = context as Context & GatewayContext;
     if (access === 'read' && !canRead) throw readingNotAllowed();
     if (access === 'write' && !canWrite) throw writingNotAllowed();
+    if (access === 'data' && !canReadData) throw dataNotAllowed();
     return resolve(source, args, context, info);
   };
 }

@@ -8,10 +8,12 @@ import { extensionsOf, internalError, logUnexpected } from '../graphql/error-mas
 import type { Cors } from '../http/cors.ts';
 import { type ByteRange, parseRange } from './byte-range.ts';
 import { contentDisposition } from './content-disposition.ts';
+import { sendConvertedFile } from './converted-file.ts';
 import { bytesOf, type DownloadSource, FileChangedError, type KnownFile, lookUp, withVersionOf } from './file-body.ts';
 import { createKnownFiles, type KnownFiles } from './known-files.ts';
 import { createDownloadLimits, type DownloadLimitsOptions } from './limits.ts';
 import { checkPreconditions, rangeApplies } from './preconditions.ts';
+import { startingWith } from './starting-with.ts';
 import { StalledClientError, writeBody } from './write-body.ts';
 
 export interface FileHandlerOptions {
@@ -22,6 +24,8 @@ export interface FileHandlerOptions {
   readonly open: (path: string) => Promise<Download>;
   readonly source: (download: Download) => DownloadSource;
   readonly limits: Omit<DownloadLimitsOptions, 'clock'>;
+  /** Maximum number of concurrent conversions of all tenants together. They also count as downloads. */
+  readonly maxConversions: number;
   readonly cors: Cors;
   readonly clock: Clock;
   /** Time on the connections to clients. */
@@ -36,11 +40,13 @@ const methods = ['GET', 'HEAD'] as const;
 const conditionalHeaders = ['range', 'if-match', 'if-none-match', 'if-range'] as const;
 
 /**
- * Serves `GET` and `HEAD` of `/files/{token}/{name}`. It returns the unchanged bytes of the platform, also in ranges.
+ * Serves `GET` and `HEAD` of `/files/{token}/{name}`. It returns the unchanged bytes of the platform, also in ranges, or
+ * the rows of a Parquet file as text, if the link has a format.
  */
 export function createFileHandler(options: FileHandlerOptions) {
   const { open, cors, clock, logger } = options;
   const limits = createDownloadLimits({ ...options.limits, clock });
+  const conversionLimits = createDownloadLimits({ ...options.limits, total: options.maxConversions, clock });
   const knownFiles = createKnownFiles({ clock });
 
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -58,6 +64,7 @@ export function createFileHandler(options: FileHandlerOptions) {
       const path = (request.url ?? '').slice(filesPath.length).split('?', 1)[0] ?? '';
       const download = await open(path);
       using _ = limits.enter(download);
+      using __ = download.format === 'ORIGINAL' ? null : conversionLimits.enter(download);
       const source = options.source(download);
       await serve({ ...options, request, response, download, source, knownFiles, signal: gone.signal });
     } catch (error) {
@@ -98,6 +105,11 @@ async function serve(serving: Serving): Promise<void> {
 async function respond(serving: Serving, known: KnownFile): Promise<void> {
   const { request, response, download } = serving;
   const { method, headers } = request;
+  const { format } = download;
+  if (format !== 'ORIGINAL') {
+    await sendConvertedFile({ ...serving, isHead: method === 'HEAD', format, known });
+    return;
+  }
   const total = known.totalBytes;
   const condition = checkPreconditions(headers, known);
   if (condition !== 'met') {
@@ -161,11 +173,6 @@ async function sendBytes(serving: Serving, { known, first, last, begin }: Sendin
   } finally {
     await bytes.return();
   }
-}
-
-async function* startingWith(first: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
-  yield first;
-  yield* rest;
 }
 
 const headersOf = ({ etag, lastModified }: KnownFile): OutgoingHttpHeaders => ({

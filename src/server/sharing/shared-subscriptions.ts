@@ -91,8 +91,11 @@ function keyOf(
   const given = variableValues ?? {};
   return JSON.stringify([
     tenantKey(contextValue.tenant),
-    // Links to downloads, which only fields of a credential contain, begin with the URL that their caller uses.
-    sharedBy === 'tenant' ? null : [contextValue.credentialFingerprint, contextValue.publicUrl],
+    // Links to downloads, which only fields of a credential contain, begin with the URL that their caller uses. Callers
+    // with one credential can have different rights to the contents of files.
+    sharedBy === 'tenant'
+      ? null
+      : [contextValue.credentialFingerprint, contextValue.publicUrl, contextValue.canReadData],
     operationName ?? null,
     // A missing variable has its default value, and null does not.
     variables.filter((name) => Object.hasOwn(given, name)).map((name) => [name, given[name]]),

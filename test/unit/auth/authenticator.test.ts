@@ -23,6 +23,7 @@ describe('in embedded mode', () => {
       allowedSandboxes: null,
       canRead: true,
       canWrite: true,
+      canReadData: true,
       expiresAt: null,
     });
   });
@@ -70,6 +71,7 @@ describe('in passthrough mode', () => {
       allowedSandboxes: null,
       canRead: true,
       canWrite: true,
+      canReadData: true,
       expiresAt: null,
     });
   });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createDownloadLinks, type DownloadLinks } from '../../../src/context/download-links.ts';
+import type { DownloadFormat } from '../../../src/domain/batch.ts';
 import { platformId } from '../../../src/domain/ids.ts';
 import { parseTenant } from '../../../src/domain/tenant.ts';
 import { ForbiddenError, InvalidInputError } from '../../../src/errors.ts';
@@ -37,8 +38,13 @@ const linksWith = (
 ) => createDownloadLinks({ clock, secret, ttlMs, ownCredential, createCallerCredential: createPassthroughCredential });
 
 /** Returns the part of a new link after `/files/`. */
-async function pathOf(links: DownloadLinks, caller: Caller, of: typeof file = file): Promise<string> {
-  const url = await links.linkTo(caller, of, publicUrl).url();
+async function pathOf(
+  links: DownloadLinks,
+  caller: Caller,
+  of: typeof file = file,
+  format: DownloadFormat = 'ORIGINAL',
+): Promise<string> {
+  const url = await links.linkTo(caller, of, publicUrl).url(format);
   const prefix = `${publicUrl}/files/`;
   expect(url.startsWith(prefix)).toBe(true);
   return url.slice(prefix.length);
@@ -160,7 +166,7 @@ describe('a download link', () => {
       const link = links.linkTo(callerOf(own), file, publicUrl);
       // Time passes, because the expiry belongs to the link and not to the time at which its URL is read.
       await clock.advanceBy(7);
-      const path = (await link.url()).slice(`${publicUrl}/files/`.length);
+      const path = (await link.url('ORIGINAL')).slice(`${publicUrl}/files/`.length);
       expect(link.expiresAt.getTime()).toBe(new Date(start).getTime() + ttlMs);
       expect((await links.open(path)).expiresAt).toEqual(link.expiresAt);
       await clock.advanceBy(ttlMs - 8);
@@ -222,13 +228,25 @@ describe('a download link of a caller with its own credential', () => {
     expect(caller.credential).toBe(own);
   });
 
+  it.each([
+    ['ORIGINAL', 'part-0.parquet'],
+    ['CSV', 'part-0.csv'],
+    ['NDJSON', 'part-0.ndjson'],
+  ] as const)('has the format %s, which nobody can change', async (format, name) => {
+    const links = linksWith(own);
+    const path = await pathOf(links, callerOf(own), { ...file, name: 'folder/part-0.parquet' }, format);
+    expect(nameIn(path)).toBe(`/${name}`);
+    expect((await links.open(path)).format).toBe(format);
+    await expect(links.open(`${tokenIn(path)}/part-0.txt`)).rejects.toBeInstanceOf(ForbiddenError);
+  });
+
   it('is rejected when the token is too long for a URL', async () => {
     const links = linksWith(null);
     const long = await pathOf(links, callerOf(ofCaller('x'.repeat(8_500))));
     expect(long.length).toBeLessThan(12_500);
     expect((await links.open(long)).caller.credential.fingerprint).toBe(ofCaller('x'.repeat(8_500)).fingerprint);
     const { url, expiresAt } = links.linkTo(callerOf(ofCaller('x'.repeat(10_000))), file, publicUrl);
-    await expect(url()).rejects.toBeInstanceOf(InvalidInputError);
+    await expect(url('CSV')).rejects.toBeInstanceOf(InvalidInputError);
     expect(expiresAt).toBeInstanceOf(Date);
   });
 });

@@ -54,7 +54,7 @@ const good = {
   exp: nowSeconds + 600,
   organization: org,
   sandboxes: ['prod', 'dev'],
-  scope: 'exports:read exports:write',
+  scope: 'exports:read exports:write exports:data',
 };
 const sign = (claims: Readonly<Record<string, unknown>> = {}, key = keys.privateKey, alg = 'RS256') =>
   new SignJWT({ ...good, ...claims }).setProtectedHeader({ alg, kid: 'k' }).sign(key);
@@ -77,6 +77,7 @@ describe('a token', () => {
       allowedSandboxes: ['prod', 'dev'],
       canRead: true,
       canWrite: true,
+      canReadData: true,
       expiresAt: new Date((good.exp + 30) * 1_000),
     });
   });
@@ -234,7 +235,12 @@ describe('a request beyond the rights of its token', () => {
     ['EXPORTS:READ exports:readonly exports', false, false],
     [{ 'exports:read': true }, false, false],
   ])('has the rights of the scopes %j', async (scope, canRead, canWrite) => {
-    expect(await authenticate(await sign({ scope }))).toMatchObject({ canRead, canWrite });
+    expect(await authenticate(await sign({ scope }))).toMatchObject({ canRead, canWrite, canReadData: false });
+  });
+
+  it('may read the contents of files only with the scope exports:data', async () => {
+    const scope = 'exports:data';
+    expect(await authenticate(await sign({ scope }))).toMatchObject({ canRead: false, canReadData: true });
   });
 });
 
@@ -266,6 +272,7 @@ describe('the sandbox of a request', () => {
       tenant: { org, sandbox: 'dev' },
       canRead: true,
       canWrite: false,
+      canReadData: false,
     });
   });
 
@@ -285,6 +292,7 @@ describe('the sandbox of a request', () => {
       allowedSandboxes: ['dev'],
       canRead: true,
       canWrite: false,
+      canReadData: false,
     });
   });
 });

@@ -16,7 +16,7 @@ const fieldsOf = (type: GraphQLObjectType | null | undefined) =>
  */
 async function outcomeOf(
   resolve: GraphQLField<unknown, unknown>['resolve'],
-  rights: Pick<GatewayContext, 'canRead' | 'canWrite'>,
+  rights: Pick<GatewayContext, 'canRead' | 'canWrite' | 'canReadData'>,
 ): Promise<unknown> {
   try {
     return await resolve?.(undefined, {}, rights, {} as GraphQLResolveInfo);
@@ -25,8 +25,9 @@ async function outcomeOf(
   }
 }
 
-const withoutReading = { canRead: false, canWrite: true };
-const withoutWriting = { canRead: true, canWrite: false };
+const withoutReading = { canRead: false, canWrite: true, canReadData: true };
+const withoutWriting = { canRead: true, canWrite: false, canReadData: true };
+const withoutData = { canRead: true, canWrite: true, canReadData: false };
 
 it.each(fieldsOf(schema.getQueryType()).filter(([name]) => !unchecked.includes(name)))(
   'the query %s requires read access',
@@ -54,6 +55,14 @@ it('the sandboxes of the viewer require read access', async () => {
   const sandboxes = fieldsOf(schema.getType('Viewer') as GraphQLObjectType).find(([name]) => name === 'sandboxes');
   expect(await outcomeOf(sandboxes?.[1].resolve, withoutReading)).toBeInstanceOf(ForbiddenError);
 });
+
+it.each([['BatchFile', 'downloadUrl']])(
+  'the field %s.%s requires access to the contents of files',
+  async (type, name) => {
+    const field = fieldsOf(schema.getType(type) as GraphQLObjectType).find(([each]) => each === name);
+    expect(await outcomeOf(field?.[1].resolve, withoutData)).toBeInstanceOf(ForbiddenError);
+  },
+);
 
 it('a field below the root requires nothing more', async () => {
   const job = fieldsOf(schema.getType('ExportJob') as GraphQLObjectType).find(([name]) => name === 'id');

@@ -356,6 +356,7 @@ describe('a reader that leaves', () => {
       clock: new FakeClock(),
       connectionClock: new FakeClock(),
       limits: { total: 128 },
+      maxConversions: 4,
       cors: createCors([]),
       open: async () => download,
       source: () => ({

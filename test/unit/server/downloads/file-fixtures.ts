@@ -114,6 +114,7 @@ export const download: Download = {
   expiresAt: new Date('2030-01-01T00:15:00Z'),
   caller: { tenant, credential: { fingerprint: '', owner: 'gateway', headers: async () => ({}) } },
   file: { fileId: platformId<DataSetFileId>('file'), name: 'part 0 – é.parquet' },
+  format: 'ORIGINAL',
 };
 
 /** The browser app that may read responses. */
@@ -145,6 +146,7 @@ export async function serve(source: DownloadSource, options: Partial<FileHandler
     clock: impatientClock(pauses),
     connectionClock: new FakeClock(),
     limits: { total: 128 },
+    maxConversions: 4,
     logger: createLogger({ destination: { write: (line) => void log.push(JSON.parse(line)) } }),
     ...options,
   });
