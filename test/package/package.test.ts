@@ -175,6 +175,13 @@ describe('the package', () => {
       expect(output).toBe('503 1\n');
     });
 
+    it.each(['api.graphql', 'schema.graphql'])('exports %s', async (name) => {
+      const script = `import { readFileSync } from 'node:fs';
+        process.stdout.write(readFileSync(new URL(import.meta.resolve('aep-export-gateway/${name}')), 'utf8'));`;
+      const output = await succeed(process.execPath, ['--input-type=module', '--eval', script], consumer());
+      expect(output).toBe(await readFile(join(repository, 'schema', name), 'utf8'));
+    });
+
     it('explains its commands, and refuses others', async () => {
       const { version } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8'));
       expect(await run(bin(), ['--version'], consumer())).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
