@@ -9,7 +9,7 @@ FROM ${NODE} AS build
 ARG WITH_EMULATOR=false
 WORKDIR /source
 COPY . .
-RUN --mount=type=cache,target=/root/.npm sh deploy/build-image.sh /image "${WITH_EMULATOR}"
+RUN --mount=type=cache,target=/npm-cache npm_config_cache=/npm-cache sh deploy/build-image.sh /image "${WITH_EMULATOR}"
 
 FROM ${NODE}
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000

@@ -18,10 +18,12 @@ import { createMetrics } from './src/metrics/index.ts';
 import { describeVariables } from './src/runtime/variable.ts';
 import { printApi, printSubgraph } from './src/schema/federation/sdl.ts';
 import { schema } from './src/schema/index.ts';
+import { productionPackages } from './test/repository/licenses.ts';
 
 /**
  * Writes what is made from the source and checked in beside it: the SDL for routers and for clients, the typed
- * operations of the end-to-end tests, and the tables of variables and metrics. With `--check` it writes nothing and fails
+ * operations of the end-to-end tests, the tables of variables and metrics, and the list of licences. With `--check` it
+ * writes nothing and fails
  * when one of them is out of date.
  */
 const root = new URL('./', import.meta.url);
@@ -95,10 +97,26 @@ function withTable(page: string, name: string, rows: readonly string[]): string 
   return page.replace(place, (_, begin: string, end: string) => `${begin}${rows.join('\n')}\n${end}`);
 }
 
+function licenses(): string {
+  const packages = productionPackages(readFileSync(new URL('package-lock.json', root), 'utf8'));
+  const rows = packages.map(({ name, version, license }) => `| \`${name}\` | ${version} | ${license ?? ''} |`);
+  return [
+    '# Licences',
+    '',
+    `The packages of a production install, with the optional ones. ${notice} \`npm run sbom\` prints the same as CycloneDX.`,
+    '',
+    '| Package | Version | Licence |',
+    '|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
 const outputs: Record<string, () => string | Promise<string>> = {
   'schema/schema.graphql': () => printSubgraph(schema),
   'schema/api.graphql': () => printApi(schema),
   'test/e2e/operations.generated.ts': typedOperations,
+  'docs/licenses.md': licenses,
   'docs/configuration.md': () => configurationTable(readFileSync(new URL('docs/configuration.md', root), 'utf8')),
   'docs/operations.md': () => metricsTable(readFileSync(new URL('docs/operations.md', root), 'utf8')),
 };
