@@ -3,7 +3,7 @@
  * adds one promise where `finally` adds three, and it cannot wait for `over`.
  * @param over must not throw
  */
-export const whenOver = <Value>(promise: Promise<Value>, over: () => void): Promise<Value> =>
+export const whenOver = <Value>(promise: PromiseLike<Value>, over: () => void): PromiseLike<Value> =>
   promise.then(
     (value) => {
       over();

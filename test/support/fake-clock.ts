@@ -118,7 +118,8 @@ export class FakeClock implements Clock {
    * of several sleeps with real work between them.
    * @throws the reason with which `done` rejects
    */
-  async runUntil<T>(done: Promise<T>): Promise<T> {
+  async runUntil<T>(work: PromiseLike<T>): Promise<T> {
+    const done = Promise.resolve(work);
     let settled = false;
     const settling = done.then(
       () => {

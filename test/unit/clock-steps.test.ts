@@ -317,7 +317,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
         if (fails) throw failedWith(503);
         return 'answer';
       });
-      for (let count = 0; count < 10; count += 1) await send(readRequest()).catch(() => {});
+      for (let count = 0; count < 10; count += 1) await send(readRequest()).then(undefined, () => {});
       fails = false;
       step();
       const first = await refusalMs(() => send(readRequest()));

@@ -74,10 +74,11 @@ export interface UpstreamAnswer {
 }
 
 /**
- * Sends one request. Layers (deadline, token, …) wrap one of these functions into another. Failures are always rejected
- * promises and never thrown synchronously, because a layer that has to undo something would miss a synchronous error.
+ * Sends one request. Layers (deadline, token, …) wrap one of these functions into another. Failures are always
+ * rejections and never thrown synchronously, because a layer that has to undo something would miss a synchronous error.
+ * The result is a promise or a `Completion`, so that it can settle at once, and its callbacks are set once.
  */
-export type UpstreamCall<Answer = UpstreamAnswer> = (request: UpstreamRequest) => Promise<Answer>;
+export type UpstreamCall<Answer = UpstreamAnswer> = (request: UpstreamRequest) => PromiseLike<Answer>;
 
 /** One behaviour around a call. It does not depend on the type of the response. */
 export type CallLayer = <Answer>(next: UpstreamCall<Answer>) => UpstreamCall<Answer>;

@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { type AcceptedCredentials, withAcceptance } from '../credentials/accepted-credentials.ts';
 import type { CredentialReport } from '../credentials/credential-report.ts';
-import type { CallLayer, UpstreamCall } from './call.ts';
+import type { CallLayer, UpstreamAnswer, UpstreamCall, UpstreamRequest } from './call.ts';
 import { type Download, openDownload } from './download.ts';
 import { withAuthorization } from './layers/authorization.ts';
 import { withBudget } from './layers/budget.ts';
@@ -32,8 +32,8 @@ export interface HttpClientOptions extends Omit<SendOptions, 'dispatcher'>, Buck
 
 /** The HTTP client that all platform APIs share. */
 export interface HttpClient {
-  readonly call: UpstreamCall;
-  readonly open: UpstreamCall<Download>;
+  readonly call: (request: UpstreamRequest) => Promise<UpstreamAnswer>;
+  readonly open: (request: UpstreamRequest) => Promise<Download>;
 }
 
 /**
@@ -68,8 +68,9 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const sending = { dispatcher: calls, basePath, clock, metrics };
   const opening = { ...sending, dispatcher: downloads };
   const send: UpstreamCall = connections.layer((request) => sendOnce(sending, request));
+  const open = deadline(secondAttempt(exchange((request) => openDownload(opening, request))));
   return {
     call: withSingleFlight(options)(deadline(withRetry(options)(secondAttempt(exchange(send))))),
-    open: deadline(secondAttempt(exchange((request) => openDownload(opening, request)))),
+    open: (request) => Promise.resolve(open(request)),
   };
 }

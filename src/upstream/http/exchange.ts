@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
+import { Completion } from '../../runtime/completion.ts';
 import type { EndSignal } from '../../runtime/end-signal.ts';
 
 export interface ExchangeRequest {
@@ -41,13 +42,15 @@ export class ExchangeFailure extends Error {
  * that fails before then has certainly done nothing.
  * @throws {ExchangeFailure}
  */
-export const exchange = (dispatcher: Dispatcher, request: ExchangeRequest): Promise<ExchangeAnswer> =>
-  new Promise((resolve, reject) => new Exchange(request, resolve, reject).start(dispatcher));
+export function exchange(dispatcher: Dispatcher, request: ExchangeRequest): Completion<ExchangeAnswer> {
+  const completion = new Completion<ExchangeAnswer>();
+  new Exchange(request, completion).start(dispatcher);
+  return completion;
+}
 
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #request: ExchangeRequest;
-  readonly #resolve: (answer: ExchangeAnswer) => void;
-  readonly #reject: (failure: ExchangeFailure) => void;
+  readonly #completion: Completion<ExchangeAnswer>;
   readonly #onAbort = () => this.#fail('aborted', this.#request.signal.reason);
   #controller: Dispatcher.DispatchController | null = null;
   #settled = false;
@@ -58,14 +61,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   #first: Buffer | null = null;
   #others: Buffer[] | null = null;
 
-  constructor(
-    request: ExchangeRequest,
-    resolve: (answer: ExchangeAnswer) => void,
-    reject: (failure: ExchangeFailure) => void,
-  ) {
+  constructor(request: ExchangeRequest, completion: Completion<ExchangeAnswer>) {
     this.#request = request;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.#completion = completion;
   }
 
   start(dispatcher: Dispatcher): void {
@@ -107,7 +105,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (!this.#settle()) return;
     const first = this.#first ?? Buffer.alloc(0);
     const body = this.#others === null ? first : Buffer.concat([first, ...this.#others], this.#length);
-    this.#resolve({ status: this.#status, headers: this.#headers, body });
+    this.#completion.resolve({ status: this.#status, headers: this.#headers, body });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -117,8 +115,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   #fail(kind: ExchangeFailureKind, cause: unknown): void {
     if (!this.#settle()) return;
     const failure = new ExchangeFailure(kind, this.#controller !== null, cause);
-    this.#reject(failure);
     this.#controller?.abort(failure);
+    this.#completion.reject(failure);
   }
 
   /** @returns false if the exchange was settled before */

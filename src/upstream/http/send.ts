@@ -23,7 +23,7 @@ type Unsent = PlatformRequest & Partial<Pick<UpstreamRequest, 'caller' | 'author
 type RequestToSend = Unsent & Pick<UpstreamRequest, 'signal'>;
 
 /** Sends a request once and reads the whole response. Throws a GatewayError unless the response is a success. */
-export function sendOnce(options: SendOptions, request: RequestToSend): Promise<UpstreamAnswer> {
+export function sendOnce(options: SendOptions, request: RequestToSend): PromiseLike<UpstreamAnswer> {
   const { dispatcher, basePath, clock, metrics } = options;
   const { service, method, signal } = request;
   const headers = requestHeaders(request);

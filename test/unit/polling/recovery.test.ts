@@ -23,7 +23,7 @@ it('is reported within 20 seconds of the return of the platform, even if other c
       await using setup = new WatchSetup({ random });
       const { platform, clock } = setup;
       const circuit = withCircuit({ clock, metrics: new MetricsRecorder() });
-      platform.through = (call) => circuit(call)(readRequest());
+      platform.through = (call) => Promise.resolve(circuit(call)(readRequest()));
       platform.put(exportJob('a', 1));
       const follower = await setup.follow();
       const asOthers = () => platform.reader('others').exportJobs(AbortSignal.any([])).list({ limit: 1 });

@@ -25,7 +25,7 @@ export const withAuthorization =
       if (authorization === null) {
         return Promise.reject(new UnauthenticatedError({ message: 'The request has no credential for the platform.' }));
       }
-      return next({ ...request, authorization }).catch((error: unknown) => {
+      return next({ ...request, authorization }).then(undefined, (error: unknown) => {
         if (!(error instanceof UnauthenticatedError)) throw error;
         return renew(error, authorization);
       });
@@ -34,7 +34,7 @@ export const withAuthorization =
       const rejected = error.upstream?.status === rejectedStatus;
       const renewed = rejected ? await credential.headers(request.signal, authorizationOf(refused)) : null;
       if (renewed === null) throw rejectionOf(request, error, report);
-      return await next({ ...request, authorization: renewed }).catch((again: unknown) => {
+      return await next({ ...request, authorization: renewed }).then(undefined, (again: unknown) => {
         throw rejectionOf(request, again, report);
       });
     };

@@ -36,7 +36,7 @@ export const withRetry =
   (options: RetryOptions): CallLayer =>
   (next) =>
   (request) =>
-    next(request).catch((error: unknown) => sendAgain(next, request, options, error));
+    next(request).then(undefined, (error: unknown) => sendAgain(next, request, options, error));
 
 /** @param first the failure of the first attempt */
 async function sendAgain<Answer>(

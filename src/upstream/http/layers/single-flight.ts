@@ -1,7 +1,7 @@
 import type { PlatformMetrics } from '../../../metrics/platform.ts';
 import { EndController, type EndSignal } from '../../../runtime/end-signal.ts';
 import type { OperationCalls } from '../../types.ts';
-import type { CallLayer, UpstreamRequest } from '../call.ts';
+import type { UpstreamCall, UpstreamRequest } from '../call.ts';
 import { keysOf } from '../caller-keys.ts';
 
 /** One caller that waits for a flight. */
@@ -76,8 +76,8 @@ interface FlightParts<Answer> {
  * promotes it to interactive priority.
  */
 export const withSingleFlight =
-  ({ metrics }: { readonly metrics: PlatformMetrics }): CallLayer =>
-  <Answer>(next: (request: UpstreamRequest) => Promise<Answer>) => {
+  ({ metrics }: { readonly metrics: PlatformMetrics }) =>
+  <Answer>(next: UpstreamCall<Answer>): ((request: UpstreamRequest) => Promise<Answer>) => {
     const flights = new Map<string, Flight<Answer>>();
 
     const takeOff = (key: string, request: UpstreamRequest, first: Waiter<Answer>): Flight<Answer> => {
@@ -121,7 +121,7 @@ export const withSingleFlight =
     };
 
     return (request) => {
-      if (request.method !== 'GET' || request.effect !== 'read') return next(request);
+      if (request.method !== 'GET' || request.effect !== 'read') return Promise.resolve(next(request));
       const { signal } = request;
       if (signal.aborted) return Promise.reject(signal.reason);
       const key = keyOf(request);

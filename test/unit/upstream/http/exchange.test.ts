@@ -17,7 +17,7 @@ describe('an exchange', () => {
     await stub.received(1);
 
     const leaving = new AbortController();
-    const second = exchange(pool, { ...request, signal: leaving.signal }).catch((error: unknown) => error);
+    const second = exchange(pool, { ...request, signal: leaving.signal }).then(undefined, (error: unknown) => error);
     leaving.abort(new Error('The caller left.'));
     expect(await second).toMatchObject({ constructor: ExchangeFailure, kind: 'aborted', sent: false });
 
@@ -31,7 +31,7 @@ describe('an exchange', () => {
     await using stub = await startStub(silence);
     const pool = new Pool(stub.url);
     const leaving = new AbortController();
-    const answer = exchange(pool, { ...request, signal: leaving.signal }).catch((error: unknown) => error);
+    const answer = exchange(pool, { ...request, signal: leaving.signal }).then(undefined, (error: unknown) => error);
     await stub.received(1);
     leaving.abort();
     expect(await answer).toMatchObject({ kind: 'aborted', sent: true });
@@ -48,7 +48,7 @@ describe('an exchange', () => {
     });
     const pool = new Pool(stub.url, { connections: 1 });
     const leaving = new AbortController();
-    const answer = exchange(pool, { ...request, signal: leaving.signal }).catch((error: unknown) => error);
+    const answer = exchange(pool, { ...request, signal: leaving.signal }).then(undefined, (error: unknown) => error);
     await stub.received(1);
     leaving.abort();
     await answer;

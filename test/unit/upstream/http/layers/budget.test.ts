@@ -120,9 +120,9 @@ describe('who waits for a budget', () => {
     const { clock, send, metrics } = harness({ ratePerSecond: 2 });
     await send(interactive('first'));
     const others = [new AbortController(), new AbortController()];
-    const waiting = others.map(({ signal }) => send(interactive('other', { signal })).catch(() => 'left'));
+    const waiting = others.map(({ signal }) => send(interactive('other', { signal })).then(undefined, () => 'left'));
     const late = new AbortController();
-    const failure = send(interactive('late', { signal: late.signal })).catch((error: unknown) => error);
+    const failure = send(interactive('late', { signal: late.signal })).then(undefined, (error: unknown) => error);
     await clock.advanceBy(250);
     late.abort(timedOut());
     expect(await failure).toMatchObject({
@@ -142,7 +142,7 @@ describe('who waits for a budget', () => {
     const leaving = new AbortController();
     const hastened = new AbortController();
     const counts = [countListeners(leaving.signal), countListeners(hastened.signal)];
-    const left = send(poll('left', { signal: leaving.signal, hastened: hastened.signal })).catch(() => {});
+    const left = send(poll('left', { signal: leaving.signal, hastened: hastened.signal })).then(undefined, () => {});
     await clock.sleeping();
     leaving.abort();
     await left;
@@ -164,7 +164,7 @@ describe('who waits for a budget', () => {
     const { clock, send, paths, fail } = harness({ ratePerSecond: 100, burst: 100 });
     // A rate that grows makes room a little before the time that was reckoned with.
     fail(limited());
-    await send(interactive('refused')).catch(() => {});
+    await send(interactive('refused')).then(undefined, () => {});
     fail(null);
     for (let index = 0; index < 5; index += 1) await send(interactive(`stock${index}`));
     const waits = send(interactive('waits'));
@@ -178,7 +178,7 @@ describe('who waits for a budget', () => {
     const { clock, send, sent } = harness();
     await send(interactive('first'));
     const leaving = Array.from({ length: 10_000 }, () => new AbortController());
-    const waiting = leaving.map(({ signal }) => send(interactive('waits', { signal })).catch(() => {}));
+    const waiting = leaving.map(({ signal }) => send(interactive('waits', { signal })).then(undefined, () => {}));
     await expect(send(interactive('one more'))).rejects.toMatchObject({
       constructor: RateLimitedError,
       retryAfterMs: 1_000_100,
@@ -209,10 +209,13 @@ describe('the credentials of one tenant', () => {
     await send(interactive('first'));
     const leaving = Array.from({ length: 10_000 }, () => new AbortController());
     const outcomes = leaving.map(({ signal }, index) =>
-      send(interactive(`${index}`, { signal })).catch((error: unknown) => error),
+      send(interactive(`${index}`, { signal })).then(undefined, (error: unknown) => error),
     );
     const late = new AbortController();
-    const stays = send(interactive('late', { caller: other, signal: late.signal })).catch((error: unknown) => error);
+    const stays = send(interactive('late', { caller: other, signal: late.signal })).then(
+      undefined,
+      (error: unknown) => error,
+    );
     expect(await outcomes.at(-1)).toBeInstanceOf(RateLimitedError);
     for (const each of [...leaving, late]) each.abort(new Error('left'));
     expect(await stays).toEqual(new Error('left'));
@@ -231,7 +234,10 @@ describe('a credential that the platform has not accepted', () => {
     const leaving = new AbortController();
     setMaxListeners(0, leaving.signal);
     const flood = Array.from({ length: 120 }, (_, index) =>
-      send(interactive('invented', { caller: invented(`x${index}`), signal: leaving.signal })).catch(() => {}),
+      send(interactive('invented', { caller: invented(`x${index}`), signal: leaving.signal })).then(
+        undefined,
+        () => {},
+      ),
     );
     const own = Array.from({ length: 20 }, () => send(interactive('own')));
     await clock.runUntil(Promise.all(own));
@@ -250,7 +256,8 @@ describe('a credential that the platform has not accepted', () => {
   it('does not halve the budget of the tenant by a 429', async () => {
     const { clock, send, sent, fail } = harness({ ratePerSecond: 64, burst: 64 });
     fail(limited());
-    for (const token of ['a', 'b', 'c']) await send(interactive('x', { caller: invented(token) })).catch(() => {});
+    for (const token of ['a', 'b', 'c'])
+      await send(interactive('x', { caller: invented(token) })).then(undefined, () => {});
     fail(null);
     await clock.runUntil(Promise.all(Array.from({ length: 64 }, () => send(interactive('own')))));
     expect(sent.at(-1)?.atMs).toBe(0);
@@ -287,7 +294,7 @@ describe('a credential that the platform has not accepted', () => {
       count += 1;
       const own = { tenant: callerOf(sandbox).tenant, credential };
       const answer = send(interactive('x', { caller: own, signal: leaving.signal }));
-      answer.catch((error: unknown) => refused.push(error));
+      answer.then(undefined, (error: unknown) => refused.push(error));
       return { answer, leave: () => leaving.abort(new Error('left')) };
     };
     // The first one of each tenant goes at once.
@@ -328,7 +335,7 @@ describe('calls with unproven credentials that have come and gone', () => {
 
 describe('a 429', () => {
   const sending = async ({ clock, send }: ReturnType<typeof harness>, count: number, caller = callerOf('prod')) => {
-    const answers = Array.from({ length: count }, () => send(interactive('x', { caller })).catch(() => {}));
+    const answers = Array.from({ length: count }, () => send(interactive('x', { caller })).then(undefined, () => {}));
     await clock.runUntil(Promise.all(answers));
   };
 

@@ -35,7 +35,7 @@ function harness() {
     if (outcome instanceof Error) throw outcome;
     return outcome;
   });
-  const call = (request = readRequest()) => send(request).catch((error: unknown) => error);
+  const call = (request = readRequest()) => send(request).then(undefined, (error: unknown) => error);
   return {
     clock,
     metrics,

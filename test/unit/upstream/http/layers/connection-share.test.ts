@@ -34,7 +34,7 @@ function harness() {
   const signals: AbortController[] = [];
   const send = (path: string, caller: Caller, leaving = new AbortController()) => {
     signals.push(leaving);
-    return call(readRequest({ path, caller, signal: leaving.signal })).catch((error: unknown) => error);
+    return call(readRequest({ path, caller, signal: leaving.signal })).then(undefined, (error: unknown) => error);
   };
   return {
     inFlight,
