@@ -25,6 +25,8 @@ import { createLogger, type Logger } from './runtime/logger.ts';
 import { isLoopback } from './runtime/loopback.ts';
 import { untilAborted } from './runtime/until-aborted.ts';
 import { schema } from './schema/index.ts';
+import { createConnectionRegistry } from './server/connections/connection-registry.ts';
+import { createSendBuffers } from './server/connections/send-buffers.ts';
 import { createFileHandler } from './server/downloads/downloads.ts';
 import { createDocuments } from './server/graphql/documents.ts';
 import { createErrorMask } from './server/graphql/error-mask.ts';
@@ -32,16 +34,14 @@ import { renderGraphiQL } from './server/graphql/graphiql.ts';
 import { createPipeline } from './server/graphql/pipeline.ts';
 import { createPreparedDocuments } from './server/graphql/prepared-documents.ts';
 import { createCors } from './server/http/cors.ts';
-import { createGraphqlHandler } from './server/http/graphql-route.ts';
 import { isFromForeignPage } from './server/http/origin.ts';
 import { createHttpServer } from './server/http/server.ts';
 import { createSharedSubscriptions } from './server/sharing/shared-subscriptions.ts';
 import { createCallbackOperation } from './server/transports/callbacks/operation.ts';
 import { createCallbacks } from './server/transports/callbacks/registry.ts';
-import { createConnectionRegistry } from './server/transports/connection-registry.ts';
-import { createSendBuffers } from './server/transports/send-buffers.ts';
+import { createGraphqlHandler } from './server/transports/http/route.ts';
+import { createStreamedResponses } from './server/transports/http/streamed-response.ts';
 import { createEventStreams } from './server/transports/sse/single-connection.ts';
-import { createStreamedResponses } from './server/transports/streamed-response.ts';
 import { startWebSocketServer } from './server/transports/websocket/server.ts';
 import {
   createClientCredential,

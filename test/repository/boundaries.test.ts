@@ -95,19 +95,57 @@ const rules: Rules = {
       reason: 'the executor knows only GraphQL',
     },
     {
-      area: 'src/server/',
+      area: 'src/server/connections/',
+      values: ['src/runtime/'],
+      types: [],
+      reason: 'connections are counted and closed independently of what they carry',
+    },
+    {
+      area: 'src/server/graphql/',
+      values: ['src/execution/execute.ts', 'src/config/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
+      types: ['src/context/'],
+      reason: 'the pipeline is the same for every transport, so that it knows none of them',
+    },
+    {
+      area: 'src/server/sharing/',
+      values: ['src/server/graphql/', 'src/execution/execute.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
+      types: ['src/context/'],
+      reason: 'subscriptions of all transports share executions, so that sharing knows no transport',
+    },
+    {
+      area: 'src/server/http/',
+      values: ['src/server/connections/', 'src/server/graphql/error-mask.ts', 'src/runtime/'],
+      types: [],
+      reason: 'the HTTP server passes each path to a handler, and knows neither operations nor downloads',
+    },
+    {
+      area: 'src/server/downloads/',
       values: [
-        'src/execution/execute.ts',
+        'src/server/connections/',
+        'src/server/http/',
+        'src/server/graphql/error-mask.ts',
+        'src/context/rate-limiter.ts',
         'src/parquet/',
-        'src/auth/caller-headers.ts',
-        'src/auth/authenticator.ts',
-        'src/context/',
-        'src/config/config.ts',
         'src/errors.ts',
         'src/domain/',
         'src/runtime/',
       ],
-      types: ['src/metrics/'],
+      types: ['src/context/'],
+      reason: 'a download executes no operation, and receives the file from a source that the composition root passes',
+    },
+    {
+      area: 'src/server/transports/',
+      values: [
+        'src/server/connections/',
+        'src/server/graphql/',
+        'src/server/http/',
+        'src/server/sharing/',
+        'src/auth/caller-headers.ts',
+        'src/errors.ts',
+        'src/domain/',
+        'src/runtime/',
+      ],
+      types: ['src/auth/authenticator.ts', 'src/config/config.ts', 'src/context/', 'src/metrics/callbacks.ts'],
       reason:
         'a transport receives its dependencies, and sees neither the platform nor the poller, not even their types',
     },
@@ -231,6 +269,9 @@ const rules: Rules = {
           'src/context/',
           'src/runtime/',
           'src/emulator/',
+          'src/server/connections/',
+          'src/server/http/',
+          'src/server/downloads/',
         ],
       },
       reason: 'layers below schema/ and server/ do not depend on GraphQL',
@@ -346,7 +387,7 @@ describe('the import table', () => {
     ['src/app.ts', "import { builder } from './schema/builder.ts';", "import { schema } from './schema/index.ts';"],
     [
       'src/redis-services.ts',
-      "import { createFileHandler } from './server/files.ts';",
+      "import { createFileHandler } from './server/downloads/downloads.ts';",
       "import { shareByRedis } from './polling/leader/redis-sharing.ts';",
     ],
     [
@@ -363,10 +404,66 @@ describe('the import table', () => {
     [
       'src/server/http/server.ts',
       "import { createMetrics } from '../../metrics/index.ts';",
-      "import { x } from './yoga.ts';",
+      "import { x } from './paths.ts';",
     ],
     ['src/server/http/server.ts', "import type { Caller } from '../../upstream/caller.ts';", ''],
     ['src/server/http/server.ts', "import type { Feed } from '../../polling/feed.ts';", ''],
+    [
+      'src/server/connections/send-buffers.ts',
+      "import type { HttpServer } from '../http/server.ts';",
+      "import type { Clock } from '../../runtime/clock.ts';",
+    ],
+    [
+      'src/server/graphql/pipeline.ts',
+      "import { createSharedSubscriptions } from '../sharing/shared-subscriptions.ts';",
+      "import { execute } from '../../execution/execute.ts';",
+    ],
+    [
+      'src/server/graphql/operation.ts',
+      "import { contextFactory } from '../../context/create-context.ts';",
+      "import type { CreateContext } from '../../context/create-context.ts';",
+    ],
+    [
+      'src/server/sharing/push-subscription.ts',
+      "import type { SocketOperation } from '../transports/websocket/operation.ts';",
+      "import type { MaskError } from '../graphql/error-mask.ts';",
+    ],
+    [
+      'src/server/http/server.ts',
+      "import { createGraphqlHandler } from '../transports/http/route.ts';",
+      "import { logUnexpected } from '../graphql/error-mask.ts';",
+    ],
+    [
+      'src/server/http/server.ts',
+      "import type { DownloadSource } from '../downloads/file-body.ts';",
+      "import type { SendBuffers } from '../connections/send-buffers.ts';",
+    ],
+    [
+      'src/server/downloads/downloads.ts',
+      "import { openOperation } from '../graphql/operation.ts';",
+      "import { extensionsOf } from '../graphql/error-mask.ts';",
+    ],
+    [
+      'src/server/transports/websocket/server.ts',
+      "import { createFileHandler } from '../../downloads/downloads.ts';",
+      "import { PushSubscription } from '../../sharing/push-subscription.ts';",
+    ],
+    [
+      'src/server/transports/websocket/operation.ts',
+      "import { createAuthenticator } from '../../../auth/create-authenticator.ts';",
+      "import type { Authenticate } from '../../../auth/authenticator.ts';",
+    ],
+    ['src/server/transports/websocket/operation.ts', "import type { Feed } from '../../../polling/feed.ts';", ''],
+    [
+      'src/auth/create-authenticator.ts',
+      "import { createClientCredential } from '../upstream/index.ts';",
+      "import type { Credential } from '../upstream/caller.ts';",
+    ],
+    [
+      'src/auth/authenticator.ts',
+      "import type { GatewayContext } from '../context/context.ts';",
+      "import { UnauthenticatedError } from '../errors.ts';",
+    ],
     ['src/server/http/server.ts', "import type { E } from '../../emulator/errors.ts';", ''],
     [
       'src/context/context.ts',
@@ -390,7 +487,7 @@ describe('the import table', () => {
       "import { type Caller } from '../upstream/caller.ts';",
       "import type { Caller } from '../upstream/caller.ts';",
     ],
-    ['src/schema/node.ts', "import type { Yoga } from '../server/yoga.ts';", ''],
+    ['src/schema/node.ts', "import type { Pipeline } from '../server/graphql/pipeline-types.ts';", ''],
     ['src/loaders/index.ts', "import type { builder } from '../schema/builder.ts';", ''],
     [
       'src/upstream/index.ts',
@@ -435,9 +532,9 @@ describe('the import table', () => {
 
   it('has a violation for each of its rows', () => {
     const areas = rules.layers.map(({ area }) => area);
-    const stranger = "import type { x } from '../../../elsewhere.ts';";
-    const refused = areas.map((area) => check({ [area.endsWith('/') ? `${area}some.ts` : area]: stranger }));
-    expect(refused.filter((lines) => lines.length !== 1)).toEqual([]);
+    const stranger = "import type { x } from '../../../../../other-repository.ts';";
+    const violated = areas.map((area) => check({ [area.endsWith('/') ? `${area}some.ts` : area]: stranger }));
+    expect(violated.filter((lines) => lines.length !== 1)).toEqual([]);
     expect(rules.layers.filter(({ reason }) => reason === '')).toEqual([]);
   });
 
@@ -452,12 +549,13 @@ describe('the import table', () => {
 
   it.each<[name: string, bad: string, good: string]>([
     ['undici', 'src/app.ts', 'src/upstream/index.ts'],
-    ['undici', 'src/server/yoga.ts', 'src/server/transports/callbacks/router-pools.ts'],
+    ['undici', 'src/server/graphql/pipeline.ts', 'src/server/transports/callbacks/router-pools.ts'],
     ['undici', 'src/emulator/server.ts', 'src/upstream/wire/dataset.ts'],
     ['graphql', 'src/loaders/index.ts', 'src/schema/common/scalars.ts'],
-    ['graphql', 'src/upstream/index.ts', 'src/server/yoga.ts'],
+    ['graphql', 'src/server/http/server.ts', 'src/server/transports/http/route.ts'],
+    ['graphql', 'src/upstream/index.ts', 'src/server/graphql/pipeline.ts'],
     ['graphql', 'src/polling/feed.ts', 'src/schema/builder.ts'],
-    ['graphql-yoga', 'src/events/watch.ts', 'src/server/yoga.ts'],
+    ['graphql-yoga', 'src/events/watch.ts', 'src/server/graphql/pipeline.ts'],
     ['graphql-scalars', 'src/domain/job.ts', 'src/schema/common/scalars.ts'],
     ['@pothos/core', 'src/context/context.ts', 'src/schema/builder.ts'],
     ['@duckdb/node-api', 'src/emulator/jobs/create-job.ts', 'src/emulator/store/database.ts'],

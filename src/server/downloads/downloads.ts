@@ -6,6 +6,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { extensionsOf, internalError, logUnexpected } from '../graphql/error-mask.ts';
 import type { Cors } from '../http/cors.ts';
+import { filesPath } from '../http/paths.ts';
 import { type ByteRange, parseRange } from './byte-range.ts';
 import { contentDisposition } from './content-disposition.ts';
 import { sendConvertedFile } from './converted-file.ts';
@@ -32,8 +33,6 @@ export interface FileHandlerOptions {
   readonly connectionClock: Pick<Clock, 'sleep'>;
   readonly logger: Logger;
 }
-
-export const filesPath = '/files/';
 
 const methods = ['GET', 'HEAD'] as const;
 /** Request headers that make a browser send a preflight and that a download understands. */

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '../../runtime/clock.ts';
 import { eventOrTime } from '../../runtime/event-or-time.ts';
-import { afterPendingReads } from '../transports/connection-registry.ts';
+import { afterPendingReads } from '../connections/connection-registry.ts';
 
 /** Size of a write in bytes. A client that reads one write within `stalledMs` counts as reading. */
 const writeBytes = 64 * 1024;

@@ -1,5 +1,5 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
-import { type CountedBuffer, progressOf, type SendBuffer, type SendBuffers } from '../transports/send-buffers.ts';
+import { type CountedBuffer, progressOf, type SendBuffer, type SendBuffers } from '../connections/send-buffers.ts';
 
 /** A response whose unread bytes are counted. */
 export class CountedResponse<Request extends IncomingMessage = IncomingMessage>

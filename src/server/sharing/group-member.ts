@@ -9,11 +9,11 @@ export interface GroupMemberOptions {
 
 /** One subscriber of a group, from its construction until it leaves. It requests results in sequence. */
 export class GroupMember {
-  readonly #group: ExecutionGroup;
+  /** Null after the member has left. */
+  #group: ExecutionGroup | null;
   readonly #slot: Disposable;
   /** The result that the member waits for. */
   #pending: PendingResult | null = null;
-  #left = false;
 
   constructor({ group, slot }: GroupMemberOptions) {
     this.#group = group;
@@ -22,20 +22,22 @@ export class GroupMember {
   }
 
   get left(): boolean {
-    return this.#left;
+    return this.#group === null;
   }
 
-  /** The result of an event; a promise if it depends on reads. */
+  /** The result of an event; a promise if it depends on reads. A member that has left must not call it. */
   resultOf(event: unknown): ExecutionResult | Promise<ExecutionResult> {
+    if (this.#group === null) throw new Error('The member has left its group.');
     const result = this.#group.resultOf(event);
     return result instanceof PendingResult ? this.#wait(result) : result;
   }
 
   /** Stops the reads that no other member waits for. A second call does nothing. */
   leave(): void {
-    if (this.#left) return;
-    this.#left = true;
-    this.#group.leave();
+    const group = this.#group;
+    if (group === null) return;
+    this.#group = null;
+    group.leave();
     this.#pending?.leave();
     this.#slot[Symbol.dispose]();
   }

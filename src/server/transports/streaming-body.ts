@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
-import { afterPendingReads, type ConnectionRegistry } from './connection-registry.ts';
-import type { SendBuffers } from './send-buffers.ts';
+import { afterPendingReads, type ConnectionRegistry } from '../connections/connection-registry.ts';
+import { maxBufferedBytes, type SendBuffers } from '../connections/send-buffers.ts';
 
 /** The body of a streamed response. */
 export interface StreamingBody {
@@ -40,12 +40,6 @@ export interface StreamingBodyOptions {
   /** Called once, when the response has ended for any reason. */
   readonly onEnd?: () => void;
 }
-
-/**
- * Maximum number of bytes that wait for a client that does not read, over any transport. One event of each operation
- * that a connection may have fits. Above the maximum, the connection is closed, and the client resumes.
- */
-export const maxBufferedBytes = 16 * 1024 * 1024;
 
 /**
  * Creates a body that sends pings while it is open. When the gateway drains, the body ends without the completion of

@@ -1,9 +1,9 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import { GatewayError, ShuttingDownError, UpstreamUnreachableError } from '../../../errors.ts';
 import type { Clock } from '../../../runtime/clock.ts';
+import type { ConnectionRegistry } from '../../connections/connection-registry.ts';
 import { type MaskError, publicError, publicResult } from '../../graphql/error-mask.ts';
 import { textOf } from '../../sharing/serialized-result.ts';
-import type { ConnectionRegistry } from '../connection-registry.ts';
 import type { RouterConnection, SendSignals } from './client.ts';
 import type { CallbackOutcome } from './types.ts';
 

@@ -6,6 +6,8 @@ import { isAsyncIterable } from 'graphql-yoga';
 import type { Session } from '../../../auth/authenticator.ts';
 import type { OperationRequest } from '../../../context/create-context.ts';
 import { ConflictError, InvalidInputError, NotFoundError, RateLimitedError } from '../../../errors.ts';
+import type { ConnectionRegistry } from '../../connections/connection-registry.ts';
+import type { SendBuffers } from '../../connections/send-buffers.ts';
 import { publicResult } from '../../graphql/error-mask.ts';
 import {
   type OperationDeps,
@@ -15,11 +17,9 @@ import {
   runOperation,
 } from '../../graphql/operation.ts';
 import { requestError } from '../../graphql/request-error.ts';
-import { eventStreamType, includesType } from '../../http/accept.ts';
-import { type HttpExchange, send } from '../../http/exchange.ts';
-import { parametersOf, readRequestBody } from '../../http/graphql-request.ts';
-import type { ConnectionRegistry } from '../connection-registry.ts';
-import type { SendBuffers } from '../send-buffers.ts';
+import { eventStreamType, includesType } from '../http/accept.ts';
+import { type HttpExchange, send } from '../http/exchange.ts';
+import { parametersOf, readRequestBody } from '../http/request.ts';
 import { eventStreamFormat, streamHeaders } from '../stream-formats.ts';
 import { createStreamingBody, type StreamingBody, sendBody } from '../streaming-body.ts';
 

@@ -1,9 +1,18 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../../../runtime/clock.ts';
-import { afterPendingReads, type ConnectionRegistry, type LongLivedConnection } from '../connection-registry.ts';
-import { type CountedBuffer, progressOf, type SendBuffer, type SendBuffers } from '../send-buffers.ts';
-import { maxBufferedBytes } from '../streaming-body.ts';
+import {
+  afterPendingReads,
+  type ConnectionRegistry,
+  type LongLivedConnection,
+} from '../../connections/connection-registry.ts';
+import {
+  type CountedBuffer,
+  maxBufferedBytes,
+  progressOf,
+  type SendBuffer,
+  type SendBuffers,
+} from '../../connections/send-buffers.ts';
 
 /** The part of a socket that sends. */
 export interface SocketSender {

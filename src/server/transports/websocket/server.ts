@@ -7,11 +7,11 @@ import { callerHeadersOf, type RequestHeaders } from '../../../auth/caller-heade
 import type { Clock } from '../../../runtime/clock.ts';
 import { checkHostHeader, type IsAllowedHost } from '../../../runtime/host-header.ts';
 import type { Logger } from '../../../runtime/logger.ts';
+import type { ConnectionRegistry } from '../../connections/connection-registry.ts';
+import type { SendBuffers } from '../../connections/send-buffers.ts';
 import { foreignPage, isFromForeignPage } from '../../http/origin.ts';
 import { graphqlPath, pathOf } from '../../http/paths.ts';
 import { endRaw, type RawResponse } from '../../http/raw-response.ts';
-import type { ConnectionRegistry } from '../connection-registry.ts';
-import type { SendBuffers } from '../send-buffers.ts';
 import { SocketConnection, type SocketConnectionOptions } from './connection.ts';
 import { KeepAliveSocket } from './keep-alive.ts';
 import { handleMessages } from './messages.ts';

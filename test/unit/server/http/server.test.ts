@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createLogger } from '../../../../src/runtime/logger.ts';
+import { createSendBuffers } from '../../../../src/server/connections/send-buffers.ts';
 import { createCors } from '../../../../src/server/http/cors.ts';
 import { createHttpServer } from '../../../../src/server/http/server.ts';
-import { createSendBuffers } from '../../../../src/server/transports/send-buffers.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 
 describe('a request that fails in an unforeseen way', () => {

@@ -1,7 +1,8 @@
 import { buffer, text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { createConnectionRegistry } from '../../../../src/server/transports/connection-registry.ts';
-import { createStreamingBody, maxBufferedBytes } from '../../../../src/server/transports/streaming-body.ts';
+import { createConnectionRegistry } from '../../../../src/server/connections/connection-registry.ts';
+import { maxBufferedBytes } from '../../../../src/server/connections/send-buffers.ts';
+import { createStreamingBody } from '../../../../src/server/transports/streaming-body.ts';
 import { defaultPingInterval } from '../../../support/default-config.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { createConnectionRegistry } from '../../../../../src/server/connections/connection-registry.ts';
 import { type CallbackTarget, deliver } from '../../../../../src/server/transports/callbacks/delivery.ts';
-import { createConnectionRegistry } from '../../../../../src/server/transports/connection-registry.ts';
 import { defaultPingInterval } from '../../../../support/default-config.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 

@@ -9,9 +9,9 @@ import type { DocumentRequest } from '../../../../../src/server/graphql/document
 import { createErrorMask } from '../../../../../src/server/graphql/error-mask.ts';
 import { createPreparedDocuments } from '../../../../../src/server/graphql/prepared-documents.ts';
 import { createCors } from '../../../../../src/server/http/cors.ts';
-import { createGraphqlHandler } from '../../../../../src/server/http/graphql-route.ts';
 import { createCallbackOperation } from '../../../../../src/server/transports/callbacks/operation.ts';
 import type { Callbacks } from '../../../../../src/server/transports/callbacks/registry.ts';
+import { createGraphqlHandler } from '../../../../../src/server/transports/http/route.ts';
 import { eventually } from '../../../../support/eventually.ts';
 import { testSession } from '../../../../support/session.ts';
 import { httpHost } from '../../downloads/http-host.ts';

@@ -6,8 +6,8 @@ import { WebSocket, WebSocketServer } from 'ws';
 import {
   type ConnectionRegistry,
   createConnectionRegistry,
-} from '../../../../../src/server/transports/connection-registry.ts';
-import { maxBufferedBytes } from '../../../../../src/server/transports/streaming-body.ts';
+} from '../../../../../src/server/connections/connection-registry.ts';
+import { maxBufferedBytes } from '../../../../../src/server/connections/send-buffers.ts';
 import { KeepAliveSocket } from '../../../../../src/server/transports/websocket/keep-alive.ts';
 import { defaultPingInterval } from '../../../../support/default-config.ts';
 import { eventually } from '../../../../support/eventually.ts';

@@ -13,9 +13,9 @@ import {
   UnauthenticatedError,
 } from '../../../../../src/errors.ts';
 import { createLogger } from '../../../../../src/runtime/logger.ts';
+import { createConnectionRegistry } from '../../../../../src/server/connections/connection-registry.ts';
 import { createErrorMask } from '../../../../../src/server/graphql/error-mask.ts';
 import { createPreparedDocuments } from '../../../../../src/server/graphql/prepared-documents.ts';
-import { createConnectionRegistry } from '../../../../../src/server/transports/connection-registry.ts';
 import { startWebSocketServer } from '../../../../../src/server/transports/websocket/server.ts';
 import { defaultPingInterval } from '../../../../support/default-config.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   createConnectionRegistry,
   type LongLivedConnection,
-} from '../../../../src/server/transports/connection-registry.ts';
+} from '../../../../src/server/connections/connection-registry.ts';
 import { defaultPingInterval } from '../../../support/default-config.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 

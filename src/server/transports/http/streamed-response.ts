@@ -1,6 +1,10 @@
 import type { ExecutionResult } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
-import { httpOf } from '../graphql/request-error.ts';
+import type { ConnectionRegistry } from '../../connections/connection-registry.ts';
+import type { SendBuffers } from '../../connections/send-buffers.ts';
+import { httpOf } from '../../graphql/request-error.ts';
+import { eventStreamFormat, multipartFormat, type StreamFormat, streamHeaders } from '../stream-formats.ts';
+import { createStreamingBody, type StreamingBody, sendBody } from '../streaming-body.ts';
 import {
   type AcceptedTypes,
   eventStreamType,
@@ -8,13 +12,9 @@ import {
   isMultipartSubscription,
   jsonTypeOf,
   multipartType,
-} from '../http/accept.ts';
-import type { HttpExchange } from '../http/exchange.ts';
-import { headersOfErrors } from '../http/graphql-response.ts';
-import type { ConnectionRegistry } from './connection-registry.ts';
-import type { SendBuffers } from './send-buffers.ts';
-import { eventStreamFormat, multipartFormat, type StreamFormat, streamHeaders } from './stream-formats.ts';
-import { createStreamingBody, type StreamingBody, sendBody } from './streaming-body.ts';
+} from './accept.ts';
+import type { HttpExchange } from './exchange.ts';
+import { headersOfErrors } from './response.ts';
 
 /** The outcome of an operation over HTTP. There are no batches of operations. */
 type Result = ExecutionResult | AsyncIterable<ExecutionResult>;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { acceptsStream, jsonTypeOf, parseAccept } from '../../../../src/server/http/accept.ts';
+import { acceptsStream, jsonTypeOf, parseAccept } from '../../../../../src/server/transports/http/accept.ts';
 
 const [json, graphqlResponse] = ['application/json', 'application/graphql-response+json'];
 

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Session } from '../../auth/authenticator.ts';
-import type { EndController } from '../../runtime/end-signal.ts';
+import type { Session } from '../../../auth/authenticator.ts';
+import type { EndController } from '../../../runtime/end-signal.ts';
 import type { AcceptedTypes } from './accept.ts';
-import type { SingleResponse } from './graphql-response.ts';
+import type { SingleResponse } from './response.ts';
 
 /** A request of an authenticated caller. */
 export interface HttpExchange {

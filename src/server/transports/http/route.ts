@@ -1,21 +1,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
-import type { Authenticate } from '../../auth/authenticator.ts';
-import type { RequestHeaders } from '../../auth/caller-headers.ts';
-import { EndController } from '../../runtime/end-signal.ts';
+import type { Authenticate } from '../../../auth/authenticator.ts';
+import type { RequestHeaders } from '../../../auth/caller-headers.ts';
+import { EndController } from '../../../runtime/end-signal.ts';
 import {
   type OperationDeps,
   type OperationParams,
   openOperation,
   resultsUntilFailure,
   runOperation,
-} from '../graphql/operation.ts';
-import type { PipelineArgs } from '../graphql/pipeline-types.ts';
-import { requestError } from '../graphql/request-error.ts';
-import { type CallbackOperation, requestsCallbacks } from '../transports/callbacks/operation.ts';
-import type { ServeEventStreams } from '../transports/sse/single-connection.ts';
-import { type SendStreamedResponse, streamFormatOf } from '../transports/streamed-response.ts';
+} from '../../graphql/operation.ts';
+import type { PipelineArgs } from '../../graphql/pipeline-types.ts';
+import { requestError } from '../../graphql/request-error.ts';
+import type { Cors } from '../../http/cors.ts';
+import { CountedResponse } from '../../http/counted-response.ts';
+import { eventStreamPath, graphqlPath, pathOf } from '../../http/paths.ts';
+import { type CallbackOperation, requestsCallbacks } from '../callbacks/operation.ts';
+import type { ServeEventStreams } from '../sse/single-connection.ts';
 import {
   type AcceptedTypes,
   acceptsStream,
@@ -26,12 +28,10 @@ import {
   multipartType,
   parseAccept,
 } from './accept.ts';
-import type { Cors } from './cors.ts';
-import { CountedResponse } from './counted-response.ts';
 import { type HttpExchange, send } from './exchange.ts';
-import { readQueryString, readRequestBody } from './graphql-request.ts';
-import { jsonResponse, multipartResponse, type SingleResponse } from './graphql-response.ts';
-import { eventStreamPath, graphqlPath, pathOf } from './paths.ts';
+import { readQueryString, readRequestBody } from './request.ts';
+import { jsonResponse, multipartResponse, type SingleResponse } from './response.ts';
+import { type SendStreamedResponse, streamFormatOf } from './streamed-response.ts';
 
 export interface GraphqlHttpOptions extends OperationDeps {
   /** Called for each request without an operation, before any other part of it is read. */

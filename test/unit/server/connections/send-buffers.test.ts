@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { principalBytes, totalBytes } from '../../../../src/server/transports/send-buffers.ts';
+import { principalBytes, totalBytes } from '../../../../src/server/connections/send-buffers.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { quietSendBuffers } from '../../../support/send-buffers.ts';
 

@@ -1,6 +1,6 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
-import { publicResult } from '../graphql/error-mask.ts';
-import { type ErrorHttp, httpOf, isErrorHttp } from '../graphql/request-error.ts';
+import { publicResult } from '../../graphql/error-mask.ts';
+import { type ErrorHttp, httpOf, isErrorHttp } from '../../graphql/request-error.ts';
 import { graphqlResponseType, jsonType, multipartType } from './accept.ts';
 
 /** A response whose body is one result. */

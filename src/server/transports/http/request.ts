@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { MIMEType } from 'node:util';
-import type { OperationParams } from '../graphql/operation.ts';
-import { requestError } from '../graphql/request-error.ts';
-import { BodyTooLargeError, readBody } from './request-body.ts';
+import type { OperationParams } from '../../graphql/operation.ts';
+import { requestError } from '../../graphql/request-error.ts';
+import { BodyTooLargeError, readBody } from '../../http/request-body.ts';
 
 /** Members that a GraphQL request has, over every transport, and whether each is an object. All others are ignored. */
 const members = { query: false, documentId: false, operationName: false, variables: true, extensions: true } as const;

@@ -37,6 +37,11 @@ export interface SendBuffersOptions {
   readonly logger: Pick<Logger, 'info'>;
 }
 
+/**
+ * Maximum number of bytes that wait for a client that does not read, over any transport. One event of each operation
+ * that a connection may have fits. Above the maximum, the connection is closed, and the client resumes.
+ */
+export const maxBufferedBytes = 16 * 1024 * 1024;
 /** Maximum number of unread bytes of one caller. */
 export const principalBytes = 32 * 1024 * 1024;
 /** Maximum number of unread bytes of all callers together. */
