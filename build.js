@@ -1,7 +1,7 @@
 /**
  * Bundles the programs in `src` into `dist`, unless `dist` is already what the present sources give. It runs in the
- * folder of the repository. `--unchecked` omits what a start does not need: the check of types, and declarations. A `dist` that was
- * checked serves for both.
+ * folder of the repository. `--unchecked` omits what a start does not need: the check of types, and declarations. A
+ * `dist` that was checked serves for both.
  *
  * It is JavaScript, because it runs before every start: loading a compiler only to find that there is nothing to do
  * takes longer than the comparison. `tsc --build` does not notice that an output is missing or was changed, and keeps the
@@ -70,7 +70,8 @@ function isCurrent(sources) {
  */
 async function bundle(folder) {
   const { build } = await import('esbuild');
-  await build({
+  const { metafile } = await build({
+    metafile: true,
     entryPoints: programs.map((name) => join('src', `${name}.ts`)),
     outbase: 'src',
     outdir: folder,
@@ -88,6 +89,21 @@ async function bundle(folder) {
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     logLevel: 'warning',
   });
+  writeFileSync(join(folder, 'licenses.txt'), noticesOf(Object.keys(metafile.inputs)));
+}
+
+/** The licence of each package that is part of a bundle, as the licences require. */
+function noticesOf(modules) {
+  const packages = new Set(
+    modules.flatMap((path) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []),
+  );
+  const notices = [...packages].sort().map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+    const text = file === undefined ? license : readFileSync(join(folder, file), 'utf8').trim();
+    return `${name} ${version}\n\n${text}\n`;
+  });
+  return notices.join(`\n${'-'.repeat(80)}\n\n`);
 }
 
 /** Checks the types, and writes declarations. @returns whether the types are right */

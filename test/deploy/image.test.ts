@@ -70,6 +70,15 @@ describe('the content of the image', () => {
     for (const omitted of ['typescript', 'vitest', '@duckdb']) expect(packages).not.toContain(omitted);
   });
 
+  it('has the licence of each package that is compiled into it', async () => {
+    const notices = await readFile(join(image, 'dist/licenses.txt'), 'utf8');
+    for (const name of ['graphql', 'graphql-yoga', 'prom-client', 'undici', 'zod']) {
+      expect(notices).toMatch(new RegExp(`^${name} \\d+\\.\\d+`, 'm'));
+    }
+    expect(notices).not.toMatch(/undefined/);
+    expect(notices.match(/Permission is hereby granted/g)?.length).toBeGreaterThan(20);
+  });
+
   it('runs as the Dockerfile starts it, writes no file, and ends on SIGTERM', async () => {
     const before = await filesOf(image);
     const newest = async () =>
