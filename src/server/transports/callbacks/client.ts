@@ -1,5 +1,6 @@
 import { type LookupAddress, type LookupOptions, lookup as systemLookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
+import { RateLimitedError } from '../../../errors.ts';
 import type { CallbackMetrics } from '../../../metrics/callbacks.ts';
 import { jitteredBackoffMs } from '../../../runtime/backoff.ts';
 import type { Clock } from '../../../runtime/clock.ts';
@@ -48,6 +49,11 @@ export type Lookup = (
 
 /** Time for the router's response to a callback, in milliseconds. It is no longer than a client may be silent. */
 export const callbackTimeoutMs = 12_000;
+
+/** The error of a subscriber whose callbacks find no slot. */
+export const tooManyCallbacks = () =>
+  new RateLimitedError({ message: 'Too many requests are waiting for routers to respond to callbacks.' });
+
 /** Time to set up a connection, TLS included, in milliseconds. */
 const connectTimeoutMs = 5_000;
 /** Maximum number of attempts to send one callback. */

@@ -1,7 +1,7 @@
-import { type CallbackClientOptions, callbackTimeoutMs, createCallbackClient } from './client.ts';
+import { FairSlots } from '../../../runtime/fair-slots.ts';
+import { type CallbackClientOptions, callbackTimeoutMs, createCallbackClient, tooManyCallbacks } from './client.ts';
 import type { CallbackSubscriber } from './delivery.ts';
 import { check } from './delivery.ts';
-import { FairSlots } from './fair-slots.ts';
 
 /** The checks by which routers confirm new subscriptions. */
 export interface Confirmations extends AsyncDisposable {
@@ -30,7 +30,7 @@ const maxWaiting = 1_000;
 export function createConfirmations(options: Omit<CallbackClientOptions, 'maxInFlightPerRouter'>): Confirmations {
   const { clock } = options;
   const client = createCallbackClient({ ...options, maxInFlightPerRouter: maxInFlight });
-  const waiting = { waitingPerOwner: maxWaiting, maxWaitMs: callbackTimeoutMs, clock };
+  const waiting = { waitingPerOwner: maxWaiting, maxWaitMs: callbackTimeoutMs, clock, tooBusy: tooManyCallbacks };
   const principals = new FairSlots({ total: maxAdmitted, perOwner: maxInFlightPerPrincipal, ...waiting });
   const organizations = new FairSlots({ total: maxInFlight, perOwner: maxInFlightPerOrganization, ...waiting });
   return {

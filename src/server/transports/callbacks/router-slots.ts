@@ -1,7 +1,7 @@
 import type { Clock } from '../../../runtime/clock.ts';
-import { type CallbackClient, callbackTimeoutMs, type RouterConnection } from './client.ts';
+import { FairSlots } from '../../../runtime/fair-slots.ts';
+import { type CallbackClient, callbackTimeoutMs, type RouterConnection, tooManyCallbacks } from './client.ts';
 import type { CallbackSubscriber } from './delivery.ts';
-import { FairSlots } from './fair-slots.ts';
 
 /** Maximum number of routers with running subscriptions. Each router may use 64 connections. */
 const maxRouters = 256;
@@ -38,6 +38,7 @@ export class RouterSlots {
       waitingPerOwner: maxWaiting,
       maxWaitMs: callbackTimeoutMs,
       clock,
+      tooBusy: tooManyCallbacks,
     });
   }
 

@@ -1,7 +1,6 @@
-import { RateLimitedError } from '../../../errors.ts';
-import type { Clock } from '../../../runtime/clock.ts';
-import { Counts } from '../../../runtime/counts.ts';
-import { FairQueue } from '../../../runtime/fair-queue.ts';
+import type { Clock } from './clock.ts';
+import { Counts } from './counts.ts';
+import { FairQueue } from './fair-queue.ts';
 
 export interface FairSlotsOptions {
   /** Number of slots of all owners together. */
@@ -13,6 +12,8 @@ export interface FairSlotsOptions {
   /** Longest time that a request waits, in milliseconds. */
   readonly maxWaitMs: number;
   readonly clock: Pick<Clock, 'deadline'>;
+  /** Creates the error of a request that is rejected, because too many wait or no slot was free in time. */
+  readonly tooBusy: () => Error;
 }
 
 interface Waiting {
@@ -42,13 +43,13 @@ export class FairSlots {
 
   /**
    * Waits for a slot. The caller holds it until it disposes the result.
-   * @throws {RateLimitedError} too many requests of this owner are waiting, or no slot was free in time
+   * @throws the error of `tooBusy`: too many requests of this owner are waiting, or no slot was free in time
    * @throws the reason of `signal`, when it aborts before a slot is free
    */
   async take(owner: string, signal: AbortSignal): Promise<Disposable> {
     signal.throwIfAborted();
     if (this.#mayHold(owner)) return this.#grant(owner);
-    if (this.#waiting.sizeOf(owner) >= this.#options.waitingPerOwner) throw tooBusy();
+    if (this.#waiting.sizeOf(owner) >= this.#options.waitingPerOwner) throw this.#options.tooBusy();
     return await this.#wait(owner, signal);
   }
 
@@ -65,7 +66,7 @@ export class FairSlots {
         reject(reason);
       };
       const leave = () => fail(signal.reason);
-      const giveUp = () => fail(tooBusy());
+      const giveUp = () => fail(this.#options.tooBusy());
       const waiting: Waiting = {
         owner,
         go: () => {
@@ -101,6 +102,3 @@ export class FairSlots {
     this.#total += difference;
   }
 }
-
-const tooBusy = () =>
-  new RateLimitedError({ message: 'Too many requests are waiting for routers to respond to callbacks.' });
