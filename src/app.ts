@@ -7,6 +7,7 @@ import { contextFactory } from './context/create-context.ts';
 import { createDownloadLinks } from './context/download-links.ts';
 import { createExportRequests } from './context/export-requests/export-requests.ts';
 import { createMemoryRequestStore } from './context/export-requests/memory-store.ts';
+import { createFileSlots } from './context/file-contents.ts';
 import { createIdempotencyRecords } from './context/idempotency/idempotency.ts';
 import { createMemoryIdempotencyStore } from './context/idempotency/memory-store.ts';
 import { createRateLimiter } from './context/rate-limiter.ts';
@@ -231,6 +232,7 @@ async function start(
       logger: log,
     }),
     downloads,
+    fileSlots: createFileSlots(clock),
     publicUrl: (host) => urlForCaller(host, { configured: config.server.publicUrl, listening: url }),
     logger: log,
     lifetime: lifetime.signal,

@@ -9,6 +9,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { PlatformApi } from '../upstream/platform-api.ts';
 import type { DownloadLink } from './download-links.ts';
+import type { FileContents } from './file-contents.ts';
 import type { Create, IdempotencyOutcome, IdempotentCreate } from './idempotency/idempotency.ts';
 
 /** The context of resolvers. One is created for each operation of a caller, in the same way for every transport. */
@@ -51,6 +52,8 @@ export interface GatewayContext {
   readonly publicUrl: string;
   /** See DownloadLinks. The same file gets the same link, so that its URL and its expiry belong together. */
   readonly downloads: { linkTo(file: BatchFile): DownloadLink };
+  /** See FileContents. */
+  readonly contents: FileContents;
   /** Aborts when the caller leaves or the gateway shuts down. */
   readonly signal: AbortSignal;
   readonly logger: Logger;

@@ -1,13 +1,14 @@
 import type { Session } from '../auth/authenticator.ts';
 import type { AuthMode } from '../domain/auth-mode.ts';
 import type { BatchFile } from '../domain/batch.ts';
-import type { Tenant } from '../domain/tenant.ts';
+import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import { ForbiddenError } from '../errors.ts';
 import { createLoaders, type Loaders } from '../loaders/index.ts';
 import type { Watches } from '../polling/watches.ts';
 import type { RunStatistics } from '../runs/run-statistics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { abortSignalOf, type EndController, type EndSignal } from '../runtime/end-signal.ts';
+import type { FairSlots } from '../runtime/fair-slots.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Caller } from '../upstream/caller.ts';
 import type { PlatformApi, Upstream } from '../upstream/platform-api.ts';
@@ -15,6 +16,7 @@ import type { OperationCalls } from '../upstream/types.ts';
 import type { GatewayContext } from './context.ts';
 import type { DownloadLinks } from './download-links.ts';
 import type { ExportRequests } from './export-requests/export-requests.ts';
+import { createFileContents, type FileContents } from './file-contents.ts';
 import type { Create, IdempotencyOutcome, IdempotencyRecords } from './idempotency/idempotency.ts';
 
 export interface ContextServices {
@@ -28,6 +30,8 @@ export interface ContextServices {
   readonly idempotency: IdempotencyRecords;
   readonly exportRequests: ExportRequests;
   readonly downloads: DownloadLinks;
+  /** See createFileSlots. */
+  readonly fileSlots: FairSlots;
   /**
    * Returns the URL at which a caller reaches the gateway, without a trailing slash.
    * @param host the header `Host` of the caller's request; null: it had none
@@ -73,6 +77,7 @@ class OperationContext implements GatewayContext {
   #writes: GatewayContext['writes'] | undefined;
   #watch: Watches | undefined;
   #downloads: GatewayContext['downloads'] | undefined;
+  #contents: FileContents | undefined;
 
   /** @param operation the context of the subscription whose event this context is for; null: it is not for an event */
   constructor(services: ContextServices, request: OperationRequest, operation: OperationContext | null = null) {
@@ -148,6 +153,17 @@ class OperationContext implements GatewayContext {
     return this.#downloads;
   }
 
+  get contents(): FileContents {
+    this.#contents ??= createFileContents({
+      files: (signal) => this.#connect(signal).files,
+      owner: tenantKey(this.tenant),
+      slots: this.#services.fileSlots,
+      clock: this.#services.clock,
+      signal: this.signal,
+    });
+    return this.#contents;
+  }
+
   async assertReader(): Promise<void> {
     if (!this.canRead) throw new ForbiddenError({ message: 'The token does not allow reading.' });
     // In the other modes the platform does not receive a credential of the caller.
@@ -214,6 +230,7 @@ function tenantContext(
     watch: unmarked,
     exportRequests: callerless<GatewayContext['exportRequests']>(),
     downloads: callerless<GatewayContext['downloads']>(),
+    contents: callerless<FileContents>(),
     assertReader: unmarked,
     idempotent: unmarked,
     forEvent: unmarked,

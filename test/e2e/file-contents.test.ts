@@ -1,8 +1,9 @@
 import { parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Gateway, type Headers, startGateway } from '../support/gateway.ts';
-import { startPlatform } from '../support/platform.ts';
+import { startPlatform, startProxy } from '../support/platform.ts';
 import { startTokenIssuer } from '../support/token-issuer.ts';
+import { ReadContentsDocument } from './operations.generated.ts';
 
 /** A seeded job that has ended, with one file. */
 const jobId = '24055';
@@ -54,7 +55,7 @@ async function linksOf(asked: Gateway, headers?: Headers): Promise<Readonly<Reco
 const textOf = async (url: string | undefined): Promise<string> => (await fetch(url ?? '')).text();
 
 /** Rows of the unchanged file, read by a library that the gateway does not use. */
-async function originalRows(url: string | undefined): Promise<unknown> {
+async function originalRows(url: string | undefined): Promise<readonly Readonly<Record<string, unknown>>[]> {
   const file = await (await fetch(url ?? '')).arrayBuffer();
   const dateFromDays = (days: number) => new Date(days * 86_400_000).toISOString().slice(0, 10);
   const rows = await parquetReadObjects({ file, parsers: { dateFromDays } });
@@ -86,6 +87,61 @@ describe('a converted download', () => {
   });
 });
 
+describe('the preview of a batch', () => {
+  const batchOf = async (asked: Gateway): Promise<string> => {
+    const { text } = await asked.send(`{ exportJob(id: "${jobId}") { destination { batches { batchId } } } }`);
+    return /"batchId":"([^"]+)"/.exec(text)?.[1] ?? '';
+  };
+
+  it('has the first rows of the file, its columns and its row count', async () => {
+    const links = await linksOf(gateway);
+    const { batch } = await gateway.query(ReadContentsDocument, { batch: await batchOf(gateway), rows: 3 });
+    const rows = await originalRows(links['downloadUrl']);
+    expect(batch?.preview?.rows).toEqual(rows.slice(0, 3));
+    expect(batch?.files?.nodes).toEqual([{ rowCount: rows.length, columns: batch?.preview?.columns }]);
+    expect(batch?.preview?.rowCount).toBe(batch?.recordCount ?? rows.length);
+    const columns = batch?.preview?.columns ?? [];
+    expect(columns).toContainEqual({ name: 'person.name.lastName', type: 'string', nullable: true });
+    expect(columns.map(({ name }) => name.split('.')[0])).toEqual(expect.arrayContaining(Object.keys(rows[0] ?? {})));
+  });
+
+  it('has 20 rows by default, and at most 100', async () => {
+    const batch = await batchOf(gateway);
+    const read = async (rows?: number) =>
+      gateway.execute(ReadContentsDocument, { batch, ...(rows === undefined ? {} : { rows }) });
+    expect((await read()).data?.batch?.preview?.rows).toHaveLength(20);
+    expect((await read(100)).errors).toEqual([]);
+    for (const rows of [0, 101])
+      expect((await read(rows)).errors[0]).toMatchObject({ extensions: { code: 'INVALID_INPUT' } });
+  });
+
+  it('reads at most 128 KiB of an ordinary file for its columns and row count', async () => {
+    const ranges: string[] = [];
+    await using proxy = await startProxy(platform, ({ headers }) => {
+      if (headers.range !== undefined) ranges.push(headers.range);
+      return false;
+    });
+    await using counted = await startGateway({ platform: proxy });
+    const query = '{ batch(id: "%") { files { nodes { rowCount columns { name } } } } }';
+    const { errors } = await counted.send(query.replace('%', await batchOf(counted)));
+    expect(errors).toEqual([]);
+    expect(ranges).toHaveLength(1);
+    const [first, last] = ranges[0]?.replace('bytes=', '').split('-').map(Number) ?? [];
+    expect((last ?? 0) - (first ?? 0)).toBeLessThan(128 * 1024);
+  });
+
+  it('is null until the batch is readable', async () => {
+    const query =
+      '{ batches(first: 100, filter: { statuses: [LOADING, STAGING, FAILED, PROCESSING] }) { nodes { preview { rows } } } }';
+    const { data, errors } = (await gateway.send(query)) as Awaited<ReturnType<Gateway['send']>> & {
+      readonly data: { readonly batches: { readonly nodes: readonly unknown[] } };
+    };
+    expect(errors).toEqual([]);
+    expect(data.batches.nodes.length).toBeGreaterThan(0);
+    expect(new Set(data.batches.nodes.map((node) => JSON.stringify(node)))).toEqual(new Set(['{"preview":null}']));
+  });
+});
+
 describe('a caller with the scope', () => {
   const bearer = async (scope: string): Promise<Headers> => ({
     authorization: `Bearer ${await issuer.sign({ scope, sandboxes: ['prod'] })}`,
@@ -102,6 +158,18 @@ describe('a caller with the scope', () => {
     expect(errors[0]).toMatchObject({ extensions: { code: 'FORBIDDEN' } });
   });
 
+  it('exports:read alone does not get a preview, but the rest of the batch', async () => {
+    const { text } = await service.send(
+      `{ exportJob(id: "${jobId}") { destination { batches { batch { status preview { rows } } } } } }`,
+      {},
+      await bearer('exports:read'),
+    );
+    expect(JSON.parse(text)).toMatchObject({
+      data: { exportJob: { destination: { batches: [{ batch: { status: 'SUCCESS', preview: null } }] } } },
+      errors: [{ extensions: { code: 'FORBIDDEN' } }],
+    });
+  });
+
   it('exports:read alone gets names and sizes', async () => {
     const { data, errors } = await filesOf(service, 'name sizeBytes', await bearer('exports:read'));
     expect(errors).toEqual([]);
@@ -113,6 +181,10 @@ it('no value of a file appears in a log line or a metric', async () => {
   const links = await linksOf(gateway);
   const rows = await textOf(links['ndjson']);
   await textOf(links['csv']);
+  const { text: preview } = await gateway.send(
+    `{ exportJob(id: "${jobId}") { destination { batches { batch { preview(first: 100) { rows } } } } } }`,
+  );
+  expect(preview).toContain('@');
   const values = [...new Set(rows.match(/"[^"]*@[^"]*"/g))].map((value) => value.slice(1, -1));
   expect(values.length).toBeGreaterThan(10);
   const written = [...gateway.logs, ...service.logs, await textOf(`${gateway.url}/metrics`)].join('\n');

@@ -157,7 +157,14 @@ const rules: Rules = {
     },
     {
       area: 'src/context/',
-      values: ['src/loaders/index.ts', 'src/config/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
+      values: [
+        'src/loaders/index.ts',
+        'src/parquet/',
+        'src/config/config.ts',
+        'src/errors.ts',
+        'src/domain/',
+        'src/runtime/',
+      ],
       types: ['src/auth/', 'src/upstream/', 'src/polling/watches.ts', 'src/runs/', 'src/metrics/'],
       reason: 'the context of an operation consists of parts that the composition root has built',
     },
@@ -169,6 +176,7 @@ const rules: Rules = {
         'src/context/',
         'src/loaders/',
         'src/upstream/',
+        'src/parquet/',
         'src/polling/watches.ts',
         'src/events/',
         'src/runs/',

@@ -31,13 +31,8 @@ const schema = printedSchema();
  */
 const planned: readonly string[] = [
   'Batch.failures',
-  'Batch.preview',
   'BatchFailures',
-  'BatchFile.columns',
-  'BatchFile.rowCount',
-  'BatchPreview',
   'ExportJobWait',
-  'PreviewColumn',
   'Query.awaitExportJob',
   'Query.awaitSegmentJob',
   'SegmentJobWait',

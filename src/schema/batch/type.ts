@@ -1,5 +1,6 @@
 import { type BatchFile, type DownloadFormat, isTerminalBatch } from '../../domain/batch.ts';
 import { type BatchId, platformId } from '../../domain/ids.ts';
+import type { ParquetColumn } from '../../parquet/columns.ts';
 import { builder } from '../builder.ts';
 import { connectionArgs, connectionType, parsePage } from '../common/connection.ts';
 import { describedEnum } from '../common/enum.ts';
@@ -9,6 +10,7 @@ import { BatchConnection, BatchRef, DatasetRef } from '../common/refs.ts';
 import { entityKeys } from '../federation/directives.ts';
 import { Node, registerNode } from '../node.ts';
 import { BatchFilterInput, BatchStatusRef, parseBatchFilter } from './filter.ts';
+import { type BatchPreview, previewOf } from './preview.ts';
 
 const DownloadFormatRef = describedEnum('DownloadFormat', 'Form in which a file is downloaded.', {
   ORIGINAL: 'The unchanged bytes. The link supports Range.',
@@ -16,6 +18,40 @@ const DownloadFormatRef = describedEnum('DownloadFormat', 'Form in which a file 
   NDJSON:
     'One JSON object in each line. Converted while it is streamed, without Range. Numbers have all their digits, also beyond 2^53.',
 } satisfies Record<DownloadFormat, string>);
+
+const PreviewColumnRef = builder.objectRef<ParquetColumn>('PreviewColumn').implement({
+  description: 'A column of a Parquet file.',
+  fields: (t) => ({
+    name: t.exposeString('name', {
+      description: 'Dotted XDM path of the value, as in the `fields` of an export, for example `person.name.lastName`.',
+    }),
+    type: t.exposeString('type', {
+      description:
+        'Type of the value, for example `string`, `long` or `date-time`. In a list it is `array<TYPE>`, in a map `map<TYPE>`, from the outside to the inside.',
+    }),
+    nullable: t.exposeBoolean('nullable', {
+      description: 'True if the value or an object around it can be null.',
+    }),
+  }),
+});
+
+const BatchPreviewRef = builder.objectRef<BatchPreview>('BatchPreview').implement({
+  description: 'Columns and first rows of a batch. They are personal data.',
+  fields: (t) => ({
+    columns: t.expose('columns', { type: [PreviewColumnRef], description: 'Columns of the first file.' }),
+    rows: t.expose('rows', {
+      type: ['JSONObject'],
+      description:
+        'First rows. Each is an object with the structure of the schema. A number that a double does not represent is a string with its digits. Fewer rows than requested are returned if more would exceed 1 MiB or 100,000 values.',
+    }),
+    rowCount: t.expose('rowCount', {
+      type: 'SafeInt',
+      nullable: true,
+      description:
+        'Number of rows of the batch: its `recordCount`, or else the count of its only file. Null if neither is known.',
+    }),
+  }),
+});
 
 const BatchFileRef = builder.objectRef<BatchFile>('BatchFile').implement({
   description: 'One file of a batch.',
@@ -31,6 +67,22 @@ const BatchFileRef = builder.objectRef<BatchFile>('BatchFile').implement({
       type: 'SafeInt',
       nullable: true,
       description: 'Size in bytes. Null if the platform does not report it.',
+    }),
+    rowCount: t.field({
+      extensions: { upstreamCalls: 'each' },
+      type: 'SafeInt',
+      nullable: true,
+      description:
+        'Number of rows, from the file itself: one call to the platform. Null for a format other than Parquet.',
+      resolve: async (file, _, ctx) => (await ctx.contents.summary(file))?.rowCount ?? null,
+    }),
+    columns: t.field({
+      extensions: { upstreamCalls: 'each' },
+      type: [PreviewColumnRef],
+      nullable: true,
+      description:
+        'Columns, from the file itself. Reading them together with `rowCount` causes one call. Null for a format other than Parquet.',
+      resolve: async (file, _, ctx) => (await ctx.contents.summary(file))?.columns ?? null,
     }),
     downloadUrl: t.field({
       extensions: { access: 'data' },
@@ -120,6 +172,21 @@ BatchRef.implement({
       description: 'Files of the batch. They are readable when the batch is ACTIVE or SUCCESS.',
       args: connectionArgs(t),
       resolve: (batch, args, ctx) => ctx.loaders.files({ ...parsePage(args), batchId: batch.id }),
+    }),
+    preview: t.field({
+      extensions: {
+        upstreamCalls: 'each',
+        opensEntries: true,
+        entries: 4,
+        access: 'data',
+        reads: ['status', 'recordCount'],
+      },
+      type: BatchPreviewRef,
+      nullable: true,
+      description:
+        'Columns and first rows, read from the file by ranges, without a download: 8 MiB at most. Null until the batch is ACTIVE or SUCCESS, and null if it has no Parquet file. Fails with FILE_UNREADABLE if the file cannot be decoded within the limits, and with FORBIDDEN without the scope `exports:data`, if the gateway verifies tokens itself.',
+      args: { first: t.arg.int({ description: 'Maximum number of rows: 1 to 100, 20 by default.' }) },
+      resolve: (batch, { first }, ctx) => previewOf(batch, parsePage({ first }).first, ctx),
     }),
     startedAt: t.expose('startedAt', {
       type: 'DateTime',

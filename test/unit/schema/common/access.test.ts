@@ -56,13 +56,13 @@ it('the sandboxes of the viewer require read access', async () => {
   expect(await outcomeOf(sandboxes?.[1].resolve, withoutReading)).toBeInstanceOf(ForbiddenError);
 });
 
-it.each([['BatchFile', 'downloadUrl']])(
-  'the field %s.%s requires access to the contents of files',
-  async (type, name) => {
-    const field = fieldsOf(schema.getType(type) as GraphQLObjectType).find(([each]) => each === name);
-    expect(await outcomeOf(field?.[1].resolve, withoutData)).toBeInstanceOf(ForbiddenError);
-  },
-);
+it.each([
+  ['Batch', 'preview'],
+  ['BatchFile', 'downloadUrl'],
+])('the field %s.%s requires access to the contents of files', async (type, name) => {
+  const field = fieldsOf(schema.getType(type) as GraphQLObjectType).find(([each]) => each === name);
+  expect(await outcomeOf(field?.[1].resolve, withoutData)).toBeInstanceOf(ForbiddenError);
+});
 
 it('a field below the root requires nothing more', async () => {
   const job = fieldsOf(schema.getType('ExportJob') as GraphQLObjectType).find(([name]) => name === 'id');

@@ -30,6 +30,7 @@ const failures: readonly errors.GatewayError[] = [
   new errors.UpstreamUnreachableError(options),
   new errors.UpstreamUnreadableError(options),
   new errors.OutcomeUnknownError(options),
+  new errors.FileUnreadableError(options),
   new errors.ShuttingDownError(options),
 ];
 
