@@ -168,6 +168,7 @@ async function start(
     clock,
     logger: log,
     metrics: metrics.polls,
+    runs,
   });
   for (const feeds of watches.feeds) metrics.polls.watch(feeds.kind, () => feeds.stats());
 

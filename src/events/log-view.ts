@@ -336,6 +336,7 @@ export class LogView<Entity> {
     switch (change.kind) {
       case 'CREATED':
       case 'CHANGED':
+      case 'OVERDUE':
         this.#entities.set(this.#options.key(change.entity), change.entity);
         return;
       case 'REMOVED':

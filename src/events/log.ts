@@ -13,6 +13,8 @@ export type StaleSubject = 'feed' | 'list' | 'results' | `entity:${string}`;
 export type FeedChange<Entity> =
   | { readonly kind: 'CREATED'; readonly entity: Entity }
   | { readonly kind: 'CHANGED'; readonly entity: Entity; readonly previous: Entity }
+  /** The entity runs longer than expected. Only its mark differs from the previous state. */
+  | { readonly kind: 'OVERDUE'; readonly entity: Entity; readonly previous: Entity }
   | { readonly kind: 'REMOVED'; readonly entity: Entity }
   | { readonly kind: 'STALE' | 'RECOVERED'; readonly subject: StaleSubject };
 

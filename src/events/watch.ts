@@ -10,7 +10,7 @@ export type WatchEvent<Entity> =
       readonly previous: null;
     }
   | {
-      readonly kind: 'CHANGED';
+      readonly kind: 'CHANGED' | 'OVERDUE';
       readonly cursor: string;
       readonly observedAt: Date;
       readonly entity: Entity;

@@ -7,6 +7,7 @@ import { WatchStream } from '../events/subscriber/stream.ts';
 import { TokenExpiryTimers } from '../events/subscriber/token-expiry.ts';
 import type { Watch, WatchEvent, WatchOptions } from '../events/watch.ts';
 import type { PollMetrics } from '../metrics/polling.ts';
+import type { RunStatistics } from '../runs/run-statistics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { PullSource } from '../runtime/pull-source.ts';
@@ -37,6 +38,8 @@ export interface FeedRegistryOptions<Entity extends object, Reader, Checkpoint> 
   /** Times until which tenants must not call a service, shared by the registries of all kinds. @default its own */
   readonly holds?: PlatformHolds;
   readonly metrics: PollMetrics;
+  /** The ended runs, from which the end of running entities is expected. @default no end is expected */
+  readonly runs?: RunStatistics;
   /** Shortest pause between two rounds, in milliseconds. */
   readonly pollMinMs: number;
   /** Longest pause between two rounds, in milliseconds, unless the platform asks for more. */
@@ -308,6 +311,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
       lingerMs = 3_000,
       random = Math.random,
       metrics,
+      runs,
     } = this.#options;
     const onIdle = () => this.#idle(key);
     return new Feed({
@@ -317,6 +321,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
       coordinator: this.#coordinator,
       hold: this.#holds.of(tenant, source.service),
       metrics,
+      runs: runs?.of(tenant) ?? null,
       clock,
       logger,
       pollMinMs,

@@ -2,10 +2,12 @@ import type { Tenant } from '../domain/tenant.ts';
 import { ShuttingDownError } from '../errors.ts';
 import type { EventLog } from '../events/log.ts';
 import type { PollMetrics } from '../metrics/polling.ts';
+import type { TenantRuns } from '../runs/run-statistics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { FailedElsewhereError } from './failure.ts';
 import type { PlatformHold } from './holds.ts';
+import { Lateness } from './lateness.ts';
 import type { PollCoordinator, PollMessage } from './leader/election.ts';
 import { PollLoop } from './loop.ts';
 import { type FeedMember, FeedMembers } from './members.ts';
@@ -24,6 +26,8 @@ export interface FeedOptions<Entity extends object, Reader, Checkpoint> extends 
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
   readonly metrics: PollMetrics;
+  /** The ended runs of the tenant; null: no end is expected. */
+  readonly runs: TenantRuns | null;
   /**
    * Time for which a feed without subscribers stays ready, in milliseconds. It makes no rounds, because no subscriber
    * reads the result.
@@ -57,10 +61,15 @@ export class Feed<Entity extends object, Reader, Checkpoint> {
   #repeating: AbortController | null = null;
 
   constructor(options: FeedOptions<Entity, Reader, Checkpoint>) {
-    const { source, log, clock } = options;
+    const { source, log, clock, runs } = options;
+    const { lateness: rules, key, isTerminal } = source;
+    const lateness =
+      rules === undefined || runs === null
+        ? null
+        : new Lateness({ ...rules, runs: rules.runsOf(runs), key, isTerminal, clock });
     this.#options = options;
     this.#view = new FeedState({ log, key: source.key }, () => this.#viewChanged());
-    this.#poller = new PollRounds({ source, log, clock, view: this.#view, members: this.#members });
+    this.#poller = new PollRounds({ source, log, clock, lateness, view: this.#view, members: this.#members });
     this.#loop = new PollLoop({
       ...options,
       kind: source.kind,

@@ -6,6 +6,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { CallAllowance } from './call-allowance.ts';
 import { diffSnapshots, isSameState } from './diff.ts';
 import { isAuthRejection } from './failure.ts';
+import { type Lateness, overdueChanges } from './lateness.ts';
 import type { Lease, PollSeat } from './leader/election.ts';
 import { IdReadings } from './lookup.ts';
 import type { FeedMember, FeedMembers } from './members.ts';
@@ -20,6 +21,8 @@ export interface PollRoundsOptions<Entity extends object, Reader, Checkpoint> {
   readonly view: FeedState<Entity, Checkpoint>;
   readonly members: FeedMembers<Reader>;
   readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'deadline'>;
+  /** Null if the entities have no expected end. */
+  readonly lateness: Lateness<Entity> | null;
 }
 
 /** Outcome of a round. */
@@ -137,7 +140,13 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
       if (read === null) return { kind: lease.lost.aborted ? 'lost' : 'interrupted' };
       const results = await this.#readResults(lease, { scope, known, endedSeen: note?.endedSeen, result: read.result });
       const calls = results.calls === 0 ? read.result.calls : { ...read.result.calls, results: results.calls };
-      const result = { ...read.result, read: results.read, calls };
+      const { lateness, source } = this.#options;
+      // A removed entity that reappears is not new.
+      const hasAppeared = (entity: Entity) =>
+        source.hasAppeared(entity, memory) && note?.missing.has(source.key(entity)) !== true;
+      const marked =
+        lateness === null ? results.read : await lateness.carry({ read: results.read, known, hasAppeared });
+      const result = { ...read.result, read: marked, calls };
       return await this.#apply(lease, before, { ...read, result, results, scope, discover, discovered, memory });
     } catch (error) {
       if (lease.lost.aborted || error instanceof LogFencedError) return { kind: 'lost' };
@@ -327,7 +336,7 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
     { known, stale, note }: LoadedState<Entity, Checkpoint>,
     { result, results, scope, discover, credential, memory }: Reading<Entity, Checkpoint>,
   ): Comparison<Entity> {
-    const { source, members, clock } = this.#options;
+    const { source, members, clock, lateness } = this.#options;
     const after = new Map(known);
     const adopted: Entity[] = [];
     // Entities that subscribers have named since the round began must not be evicted.
@@ -369,17 +378,38 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
       after.delete(id);
       if (isSought(id)) missing.set(id, this.#round);
     }
-    const base = new Map([...known, ...adopted.map((one) => [source.key(one), one] as const)]);
     const isFollowed = (id: string) => after.has(id) && !evicted.has(id);
+    const overdue = new Map([...(lateness?.overdue(result.read, after) ?? [])].filter(([id]) => isFollowed(id)));
+    // An entity that was overdue before it was followed becomes overdue without an event, because a feed that begins
+    // again would otherwise repeat it. So does a removed entity that reappears.
+    const isOld = new Set([...adopted.map((one) => source.key(one)), ...[...overdue.keys()].filter(hasReturned)]);
+    for (const [id, entity] of overdue) {
+      if (!isOld.has(id)) continue;
+      after.set(id, entity);
+      overdue.delete(id);
+    }
+    const base = new Map([
+      ...known,
+      ...adopted.map((one) => [source.key(one), after.get(source.key(one)) ?? one] as const),
+    ]);
     const changes = [
       ...this.#recovered(stale, isFollowed, { result, results, discover }),
       ...diffSnapshots(base, after),
+      ...overdueChanges(overdue, after),
       ...this.#stale(stale, (id) => known.has(id) && isFollowed(id), { result, results, scope }),
     ];
+    for (const [id, entity] of overdue) after.set(id, entity);
     const changed = new Set(changes.flatMap((change) => ('entity' in change ? [source.key(change.entity)] : [])));
     const dropped = [...evicted].filter((id) => known.has(id) || changed.has(id));
     this.#ids.keep((id) => after.has(id) || named(id) || missing.has(id));
-    return { adopted, changes, evicted: dropped, after, missing, unsettled };
+    return {
+      adopted: adopted.map((one) => after.get(source.key(one)) ?? one),
+      changes,
+      evicted: dropped,
+      after,
+      missing,
+      unsettled,
+    };
   }
 
   #isNews(previous: Entity, entity: Entity): boolean {

@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
 import type { Watch } from '../events/watch.ts';
 import type { PollMetrics } from '../metrics/polling.ts';
+import type { RunStatistics } from '../runs/run-statistics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Caller } from '../upstream/caller.ts';
@@ -21,6 +22,7 @@ export interface WatchServices {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: PollMetrics;
+  readonly runs: RunStatistics;
 }
 
 /** The feeds of one kind. */

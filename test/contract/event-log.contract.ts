@@ -59,6 +59,21 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect(snapshot.stale).toEqual(new Set());
     });
 
+    it('returns the entity of an OVERDUE in its state, and replays the entry once', async () => {
+      await using log = await make({ maxEntries: 100 });
+      const cursor = await append(log, [created('a')]);
+      const change = { kind: 'OVERDUE', entity: item('a', 1), previous: item('a') } as const;
+      const after = await append(log, [change]);
+      expect((await snapshotOf(log)).entities).toEqual([item('a', 1)]);
+      const missed = async (from: string) => {
+        const { start, tail } = await log.open({ after: from, onReadable: () => undefined });
+        tail[Symbol.dispose]();
+        return start.kind === 'replay' ? start.missed.map((entry) => entry.change) : start.kind;
+      };
+      expect(await missed(cursor)).toEqual([change]);
+      expect(await missed(after)).toEqual([]);
+    });
+
     it('does not exist until the first write, and lets one writer create it', async () => {
       await using log = await make({ maxEntries: 100 });
       expect(await log.snapshot()).toBe(null);

@@ -10,6 +10,8 @@ import {
   RunsOfSegmentationDocument,
   ViewerDocument,
   WatchExportJobsDocument,
+  WatchOverdueDocument,
+  type WatchOverdueSubscription,
 } from './operations.generated.ts';
 
 const hourMs = 3_600_000;
@@ -95,6 +97,42 @@ describe('a job after three runs of the same request', () => {
       segmentsRemoved: [],
     });
     expect(ended.comparison?.durationChangeMs).toBeGreaterThan(hourMs);
+  });
+});
+
+describe('a job that runs longer than earlier jobs', () => {
+  it('is sent as OVERDUE once to subscribers of overdue jobs, and as CHANGED at its end', async () => {
+    const startsAt = '2026-11-02T08:00:00Z';
+    // The stages of the job last as long as this clock stands still.
+    const stages = new FakeClock(startsAt);
+    const clock = new FakeClock(startsAt);
+    await using platform = await startSteppedPlatform({ clock: stages, profiles: 40 });
+    await using gateway = await startGateway({ platform, clock, env: { POLL_MIN_MS: '60000', POLL_MAX_MS: '60000' } });
+    const destination = { target: { datasetId: profileDataset } };
+    const { createExportJob } = await gateway.query(CreateExportJobDocument, { input: { destination } });
+    if (createExportJob.__typename !== 'CreateExportJobPayload') throw new Error(JSON.stringify(createExportJob));
+    const { id } = createExportJob.exportJob;
+    const isOf = ({ exportJobChanged: { job } }: WatchOverdueSubscription) => job?.id === id;
+    const filter = { isOverdue: true };
+
+    await using all = gateway.subscribe(WatchOverdueDocument, {});
+    await all.until(isOf);
+    await using events = gateway.subscribe(WatchOverdueDocument, { filter });
+    const seen = (await clock.runUntil(events.until(isOf))).filter(isOf).map((data) => data.exportJobChanged);
+    expect(seen).toMatchObject([{ kind: 'OVERDUE', previousStatus: 'NEW', job: { status: 'NEW', isOverdue: true } }]);
+    const [overdue] = seen;
+    expect(Date.parse(overdue?.job?.expectation?.latestEndAt ?? '')).toBeLessThan(clock.now().getTime());
+
+    await using again = gateway.subscribe(WatchOverdueDocument, { filter });
+    expect((await again.until(isOf)).filter(isOf)).toMatchObject([
+      { exportJobChanged: { kind: 'SNAPSHOT', job: { isOverdue: true } } },
+    ]);
+    await using resumed = gateway.subscribe(WatchOverdueDocument, { filter, after: overdue?.cursor ?? '' });
+    const ending = resumed.until((data) => isOf(data) && data.exportJobChanged.job?.isOverdue === false);
+    const [rest] = await Promise.all([clock.runUntil(ending), stages.runUntil(ending)]);
+    const kinds = rest.filter(isOf).map((data) => data.exportJobChanged.kind);
+    expect(kinds).toEqual(kinds.map(() => 'CHANGED'));
+    expect(rest.filter(isOf).at(-1)).toMatchObject({ exportJobChanged: { job: { status: 'SUCCEEDED' } } });
   });
 });
 

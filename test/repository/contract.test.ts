@@ -36,7 +36,6 @@ const planned: readonly string[] = [
   'Query.awaitExportJob',
   'Query.awaitSegmentJob',
   'SegmentJobWait',
-  'WatchEventKind.OVERDUE',
 ];
 
 describe('the printed SDL', () => {

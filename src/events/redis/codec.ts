@@ -78,7 +78,7 @@ export class LogCodec<Entity> {
     const entity = z.custom<Entity>((value) => isKeyed(value, key));
     const change: z.ZodType<FeedChange<Entity>> = z.discriminatedUnion('kind', [
       z.object({ kind: z.literal(['CREATED', 'REMOVED']), entity }),
-      z.object({ kind: z.literal('CHANGED'), entity, previous: entity }),
+      z.object({ kind: z.literal(['CHANGED', 'OVERDUE']), entity, previous: entity }),
       z.object({ kind: z.literal(['STALE', 'RECOVERED']), subject }),
     ]);
     this.#entity = entity;

@@ -93,7 +93,8 @@ export function entitiesByKey<Entity>(
 function describe<Entity>({ cursor, observedAt, change }: LogEntry<Entity>): WatchEvent<Entity> {
   switch (change.kind) {
     case 'CHANGED':
-      return { kind: 'CHANGED', cursor, observedAt, entity: change.entity, previous: change.previous };
+    case 'OVERDUE':
+      return { kind: change.kind, cursor, observedAt, entity: change.entity, previous: change.previous };
     case 'CREATED':
     case 'REMOVED':
       return { kind: change.kind, cursor, observedAt, entity: change.entity, previous: null };
@@ -114,6 +115,7 @@ function merge<Entity>(earlier: WatchEvent<Entity>, later: WatchEvent<Entity>): 
     case 'CREATED':
       return { ...later, kind: 'CREATED', previous: null };
     case 'SNAPSHOT':
+    case 'OVERDUE':
     case 'REMOVED':
     case 'STALE':
     case 'RECOVERED':

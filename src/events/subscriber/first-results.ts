@@ -81,7 +81,8 @@ function complete<Entity>(
     case 'CREATED':
     case 'REMOVED':
       return { ...change, entity: completed(change.entity) };
-    case 'CHANGED': {
+    case 'CHANGED':
+    case 'OVERDUE': {
       const { entity, previous } = change;
       return { ...change, entity: completed(entity), previous: follows ? completed(previous) : previous };
     }

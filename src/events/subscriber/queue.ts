@@ -8,13 +8,16 @@ interface Pending<Entity> {
 }
 
 /**
- * Events that one subscriber has not taken yet. The queue has at most one change and one removal per entity, and at
- * least one event of an entity between two transitions (STALE or RECOVERED).
+ * Events that one subscriber has not taken yet. The queue has at most one change and one removal per entity, at most one
+ * OVERDUE with one change before it, and at least one event of an entity between two transitions (STALE or RECOVERED).
  *
  * A later change replaces an earlier one at the END of the queue, with its own cursor. Cursors therefore grow in the
  * order of delivery. A subscriber that resumes at one of them finds the last change of every entity after it in the
  * log, so nothing is lost, and no entity returns to an older state. (A resume in the middle of merged changes may
  * report the creation of an entity as a change, with a `previous` that was never delivered.)
+ *
+ * An OVERDUE is never merged. The change before it stays in its place, so that the events of the entity continue each
+ * other.
  *
  * A STALE or RECOVERED never moves, so every event is delivered to a subscriber that knows what was stale at its
  * cursor.
@@ -49,9 +52,15 @@ export class PendingEvents<Entity> {
         moveToEnd(queue, place, { first, last: event });
         return;
       }
+      case 'OVERDUE': {
+        const key = this.#key(event.entity);
+        this.#queue = renamed(queue, `change ${key}`, `change before overdue ${key}`);
+        moveToEnd(this.#queue, `overdue ${key}`, { first: event, last: event });
+        return;
+      }
       case 'REMOVED': {
         const key = this.#key(event.entity);
-        queue.delete(`change ${key}`);
+        for (const place of ['change', 'change before overdue', 'overdue']) queue.delete(`${place} ${key}`);
         moveToEnd(queue, `removal ${key}`, { first: event, last: event });
         return;
       }
@@ -93,6 +102,12 @@ export class PendingEvents<Entity> {
   clear(): void {
     this.#queue = null;
   }
+}
+
+/** Gives an entry another key in the same place. */
+function renamed<Value>(queue: Map<string, Value>, from: string, to: string): Map<string, Value> {
+  if (!queue.has(from)) return queue;
+  return new Map([...queue].map(([place, value]) => [place === from ? to : place, value] as const));
 }
 
 function moveToEnd<Value>(queue: Map<string, Value>, place: string, value: Value): void {

@@ -236,6 +236,7 @@ export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
     switch (change.kind) {
       case 'CREATED':
       case 'CHANGED':
+      case 'OVERDUE':
       case 'REMOVED': {
         const id = this.#options.key(change.entity);
         // Most entries end here, because a stream of one id may send none of 500 changes in a round.
@@ -418,7 +419,7 @@ export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
   #isWanted(event: WatchEvent<Entity>): boolean {
     const { matches } = this.#options;
     if (matches === null || event.entity === null || matches(event.entity)) return true;
-    return event.kind === 'CHANGED' && matches(event.previous);
+    return (event.kind === 'CHANGED' || event.kind === 'OVERDUE') && matches(event.previous);
   }
 
   #end(): void {
@@ -476,6 +477,7 @@ function wasRunning<Entity>(
     case 'CREATED':
       return true;
     case 'CHANGED':
+    case 'OVERDUE':
       return !isOver(change.previous);
     case 'REMOVED':
       return !isOver(change.entity);

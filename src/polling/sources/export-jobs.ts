@@ -57,6 +57,12 @@ export const exportJobSource: FeedSource<ExportJob, ExportJobReader, ExportJobCh
   hasAppeared,
   lasting: (memory) => ({ ...memory, rotation: noRotation }),
   newestFirst,
+  lateness: {
+    runsOf: ({ exportJobs }) => exportJobs,
+    timesOf: (job) => job,
+    overdueAt: ({ overdueAt }) => overdueAt,
+    marked: (job, overdueAt) => ({ ...job, overdueAt }),
+  },
   results: exportBatches,
 
   async read(reader, request) {

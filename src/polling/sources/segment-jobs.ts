@@ -58,6 +58,12 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
   hasAppeared: (job, memory) => memory !== null && isAbove(job, memory.floorMs),
   lasting: (memory) => ({ ...memory, round: 0, readAt: new Map() }),
   newestFirst: (a, b) => b.createdAt.getTime() - a.createdAt.getTime(),
+  lateness: {
+    runsOf: ({ segmentJobs }) => segmentJobs,
+    timesOf: (job) => job,
+    overdueAt: ({ overdueAt }) => overdueAt,
+    marked: (job, overdueAt) => ({ ...job, overdueAt }),
+  },
 
   async read(reader, request) {
     const { known, discover, memory, now, signal } = request;

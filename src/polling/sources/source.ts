@@ -1,5 +1,6 @@
 import type { GatewayError } from '../../errors.ts';
 import type { ResultRules } from '../../events/subscriber/result-rules.ts';
+import type { LatenessRules } from '../lateness.ts';
 import type { WatchScope } from '../scope.ts';
 
 export interface RoundRequest<Entity, Checkpoint> {
@@ -105,6 +106,8 @@ export interface FeedSource<Entity extends object, Reader, Checkpoint> {
    * within reach later. @default true
    */
   readonly searchFindsAll?: boolean;
+  /** Absent if the entities have no expected end. */
+  readonly lateness?: LatenessRules<Entity>;
   /** Absent if the entities have no results. */
   readonly results?: ResultSource<Entity, Reader>;
   /**

@@ -14,6 +14,8 @@ export const WatchEventKindRef = describedEnum<WatchEvent<unknown>['kind']>(
     STALE: 'A part of the subscribed data could not be read for some time, so that it may be out of date.',
     RECOVERED: 'All subscribed data is readable again.',
     RESYNC: 'This subscriber missed events. SNAPSHOT events follow.',
+    OVERDUE:
+      'The job has run longer than nine of ten earlier runs. It is emitted once per job. A job that was overdue before the gateway watched it is only in SNAPSHOT events, with `isOverdue: true`.',
   },
 );
 

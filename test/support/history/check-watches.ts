@@ -130,6 +130,7 @@ class HistoryReader {
         break;
       case 'CREATED':
       case 'CHANGED':
+      case 'OVERDUE':
       case 'REMOVED':
         this.#snapshot = 'over';
         break;
@@ -182,6 +183,7 @@ class HistoryReader {
       case 'SNAPSHOT':
       case 'CREATED':
       case 'CHANGED':
+      case 'OVERDUE':
       case 'REMOVED':
         break;
     }
@@ -190,10 +192,11 @@ class HistoryReader {
       return;
     }
     this.#checkScope(event, entity);
-    if (kind !== 'CHANGED' && previousStatus !== null) {
+    const isChange = kind === 'CHANGED' || kind === 'OVERDUE';
+    if (!isChange && previousStatus !== null) {
       this.#report('only a change has a previous status', event, `it was ${previousStatus}`);
     }
-    if (kind === 'CHANGED') this.#checkChange(event, entity, place);
+    if (isChange) this.#checkChange(event, entity, place);
     else if (kind !== 'REMOVED' && this.held.has(entity.id)) {
       this.#report('no entity is sent as new twice', event, `its state was already ${this.held.get(entity.id)?.state}`);
     }

@@ -21,7 +21,7 @@ export interface SeenEntity {
 
 /** An event of a live view, for any kind of entity. */
 export interface SeenEvent {
-  readonly kind: 'SNAPSHOT' | 'CREATED' | 'CHANGED' | 'REMOVED' | 'STALE' | 'RECOVERED' | 'RESYNC';
+  readonly kind: 'SNAPSHOT' | 'CREATED' | 'CHANGED' | 'OVERDUE' | 'REMOVED' | 'STALE' | 'RECOVERED' | 'RESYNC';
   readonly cursor: string;
   readonly observedAt: string;
   readonly previousStatus: string | null;

@@ -115,7 +115,7 @@ function setUp({ endedAt = null }: { readonly endedAt?: Date | null } = {}) {
   };
   const pollerOf = () => {
     const view = new FeedState<Thing, Checkpoint>({ log, key: source.key }, () => undefined);
-    return new PollRounds({ source, log, view, members, clock });
+    return new PollRounds({ source, log, view, members, clock, lateness: null });
   };
   const poller = pollerOf();
   const join = (ids: readonly string[] | null = null, by = 'one'): FeedMember<string> => {

@@ -5,6 +5,7 @@ import { createLogger } from '../../../src/runtime/logger.ts';
 import type { Caller } from '../../../src/upstream/caller.ts';
 import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { runsOf } from '../../support/tenant-runs.ts';
 import { uncountedPolls } from '../../support/uncounted-metrics.ts';
 import { settle, tenantOf } from './fake-platform.ts';
 
@@ -52,6 +53,7 @@ function liveViews({ ownRights }: { readonly ownRights: boolean }) {
     clock,
     logger: createLogger({ level: 'silent' }),
     metrics: uncountedPolls,
+    runs: { of: runsOf },
   });
   const close = () => Promise.all(live.feeds.map((feeds) => feeds.close()));
   return { live, calls, clock, [Symbol.asyncDispose]: async () => void (await close()) };

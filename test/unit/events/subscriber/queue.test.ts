@@ -29,6 +29,12 @@ const changed = (cursor: number, id: string, version: number): Emitted => ({
   entity: { id, version },
   previous: { id, version: version - 1 },
 });
+const overdue = (cursor: number, id: string, version: number): Emitted => ({
+  ...changed(cursor, id, version),
+  kind: 'OVERDUE',
+  entity: { id, version },
+  previous: { id, version: version - 1 },
+});
 const feed = (cursor: number, kind: 'STALE' | 'RECOVERED'): Emitted => ({
   kind,
   ...about(cursor),
@@ -53,6 +59,36 @@ function pending(...events: readonly Emitted[]): Emitted[] {
 }
 
 describe('pending events', () => {
+  it('contain each OVERDUE, with the changes before and after it merged separately', () => {
+    const events = [
+      created(1, 'a'),
+      changed(2, 'a', 1),
+      overdue(3, 'a', 2),
+      created(4, 'b'),
+      changed(5, 'a', 3),
+      changed(6, 'a', 4),
+    ];
+    expect(
+      pending(...events).map(({ kind, cursor, entity, previous }) => [
+        kind,
+        cursor,
+        entity?.version,
+        previous?.version,
+      ]),
+    ).toEqual([
+      ['CREATED', 'e.2', 1, undefined],
+      ['OVERDUE', 'e.3', 2, 1],
+      ['CREATED', 'e.4', 0, undefined],
+      ['CHANGED', 'e.6', 4, 2],
+    ]);
+  });
+
+  it('contain no OVERDUE of a removed entity', () => {
+    expect(pending(changed(1, 'a', 1), overdue(2, 'a', 2), changed(3, 'a', 3), removed(4, 'a'))).toEqual([
+      removed(4, 'a'),
+    ]);
+  });
+
   it('are delivered in order when nothing can be merged', () => {
     const events = [
       resync(1),

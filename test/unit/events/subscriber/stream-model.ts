@@ -268,6 +268,7 @@ function applyTo(
       return;
     case 'CREATED':
     case 'CHANGED':
+    case 'OVERDUE':
       known.set(change.entity.id, change.entity);
   }
 }
