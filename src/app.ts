@@ -114,6 +114,13 @@ const maxDownloads = 128;
  */
 const maxConversions = 4;
 
+/**
+ * Maximum time for the results of waiting calls that end when the gateway stops, in milliseconds, and maximum share of the
+ * drain.
+ */
+const waitResultsMs = 500;
+const waitResultsShare = 0.1;
+
 async function start(
   { config, platform, clock = systemClock, connectionClock = systemClock, logger }: AppOptions,
   lifecycle: Lifecycle,
@@ -217,12 +224,14 @@ async function start(
     metrics: metrics.callbacks,
     maskError,
   });
+  const subscriptionQuota = createSubscriptionQuota(config.limits.subscriptions, metrics.subscriptions);
   const createContext = contextFactory({
     runs,
     authMode: mode,
     upstream,
     countCalls: () => createOperationCalls(config.limits.operation.maxUpstreamCalls),
     watch: watches.of,
+    subscriptionQuota,
     clock,
     idempotency: createIdempotencyRecords({
       store: redis?.idempotency ?? createMemoryIdempotencyStore({ clock }),
@@ -238,14 +247,13 @@ async function start(
     logger: log,
     lifetime: lifetime.signal,
   });
-  const quota = createSubscriptionQuota(config.limits.subscriptions, metrics.subscriptions);
   const pipeline = createPipeline({
     schema,
     logger: log,
     maskError,
     introspection: config.server.introspection,
     limits: config.limits.operation,
-    subscribe: createSharedSubscriptions({ maskError, quota }),
+    subscribe: createSharedSubscriptions({ maskError, quota: subscriptionQuota }),
   });
 
   // The other modes need no check of the host, because callers send a credential there, which a page that uses DNS
@@ -330,6 +338,11 @@ async function start(
   if (callbacks !== null) lifecycle.add('callbacks', () => callbacks[Symbol.asyncDispose]());
   const { drainMs } = config.server;
   lifecycle.add('connections', () => http.close({ clock: connectionClock, drainMs, connections }));
+  lifecycle.add('waiting calls', async () => {
+    const ended = watches.feeds.reduce((count, feeds) => count + feeds.endWaits(), 0);
+    // Sockets are closed next. Until then, other fields of these calls can be read, and their results sent.
+    if (ended > 0) await connectionClock.sleep(Math.min(waitResultsMs, drainMs * waitResultsShare));
+  });
   lifecycle.add('readiness', () => http.startDraining());
 
   using deadline = connectionClock.deadline(firstTokenMs);

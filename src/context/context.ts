@@ -38,6 +38,11 @@ export interface GatewayContext {
   readonly writes: Pick<PlatformApi, 'exportJobs' | 'datasets' | 'schedules' | 'segmentJobs'>;
   /** Reads. They are aborted when the caller leaves. */
   readonly loaders: Loaders;
+  /**
+   * Counts a waiting call of the caller as one of its subscriptions, until the result is disposed of.
+   * @throws {RateLimitedError} the caller, its tenant or the replica has reached its limit
+   */
+  countSubscription(): Disposable;
   /** Returns the watch of a kind of entity. */
   readonly watch: Watches;
   readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'deadline'>;

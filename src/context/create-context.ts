@@ -18,6 +18,7 @@ import type { DownloadLinks } from './download-links.ts';
 import type { ExportRequests } from './export-requests/export-requests.ts';
 import { createFileContents, type FileContents } from './file-contents.ts';
 import type { Create, IdempotencyOutcome, IdempotencyRecords } from './idempotency/idempotency.ts';
+import type { SubscriptionQuota } from './subscription-quota.ts';
 
 export interface ContextServices {
   readonly authMode: AuthMode;
@@ -25,6 +26,7 @@ export interface ContextServices {
   /** Creates the counter of one operation, or of one event of a subscription. */
   readonly countCalls: () => OperationCalls;
   readonly watch: (caller: Caller) => Watches;
+  readonly subscriptionQuota: Pick<SubscriptionQuota, 'open'>;
   readonly runs: RunStatistics;
   readonly clock: Clock;
   readonly idempotency: IdempotencyRecords;
@@ -145,6 +147,10 @@ class OperationContext implements GatewayContext {
     };
   }
 
+  countSubscription(): Disposable {
+    return this.#services.subscriptionQuota.open(this);
+  }
+
   get downloads(): GatewayContext['downloads'] {
     if (this.#operation !== null) return this.#operation.downloads;
     this.#downloads ??= {
@@ -228,6 +234,7 @@ function tenantContext(
     loaders: createLoaders(callerless<PlatformApi>(), runs.of(tenant), false),
     writes: callerless<GatewayContext['writes']>(),
     watch: unmarked,
+    countSubscription: unmarked,
     exportRequests: callerless<GatewayContext['exportRequests']>(),
     downloads: callerless<GatewayContext['downloads']>(),
     contents: callerless<FileContents>(),

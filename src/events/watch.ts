@@ -55,6 +55,21 @@ export interface WatchOptions<Entity> {
   readonly signal: AbortSignal;
 }
 
+export interface WaitOptions extends Pick<WatchOptions<never>, 'expiresAt' | 'signal'> {
+  readonly id: string;
+  /** Maximum time after which the wait returns the state that is known then, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** The state with which a wait has ended. */
+export interface WaitResult<Entity> {
+  readonly entity: Entity;
+  /** Whether the entity has ended or was removed. Otherwise the time has passed, or the gateway shuts down. */
+  readonly ended: boolean;
+  /** Cursor of the event with this state. */
+  readonly cursor: string;
+}
+
 /** Live views of one tenant's entities of one kind. */
 export interface Watch<Entity> {
   /**
@@ -63,6 +78,16 @@ export interface Watch<Entity> {
    * @throws {GatewayError} the platform could not be read at all, so there is no current state to begin with
    */
   subscribe(options: WatchOptions<Entity>): Promise<PullSource<WatchEvent<Entity>>>;
+  /**
+   * Waits for the end of one entity. If its state is not known yet, the wait returns only when the state was read, even
+   * if that takes longer than `timeoutMs`.
+   * @returns null when the platform does not know the entity
+   * @throws {ShuttingDownError} the gateway shuts down before the state was read
+   * @throws {TokenExpiredError} the token of the caller expires
+   * @throws {GatewayError} the state could not be read, or the caller has no right to it
+   * @throws the reason of the signal
+   */
+  wait(options: WaitOptions): Promise<WaitResult<Entity> | null>;
   /**
    * Requests a round soon, because a mutation of this gateway has changed something. Has no effect without subscribers.
    */

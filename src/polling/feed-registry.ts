@@ -2,10 +2,11 @@ import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import { NotFoundError, ShuttingDownError } from '../errors.ts';
 import type { EventLog } from '../events/log.ts';
 import { createMemoryEventLog } from '../events/memory-log.ts';
+import { EndWait } from '../events/subscriber/end-wait.ts';
 import { SnapshotRefresher } from '../events/subscriber/snapshot-refresh.ts';
 import { WatchStream } from '../events/subscriber/stream.ts';
 import { TokenExpiryTimers } from '../events/subscriber/token-expiry.ts';
-import type { Watch, WatchEvent, WatchOptions } from '../events/watch.ts';
+import type { WaitOptions, WaitResult, Watch, WatchEvent, WatchOptions } from '../events/watch.ts';
 import type { PollMetrics } from '../metrics/polling.ts';
 import type { RunStatistics } from '../runs/run-statistics.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -93,6 +94,12 @@ export interface FeedRegistry<Entity, Reader> extends AsyncDisposable {
   /** Creates the watch of one caller. The feed reads the platform through `reader`. */
   connect(tenant: Tenant, reader: Reader): Watch<Entity>;
   stats(): WatchStats;
+  /**
+   * Ends all waits: with the current state, or with ShuttingDownError if it was not read yet. Later waits return as soon
+   * as they know the state.
+   * @returns the number of waits that were ended
+   */
+  endWaits(): number;
   /** Ends all streams with ShuttingDownError and all rounds. Resolves when nothing runs and no timer is left. */
   close(): Promise<void>;
 }
@@ -122,6 +129,9 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
   readonly #expiries: TokenExpiryTimers;
   /** Subscriptions that have not begun to deliver. */
   readonly #starting = new Set<AbortController>();
+  /** Functions that end the waits. */
+  readonly #waits = new Set<() => void>();
+  #endsWaits = false;
   readonly #holds: PlatformHolds;
   #closed: ShuttingDownError | null = null;
   #roundsOfDropped = 0;
@@ -142,6 +152,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
   connect(tenant: Tenant, reader: Reader): Watch<Entity> {
     return {
       subscribe: (options) => this.#subscribe(tenant, reader, options),
+      wait: (options) => this.#wait(tenant, reader, options),
       nudge: () => this.#nudge(tenant),
     };
   }
@@ -170,6 +181,12 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
       rounds: feeds.reduce((sum, feed) => sum + feed.rounds, this.#roundsOfDropped),
       lastRoundAt: times.reduce<Date | null>((last, time) => (last === null || time > last ? time : last), null),
     };
+  }
+
+  endWaits(): number {
+    this.#endsWaits = true;
+    for (const end of this.#waits) end();
+    return this.#waits.size;
   }
 
   async close(): Promise<void> {
@@ -229,6 +246,51 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
     } catch (error) {
       undo();
       throw error;
+    }
+  }
+
+  async #wait(
+    tenant: Tenant,
+    reader: Reader,
+    { id, timeoutMs, expiresAt = null, signal }: WaitOptions,
+  ): Promise<WaitResult<Entity> | null> {
+    const { clock } = this.#options;
+    const startedMs = clock.monotonicMs();
+    const stream = await this.#beginWait(signal, (start) =>
+      this.#subscribe(tenant, reader, { ids: [id], matches: null, expiresAt, signal: start }),
+    );
+    if (stream === null) return null;
+    const wait = new EndWait(stream);
+    const end = () => wait.release();
+    const onAbort = () => wait.fail(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    const leftMs = timeoutMs - (clock.monotonicMs() - startedMs);
+    if (leftMs <= 0 || this.#endsWaits) end();
+    if (signal.aborted) onAbort();
+    this.#waits.add(end);
+    const timeout = clock.alarm(Math.max(0, leftMs), end);
+    return wait.result.finally(() => {
+      timeout[Symbol.dispose]();
+      signal.removeEventListener('abort', onAbort);
+      this.#waits.delete(end);
+    });
+  }
+
+  /** @returns null when the platform does not know the entity */
+  async #beginWait<Stream>(
+    signal: AbortSignal,
+    subscribe: (signal: AbortSignal) => Promise<Stream>,
+  ): Promise<Stream | null> {
+    using start = this.#abortable(signal);
+    const end = () => start.abort(new ShuttingDownError());
+    this.#waits.add(end);
+    try {
+      return await subscribe(start.signal);
+    } catch (error) {
+      if (error instanceof NotFoundError) return null;
+      throw error;
+    } finally {
+      this.#waits.delete(end);
     }
   }
 

@@ -26,7 +26,7 @@ export interface WatchServices {
 }
 
 /** The feeds of one kind. */
-export interface KindFeeds<Entity> extends Pick<FeedRegistry<Entity, never>, 'stats' | 'close'> {
+export interface KindFeeds<Entity> extends Pick<FeedRegistry<Entity, never>, 'stats' | 'endWaits' | 'close'> {
   /** `kind` of the source, for logs and metrics. */
   readonly kind: string;
   /** Creates the watch of one caller. */
@@ -79,6 +79,7 @@ export function watchKind<Entity extends object, Reader extends ProvenReader, Ch
       return {
         kind: source.kind,
         stats: () => feeds.stats(),
+        endWaits: () => feeds.endWaits(),
         close: () => feeds.close(),
         watchOf: (caller) => {
           const connect: Connect = (signal) => upstream.connect(caller, { signal, priority: 'poll' });

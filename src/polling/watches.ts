@@ -19,7 +19,7 @@ export interface PlatformWatches {
   /** Returns the watches of one caller. */
   of(caller: Caller): Watches;
   /** The feeds behind the watches, by kind. */
-  readonly feeds: readonly Pick<KindFeeds<never>, 'kind' | 'stats' | 'close'>[];
+  readonly feeds: readonly Pick<KindFeeds<never>, 'kind' | 'stats' | 'endWaits' | 'close'>[];
 }
 
 export function createWatches(options: Omit<WatchServices, 'holds'>): PlatformWatches {
