@@ -67,26 +67,32 @@ export async function profile(
 /** A comment of the bundler, which names the module of the code after it. */
 const moduleComment = /^\s*\/\/ ((?:src|node_modules)\/\S+)$/;
 
-/** Replaces the bundles in the locations of functions by the modules of their code. */
+interface Line {
+  readonly url: string;
+  readonly lineNumber: number;
+}
+
+/** Replaces the locations of functions in bundles by those in the compiled modules. */
 function withModules(nodes: CpuProfile['nodes']): CpuProfile['nodes'] {
-  const bundles = new Map<string, readonly string[]>();
-  const modulesOf = (url: string): readonly string[] => {
+  const bundles = new Map<string, readonly Line[]>();
+  const linesOf = (url: string): readonly Line[] => {
     const known = bundles.get(url);
     if (known !== undefined) return known;
-    let module = url;
-    const modules = readFileSync(new URL(url), 'utf8')
+    let [module, first] = [url, 0];
+    const lines = readFileSync(new URL(url), 'utf8')
       .split('\n')
-      .map((line) => {
-        module = moduleComment.exec(line)?.[1] ?? module;
-        return module;
+      .map((text, index) => {
+        const named = moduleComment.exec(text)?.[1];
+        if (named !== undefined) [module, first] = [named, index + 1];
+        return { url: module, lineNumber: index - first };
       });
-    bundles.set(url, modules);
-    return modules;
+    bundles.set(url, lines);
+    return lines;
   };
   return nodes.map((node) => {
     const { url, lineNumber } = node.callFrame;
     if (!/^file:.*\/dist\//.test(url)) return node;
-    return { ...node, callFrame: { ...node.callFrame, url: modulesOf(url)[lineNumber] ?? url } };
+    return { ...node, callFrame: { ...node.callFrame, ...linesOf(url)[lineNumber] } };
   });
 }
 
