@@ -21,3 +21,8 @@ export interface SegmentDefinitionFilter {
   /** Part of the name, ignoring case. */
   readonly nameContains?: string | undefined;
 }
+
+/**
+ * Whether a namespace contains segments of the platform, which have definitions there. The case of a namespace varies.
+ */
+export const isPlatformNamespace = (namespace: string): boolean => namespace.toLowerCase() === 'ups';

@@ -1,7 +1,7 @@
 import type { SegmentMembershipStatus } from './export-job.ts';
 import type { ScheduleId, SegmentId, SegmentJobId } from './ids.ts';
 import type { JobError, JobStatus, NamespaceCount, TimeSpan } from './job.ts';
-import type { OverdueMark, ReadingTimes } from './reading-times.ts';
+import { isMarkedOverdue, type OverdueMark, type ReadingTimes } from './reading-times.ts';
 
 export { jobStatuses as segmentJobStatuses } from './job.ts';
 export type SegmentJobStatus = JobStatus;
@@ -40,3 +40,26 @@ export interface SegmentJobMetrics {
 
 /** The id that stands for every segment. */
 export const everySegment = '*';
+
+export interface SegmentJobFilter {
+  readonly statuses?: readonly SegmentJobStatus[] | undefined;
+  readonly segmentId?: SegmentId | undefined;
+  readonly isOverdue?: boolean | undefined;
+}
+
+/**
+ * Whether a segment job meets all conditions. A job that evaluates every segment matches each segment.
+ * @param isOverdue determines whether the job is overdue
+ */
+export function matchesSegmentJobFilter(
+  job: SegmentJob,
+  { statuses, segmentId, isOverdue: wanted }: SegmentJobFilter,
+  isOverdue: (job: SegmentJob) => boolean = isMarkedOverdue,
+): boolean {
+  return (
+    (wanted === undefined || isOverdue(job) === wanted) &&
+    (statuses === undefined || statuses.includes(job.status)) &&
+    (segmentId === undefined ||
+      job.segments.some((segment) => segment.segmentId === segmentId || segment.segmentId === everySegment))
+  );
+}

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { MergePolicyId } from '../domain/ids.ts';
 import type { Profile, SegmentMembership } from '../domain/profile.ts';
-import { isPlatformNamespace } from '../domain/segment-namespace.ts';
+import { isPlatformNamespace } from '../domain/segment-definition.ts';
 import { builder } from './builder.ts';
 import { idInput } from './common/global-id.ts';
 import { fieldPathsInput, nonEmpty, nullable, parseInput } from './common/input.ts';

@@ -1,5 +1,10 @@
-import type { Batch, BatchField, BatchFile } from '../../domain/batch.ts';
-import { type BatchFilter, matchesBatchFilter } from '../../domain/batch-filter.ts';
+import {
+  type Batch,
+  type BatchField,
+  type BatchFile,
+  type BatchFilter,
+  matchesBatchFilter,
+} from '../../domain/batch.ts';
 import type { BatchId, DatasetId } from '../../domain/ids.ts';
 import type { BatchesApi } from '../../upstream/apis/batches.ts';
 import { isPlainText } from '../../upstream/apis/catalog-query.ts';

@@ -1,5 +1,4 @@
-import type { Dataset, DatasetField } from '../../domain/dataset.ts';
-import { type DatasetFilter, matchesDatasetFilter } from '../../domain/dataset-filter.ts';
+import { type Dataset, type DatasetField, type DatasetFilter, matchesDatasetFilter } from '../../domain/dataset.ts';
 import { type CatalogOrder, isPlainText } from '../../upstream/apis/catalog-query.ts';
 import type { DatasetsApi } from '../../upstream/apis/datasets.ts';
 import { catalogList } from '../pagination/after-sort-key.ts';

@@ -1,5 +1,4 @@
-import type { ExportJob } from '../../domain/export-job.ts';
-import { type ExportJobFilter, matchesExportJobFilter } from '../../domain/export-job-filter.ts';
+import { type ExportJob, type ExportJobFilter, matchesExportJobFilter } from '../../domain/export-job.ts';
 import { type DatasetId, type ExportJobId, platformId } from '../../domain/ids.ts';
 import type { ExportJobCursor, ExportJobReads, ListedExportJobStatus } from '../../upstream/apis/export-jobs.ts';
 import { type Connection, conditions, readConnection } from '../pagination/connection.ts';

@@ -3,8 +3,12 @@ import type { ScheduleId } from '../../domain/ids.ts';
 import type { MergePolicy } from '../../domain/merge-policy.ts';
 import type { Schedule } from '../../domain/schedule.ts';
 import type { SegmentDefinition, SegmentDefinitionFilter } from '../../domain/segment-definition.ts';
-import type { SegmentJob, SegmentJobStatus } from '../../domain/segment-job.ts';
-import { matchesSegmentJobFilter, type SegmentJobFilter } from '../../domain/segment-job-filter.ts';
+import {
+  matchesSegmentJobFilter,
+  type SegmentJob,
+  type SegmentJobFilter,
+  type SegmentJobStatus,
+} from '../../domain/segment-job.ts';
 import { isPlainText } from '../../upstream/apis/catalog-query.ts';
 import type { MergePoliciesApi } from '../../upstream/apis/merge-policies.ts';
 import type { SchedulesApi } from '../../upstream/apis/schedules.ts';

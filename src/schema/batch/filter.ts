@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { type BatchStatus, batchStatuses } from '../../domain/batch.ts';
-import type { BatchFilter } from '../../domain/batch-filter.ts';
+import { type BatchFilter, type BatchStatus, batchStatuses } from '../../domain/batch.ts';
 import type { DatasetId } from '../../domain/ids.ts';
 import { builder } from '../builder.ts';
 import { describedEnum } from '../common/enum.ts';

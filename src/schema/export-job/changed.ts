@@ -1,5 +1,4 @@
-import { type ExportJob, unreadBatches } from '../../domain/export-job.ts';
-import { matchesExportJobFilter } from '../../domain/export-job-filter.ts';
+import { type ExportJob, matchesExportJobFilter, unreadBatches } from '../../domain/export-job.ts';
 import { isTerminalJob } from '../../domain/job.ts';
 import { ExportJobRef } from '../common/refs.ts';
 import { selects } from '../common/selects.ts';

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { type ExportJobStatus, exportJobStatuses } from '../../domain/export-job.ts';
-import type { ExportJobFilter } from '../../domain/export-job-filter.ts';
+import { type ExportJobFilter, type ExportJobStatus, exportJobStatuses } from '../../domain/export-job.ts';
 import type { DatasetId, MergePolicyId, SegmentId } from '../../domain/ids.ts';
 import { builder } from '../builder.ts';
 import { describedEnum } from '../common/enum.ts';

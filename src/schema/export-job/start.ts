@@ -1,7 +1,7 @@
 import type { GatewayContext } from '../../context/context.ts';
 import type { ExportJob, NewExportJob, SegmentSelection } from '../../domain/export-job.ts';
 import type { DatasetId } from '../../domain/ids.ts';
-import { isPlatformNamespace } from '../../domain/segment-namespace.ts';
+import { isPlatformNamespace } from '../../domain/segment-definition.ts';
 import { ConflictError, InvalidInputError, NotFoundError } from '../../errors.ts';
 import { builder, resultDescription } from '../builder.ts';
 import { datasetCheck, mergePolicyCheck, runChecks, segmentsCheck } from '../common/create-checks.ts';

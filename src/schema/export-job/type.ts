@@ -11,7 +11,7 @@ import type {
 } from '../../domain/export-job.ts';
 import { type BatchId, type ExportJobId, platformId } from '../../domain/ids.ts';
 import { isTerminalJob } from '../../domain/job.ts';
-import { isPlatformNamespace } from '../../domain/segment-namespace.ts';
+import { isPlatformNamespace } from '../../domain/segment-definition.ts';
 import { builder } from '../builder.ts';
 import { connectionArgs, parsePage } from '../common/connection.ts';
 import { describedEnum } from '../common/enum.ts';

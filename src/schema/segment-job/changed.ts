@@ -1,4 +1,4 @@
-import { matchesSegmentJobFilter } from '../../domain/segment-job-filter.ts';
+import { matchesSegmentJobFilter } from '../../domain/segment-job.ts';
 import { SegmentJobRef } from '../common/refs.ts';
 import { watchField } from '../common/watch-field.ts';
 import { parseSegmentJobFilter, SegmentJobFilterInput, SegmentJobStatusRef } from './type.ts';

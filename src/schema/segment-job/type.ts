@@ -4,11 +4,11 @@ import { isTerminalJob } from '../../domain/job.ts';
 import {
   type EvaluatedSegment,
   everySegment,
+  type SegmentJobFilter,
   type SegmentJobMetrics,
   type SegmentJobStatus,
   segmentJobStatuses,
 } from '../../domain/segment-job.ts';
-import type { SegmentJobFilter } from '../../domain/segment-job-filter.ts';
 import type { SegmentJobOrder } from '../../loaders/lists/segmentation.ts';
 import { builder } from '../builder.ts';
 import { connectionArgs, parsePage } from '../common/connection.ts';

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { exportJobStatuses } from '../../../src/domain/export-job.ts';
-import { type ExportJobFilter, matchesExportJobFilter } from '../../../src/domain/export-job-filter.ts';
+import { type ExportJobFilter, exportJobStatuses, matchesExportJobFilter } from '../../../src/domain/export-job.ts';
 import { type DatasetId, type MergePolicyId, platformId, type SegmentId } from '../../../src/domain/ids.ts';
 import { isTerminalJob, type TimeSpan } from '../../../src/domain/job.ts';
 import { exportJob } from '../loaders/entities.ts';
