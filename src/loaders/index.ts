@@ -24,20 +24,15 @@ import type { PlatformApi } from '../upstream/platform-api.ts';
 import { createLoader, type Loader, LoadFailure, loadEach } from './by-id.ts';
 import { createExportJobLoader } from './export-job.ts';
 import { createRunReads, notingExports, notingSegmentations, type RunReads } from './job-runs.ts';
-import { type BatchConnectionOptions, type FileConnectionOptions, readBatches, readFiles } from './lists/batches.ts';
+import { type BatchConnectionOptions, readBatches } from './lists/batches.ts';
 import { type DatasetConnectionOptions, readDatasets } from './lists/datasets.ts';
 import { type ExportJobConnectionOptions, readExportJobs } from './lists/export-jobs.ts';
-import {
-  type PageOptions,
-  readMergePolicies,
-  readRunsOfSchedule,
-  readSchedules,
-  readSegmentDefinitions,
-  readSegmentJobs,
-  type SegmentDefinitionConnectionOptions,
-  type SegmentJobConnectionOptions,
-} from './lists/segmentation.ts';
-import type { Connection } from './pagination/connection.ts';
+import { type FileConnectionOptions, readFiles } from './lists/files.ts';
+import { readMergePolicies } from './lists/merge-policies.ts';
+import { readSchedules } from './lists/schedules.ts';
+import { readSegmentDefinitions, type SegmentDefinitionConnectionOptions } from './lists/segment-definitions.ts';
+import { readRunsOfSchedule, readSegmentJobs, type SegmentJobConnectionOptions } from './lists/segment-jobs.ts';
+import type { Connection, PageOptions } from './pagination/connection.ts';
 import { createProfileLoader, type ProfileLoader } from './profile.ts';
 
 interface SelectedFields {

@@ -1,12 +1,10 @@
 import { type Dataset, type DatasetField, type DatasetFilter, matchesDatasetFilter } from '../../domain/dataset.ts';
 import { type CatalogOrder, isPlainText } from '../../upstream/apis/catalog-query.ts';
 import type { DatasetsApi } from '../../upstream/apis/datasets.ts';
-import { catalogList } from '../pagination/after-sort-key.ts';
-import { type Connection, conditions, readConnection } from '../pagination/connection.ts';
+import { listAfterSortKey } from '../pagination/after-sort-key.ts';
+import { type Connection, conditions, type PageOptions, readConnection } from '../pagination/connection.ts';
 
-export interface DatasetConnectionOptions {
-  readonly first: number;
-  readonly after: string | null;
+export interface DatasetConnectionOptions extends PageOptions {
   readonly filter: DatasetFilter | null;
   readonly orderBy: CatalogOrder | null;
 }
@@ -26,7 +24,7 @@ export async function readDatasets(
   const { field, direction } = options.orderBy ?? newestFirst;
   const { name, nameContains, schemaId, createdAfter, createdBefore, updatedAfter } = filter ?? {};
   const keyOf = ({ createdAt, updatedAt }: Dataset) => (field === 'created' ? createdAt : updatedAt);
-  const list = catalogList<Dataset>({
+  const list = listAfterSortKey<Dataset>({
     name: `datasets:${field}:${direction}`,
     idOf: ({ id }) => id,
     order: field === 'name' ? undefined : { direction, keyOf },

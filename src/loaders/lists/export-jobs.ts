@@ -1,22 +1,20 @@
 import { type ExportJob, type ExportJobFilter, matchesExportJobFilter } from '../../domain/export-job.ts';
 import { type DatasetId, type ExportJobId, platformId } from '../../domain/ids.ts';
 import type { ExportJobCursor, ExportJobReads, ListedExportJobStatus } from '../../upstream/apis/export-jobs.ts';
-import { type Connection, conditions, readConnection } from '../pagination/connection.ts';
-import { isCount } from '../pagination/cursor.ts';
+import { pagingAfterRow, type RowPlace } from '../pagination/after-row.ts';
+import { type Connection, conditions, type PageOptions, readConnection } from '../pagination/connection.ts';
 import type { UpstreamList } from '../pagination/upstream-list.ts';
 
-export interface ExportJobConnectionOptions {
-  readonly first: number;
-  readonly after: string | null;
+export interface ExportJobConnectionOptions extends PageOptions {
   readonly filter: ExportJobFilter | null;
   /** The dataset whose jobs are listed; null for all datasets. */
   readonly of?: DatasetId | null;
 }
 
-/** The cursor of the page; null at the newest job. */
-interface ExportJobPlace {
-  readonly cursor: ExportJobCursor | null;
-}
+const paging = pagingAfterRow<ExportJob, ExportJobId>({
+  keyOf: ({ createdAt, id }) => ({ createdAtMs: createdAt.getTime(), id }),
+  toId: (id) => platformId(id),
+});
 
 /**
  * Export jobs, newest first, over the platform's keyset paging.
@@ -32,7 +30,7 @@ export async function readExportJobs<Job extends ExportJob>(
   const { createdAfter } = filter;
   const status = listedStatus(filter);
   const isOfOther = of !== null && given?.datasetId !== undefined && given.datasetId !== of;
-  const list: UpstreamList<Job, ExportJobPlace> = {
+  const list: UpstreamList<Job, RowPlace<ExportJobId>> = {
     name: 'exportJobs',
     idOf: ({ id }) => id,
     order: { direction: 'desc', keyOf: ({ createdAt }) => createdAt },
@@ -42,17 +40,7 @@ export async function readExportJobs<Job extends ExportJob>(
       const { jobs, next } = await api.list({ limit, cursor: place.cursor ?? undefined, status });
       return { place, rows: jobs, next: next === null ? null : { cursor: next }, total: null };
     },
-    behind: ({ place, rows }, count) => {
-      const job = rows[count - 1];
-      return job === undefined ? place : { cursor: { createdAtMs: job.createdAt.getTime(), id: job.id } };
-    },
-    reportsEnd: true,
-    encodePlace: ({ cursor }) => (cursor === null ? [] : [cursor.createdAtMs, cursor.id]),
-    decodePlace: ([createdAtMs, id]) => {
-      if (createdAtMs === undefined) return { cursor: null };
-      if (!isCount(createdAtMs) || typeof id !== 'string') return null;
-      return { cursor: { createdAtMs, id: platformId<ExportJobId>(id) } };
-    },
+    ...paging,
   };
   return readConnection(list, {
     first,

@@ -7,14 +7,14 @@ import type { UpstreamList } from './upstream-list.ts';
  * A place in a Catalog list. Catalog pages by row offset only, and rows shift when others are added or removed. A list
  * in order of time can instead be read from a time on, which does not shift.
  */
-export interface CatalogPlace {
+export interface SortKeyPlace {
   /** Time at which the list begins, in epoch milliseconds; null at its head. */
   readonly from: number | null;
   /** Row offset in the list that begins there. */
   readonly start: number;
 }
 
-export interface CatalogListOptions<Node> {
+export interface SortKeyListOptions<Node> {
   readonly name: string;
   readonly idOf: (node: Node) => string;
   readonly order?: ListOrder<Node> | undefined;
@@ -27,12 +27,12 @@ export interface CatalogListOptions<Node> {
 }
 
 /** A Catalog list, which reports neither its end nor its length. */
-export const catalogList = <Node>({
+export const listAfterSortKey = <Node>({
   name,
   idOf,
   order,
   readRows,
-}: CatalogListOptions<Node>): UpstreamList<Node, CatalogPlace> => ({
+}: SortKeyListOptions<Node>): UpstreamList<Node, SortKeyPlace> => ({
   name,
   idOf,
   order,

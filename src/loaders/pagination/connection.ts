@@ -22,10 +22,15 @@ export interface Edge<Node> {
   readonly cursor: string;
 }
 
-export interface ReadConnectionOptions<Node> {
+/** Arguments of every connection. */
+export interface PageOptions {
+  /** Maximum number of rows. */
   readonly first: number;
   /** The client's cursor; null for the first page. */
   readonly after: string | null;
+}
+
+export interface ReadConnectionOptions<Node> extends PageOptions {
   /**
    * Conditions that the platform cannot apply. If absent, every row matches, so that the first page has enough rows.
    */

@@ -2,7 +2,15 @@ import type { ListOrder } from '../../upstream/apis/list-order.ts';
 
 /**
  * A list of the platform that `readConnection` can read. An implementation only translates a place in the list into a
- * request. Only `RowWalk` decides which rows are omitted.
+ * request. Only `RowWalk` decides which rows are omitted. There is one implementation for each form of paging:
+ *
+ * | Module | The list continues after | Lists |
+ * |---|---|---|
+ * | after-row.ts | the key of any row | export jobs |
+ * | after-sort-key.ts | a time and a number of rows, or a row offset | datasets, batches (Catalog) |
+ * | after-page.ts | a page with a number, an offset or an opaque marker | segment jobs, segment definitions, files, merge policies |
+ *
+ * Schedules are read at once, so that lists/schedules.ts needs no walk.
  */
 export interface UpstreamList<Node, Place> {
   /** Name of the list and its order in cursors, so that a cursor of another list or order is rejected. */

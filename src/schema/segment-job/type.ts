@@ -9,7 +9,7 @@ import {
   type SegmentJobStatus,
   segmentJobStatuses,
 } from '../../domain/segment-job.ts';
-import type { SegmentJobOrder } from '../../loaders/lists/segmentation.ts';
+import type { SegmentJobOrder } from '../../loaders/lists/segment-jobs.ts';
 import { builder } from '../builder.ts';
 import { connectionArgs, parsePage } from '../common/connection.ts';
 import { describedEnum } from '../common/enum.ts';

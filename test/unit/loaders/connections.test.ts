@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type DataSetFileId, type DatasetId, platformId } from '../../../src/domain/ids.ts';
-import { readBatches, readFiles } from '../../../src/loaders/lists/batches.ts';
+import { readBatches } from '../../../src/loaders/lists/batches.ts';
 import { readDatasets } from '../../../src/loaders/lists/datasets.ts';
 import { readExportJobs } from '../../../src/loaders/lists/export-jobs.ts';
+import { readFiles } from '../../../src/loaders/lists/files.ts';
 import type { Connection } from '../../../src/loaders/pagination/connection.ts';
 import { batch, dataset, exportJob } from './entities.ts';
 import { fakeBatches, fakeDatasets, fakeExportJobs, fakeFiles } from './fake-lists.ts';

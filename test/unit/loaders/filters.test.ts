@@ -4,7 +4,8 @@ import { type BatchId, type DatasetId, platformId, type SegmentId } from '../../
 import { readBatches } from '../../../src/loaders/lists/batches.ts';
 import { readDatasets } from '../../../src/loaders/lists/datasets.ts';
 import { readExportJobs } from '../../../src/loaders/lists/export-jobs.ts';
-import { readSegmentDefinitions, readSegmentJobs } from '../../../src/loaders/lists/segmentation.ts';
+import { readSegmentDefinitions } from '../../../src/loaders/lists/segment-definitions.ts';
+import { readSegmentJobs } from '../../../src/loaders/lists/segment-jobs.ts';
 import type { BatchesApi } from '../../../src/upstream/apis/batches.ts';
 import type { DatasetsApi } from '../../../src/upstream/apis/datasets.ts';
 import type { ExportJobsApi } from '../../../src/upstream/apis/export-jobs.ts';

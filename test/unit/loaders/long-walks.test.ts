@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { readDatasets } from '../../../src/loaders/lists/datasets.ts';
 import { readExportJobs } from '../../../src/loaders/lists/export-jobs.ts';
-import { readSegmentDefinitions, readSegmentJobs } from '../../../src/loaders/lists/segmentation.ts';
+import { readSegmentDefinitions } from '../../../src/loaders/lists/segment-definitions.ts';
+import { readSegmentJobs } from '../../../src/loaders/lists/segment-jobs.ts';
 import { dataset, exportJob, segmentDefinition, segmentJob } from './entities.ts';
 import { fakeDatasets } from './fake-lists.ts';
 import { type UnrulyRow, unrulyLists } from './unruly-lists.ts';

@@ -1,15 +1,13 @@
 import type { BatchFile } from '../../../src/domain/batch.ts';
 import { type BatchId, type DataSetFileId, type DatasetId, platformId } from '../../../src/domain/ids.ts';
-import { readBatches, readFiles } from '../../../src/loaders/lists/batches.ts';
+import { readBatches } from '../../../src/loaders/lists/batches.ts';
 import { readDatasets } from '../../../src/loaders/lists/datasets.ts';
 import { readExportJobs } from '../../../src/loaders/lists/export-jobs.ts';
-import {
-  readMergePolicies,
-  readSchedules,
-  readSegmentDefinitions,
-  readSegmentJobs,
-  type SegmentJobOrder,
-} from '../../../src/loaders/lists/segmentation.ts';
+import { readFiles } from '../../../src/loaders/lists/files.ts';
+import { readMergePolicies } from '../../../src/loaders/lists/merge-policies.ts';
+import { readSchedules } from '../../../src/loaders/lists/schedules.ts';
+import { readSegmentDefinitions } from '../../../src/loaders/lists/segment-definitions.ts';
+import { readSegmentJobs, type SegmentJobOrder } from '../../../src/loaders/lists/segment-jobs.ts';
 import type { Connection } from '../../../src/loaders/pagination/connection.ts';
 import type { CatalogOrder } from '../../../src/upstream/apis/catalog-query.ts';
 import { batch, dataset, exportJob, mergePolicy, schedule, segmentDefinition, segmentJob } from './entities.ts';
