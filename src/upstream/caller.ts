@@ -26,3 +26,6 @@ export interface Caller {
   readonly tenant: Tenant;
   readonly credential: Credential;
 }
+
+/** Receives each failure of the gateway's own credential. */
+export type CredentialReport = (error: unknown) => void;

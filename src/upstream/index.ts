@@ -1,11 +1,11 @@
 import { Pool } from 'undici';
 import type { PlatformMetrics } from '../metrics/platform.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { CredentialReport } from './caller.ts';
 import { createLedger } from './creates/attempts.ts';
-import { AcceptedCredentials } from './credentials/accepted-credentials.ts';
-import type { CredentialReport } from './credentials/credential-report.ts';
 import { proveCredential } from './credentials/prove-credential.ts';
 import { createHttpClient } from './http/client.ts';
+import { AcceptedCredentials } from './http/layers/acceptance.ts';
 import type { ConnectionLimits } from './http/layers/connection-share.ts';
 import { poolOptions } from './http/pool-options.ts';
 import type { Upstream } from './platform-api.ts';

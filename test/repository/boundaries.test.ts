@@ -190,10 +190,65 @@ const rules: Rules = {
       reason: 'loaders build on the platform clients and do not depend on GraphQL',
     },
     {
+      area: 'src/loaders/lists/',
+      values: [
+        'src/loaders/pagination/',
+        'src/upstream/apis/catalog-query.ts',
+        'src/errors.ts',
+        'src/domain/',
+        'src/runtime/',
+      ],
+      types: ['src/upstream/apis/'],
+      reason: 'a list states what the platform can filter and how it pages, and shares nothing with another list',
+    },
+    {
+      area: 'src/loaders/pagination/',
+      values: ['src/upstream/apis/list-order.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
+      types: [],
+      reason: 'the forms of paging know no list',
+    },
+    {
       area: 'src/upstream/',
       values: ['src/errors.ts', 'src/domain/', 'src/runtime/'],
       types: ['src/metrics/'],
       reason: 'the platform clients are the lowest layer of the gateway',
+    },
+    {
+      area: 'src/upstream/apis/',
+      values: [
+        'src/upstream/creates/',
+        'src/upstream/http/',
+        'src/upstream/wire/',
+        'src/errors.ts',
+        'src/domain/',
+        'src/runtime/',
+      ],
+      types: ['src/upstream/types.ts', 'src/metrics/'],
+      reason: 'a client describes its calls, and neither sends them nor knows the credential',
+    },
+    {
+      area: 'src/upstream/creates/',
+      values: ['src/errors.ts', 'src/domain/', 'src/runtime/'],
+      types: ['src/upstream/http/', 'src/upstream/types.ts', 'src/metrics/'],
+      reason: 'the rules for lost creates are the same for every API',
+    },
+    {
+      area: 'src/upstream/credentials/',
+      values: ['src/upstream/http/', 'src/upstream/wire/', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
+      types: ['src/upstream/caller.ts', 'src/upstream/platform-api.ts', 'src/metrics/'],
+      reason: 'a credential requests its token by the same exchange as every call',
+    },
+    {
+      area: 'src/upstream/http/',
+      values: ['src/upstream/wire/', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
+      types: ['src/upstream/caller.ts', 'src/upstream/types.ts', 'src/metrics/'],
+      reason: 'the layers of a call know no API, and receive the credential with the call',
+    },
+    {
+      area: 'src/upstream/wire/',
+      values: ['src/domain/', 'src/runtime/'],
+      types: ['src/upstream/types.ts'],
+      reason: 'decoders are pure functions of a record',
     },
     {
       area: 'src/polling/',
@@ -501,6 +556,46 @@ describe('the import table', () => {
       'src/upstream/index.ts',
       "import type { GatewayContext } from '../context/context.ts';",
       "import type { ExportJob } from '../domain/export-job.ts';",
+    ],
+    [
+      'src/loaders/lists/files.ts',
+      "import { readBatches } from '../index.ts';",
+      "import { readConnection } from '../pagination/connection.ts';",
+    ],
+    [
+      'src/loaders/lists/files.ts',
+      "import { createFilesApi } from '../../upstream/apis/files.ts';",
+      "import type { FilesApi } from '../../upstream/apis/files.ts';",
+    ],
+    [
+      'src/loaders/pagination/cursor.ts',
+      "import type { FileConnectionOptions } from '../lists/files.ts';",
+      "import { InvalidInputError } from '../../errors.ts';",
+    ],
+    [
+      'src/upstream/apis/files.ts',
+      "import type { Caller } from '../caller.ts';",
+      "import { errorFromEntry } from '../http/errors.ts';",
+    ],
+    [
+      'src/upstream/creates/attempts.ts',
+      "import { sendOnce } from '../http/send.ts';",
+      "import type { BoundClient } from '../http/call.ts';",
+    ],
+    [
+      'src/upstream/credentials/ims.ts',
+      "import { createFilesApi } from '../apis/files.ts';",
+      "import { sendOnce } from '../http/send.ts';",
+    ],
+    [
+      'src/upstream/http/client.ts',
+      "import type { CredentialReport } from '../credentials/credential-report.ts';",
+      "import type { CredentialReport } from '../caller.ts';",
+    ],
+    [
+      'src/upstream/wire/batch.ts',
+      "import { unreadable } from '../http/errors.ts';",
+      "import type { AnomalyKind } from '../types.ts';",
     ],
     ['src/polling/feed.ts', "import type { GatewayContext } from '../context/context.ts';", ''],
     [

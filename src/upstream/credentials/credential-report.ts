@@ -1,12 +1,10 @@
 import { GatewayError } from '../../errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { CredentialReport } from '../caller.ts';
 
 /** Minimum time between two log lines, in milliseconds. */
 const intervalMs = 60_000;
-
-/** Receives each failure of the gateway's own credential. */
-export type CredentialReport = (error: unknown) => void;
 
 /**
  * Logs failures of the gateway's own credential. It logs at most one error line per minute, because every call fails

@@ -7,7 +7,7 @@ import {
 } from '../../errors.ts';
 import type { PlatformMetrics } from '../../metrics/platform.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { Credential, CredentialHeaders } from '../caller.ts';
+import type { Credential, CredentialHeaders, CredentialReport } from '../caller.ts';
 import type { PlatformRequest } from '../http/call.ts';
 import { unreadable } from '../http/errors.ts';
 import { openCallScope } from '../http/layers/deadline.ts';
@@ -15,7 +15,6 @@ import { poolOptions } from '../http/pool-options.ts';
 import { sendOnce } from '../http/send.ts';
 import { decodeToken } from '../wire/token.ts';
 import { fingerprintOf, isHeaderValue } from './credential.ts';
-import type { CredentialReport } from './credential-report.ts';
 import { type Token, TokenKeeper } from './token-keeper.ts';
 
 export interface ClientCredentialOptions {

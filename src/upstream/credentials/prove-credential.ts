@@ -1,7 +1,7 @@
 import { ForbiddenError } from '../../errors.ts';
 import type { Caller } from '../caller.ts';
+import type { AcceptedCredentials } from '../http/layers/acceptance.ts';
 import type { PlatformApi } from '../platform-api.ts';
-import type { AcceptedCredentials } from './accepted-credentials.ts';
 
 /**
  * Reads that show whether the platform accepts a credential. One is enough, unless the credential lacks the right to

@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici';
-import { type AcceptedCredentials, withAcceptance } from '../credentials/accepted-credentials.ts';
-import type { CredentialReport } from '../credentials/credential-report.ts';
+import type { CredentialReport } from '../caller.ts';
 import type { CallLayer, UpstreamAnswer, UpstreamCall, UpstreamRequest } from './call.ts';
 import { type Download, openDownload } from './download.ts';
+import { type AcceptedCredentials, withAcceptance } from './layers/acceptance.ts';
 import { withAuthorization } from './layers/authorization.ts';
 import { withBudget } from './layers/budget.ts';
 import { withCircuit } from './layers/circuit-breaker.ts';

@@ -1,6 +1,5 @@
 import { ForbiddenError, GatewayCredentialError, UnauthenticatedError } from '../../../errors.ts';
-import type { CredentialHeaders } from '../../caller.ts';
-import type { CredentialReport } from '../../credentials/credential-report.ts';
+import type { CredentialHeaders, CredentialReport } from '../../caller.ts';
 import type { CallLayer, UpstreamRequest } from '../call.ts';
 
 const rejectedStatus = 401;

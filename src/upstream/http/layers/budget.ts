@@ -2,9 +2,9 @@ import { RateLimitedError } from '../../../errors.ts';
 import type { PlatformMetrics } from '../../../metrics/platform.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { Caller } from '../../caller.ts';
-import type { AcceptedCredentials } from '../../credentials/accepted-credentials.ts';
 import type { CallLayer, UpstreamRequest } from '../call.ts';
 import { keysOf } from '../caller-keys.ts';
+import type { AcceptedCredentials } from './acceptance.ts';
 import { createTenantBudgets, type Permit, type TenantBudget } from './tenant-budget.ts';
 import type { BucketOptions } from './token-bucket.ts';
 

@@ -2,10 +2,10 @@ import { RateLimitedError, UpstreamTimeoutError } from '../../../errors.ts';
 import { Counts } from '../../../runtime/counts.ts';
 import { FairQueue } from '../../../runtime/fair-queue.ts';
 import { whenOver } from '../../../runtime/when-over.ts';
-import type { AcceptedCredentials } from '../../credentials/accepted-credentials.ts';
 import type { CallLayer, UpstreamRequest } from '../call.ts';
 import { keysOf } from '../caller-keys.ts';
 import { unanswered } from '../errors.ts';
+import type { AcceptedCredentials } from './acceptance.ts';
 
 /** Maximum numbers of calls in flight. Each call holds one connection. */
 export interface ConnectionLimits {

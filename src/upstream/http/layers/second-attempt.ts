@@ -2,9 +2,9 @@ import { LRUCache } from 'lru-cache';
 import { GatewayCredentialError, UnauthenticatedError } from '../../../errors.ts';
 import type { PlatformMetrics } from '../../../metrics/platform.ts';
 import type { Clock } from '../../../runtime/clock.ts';
-import { showsAcceptance } from '../../credentials/accepted-credentials.ts';
 import type { CallLayer, UpstreamRequest } from '../call.ts';
 import { serviceKeyOf } from '../caller-keys.ts';
+import { showsAcceptance } from './acceptance.ts';
 
 /** Pause before the second attempt, in milliseconds: long enough for another server of the platform to respond. */
 const pauseMs = 1_000;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseTenant } from '../../../../../src/domain/tenant.ts';
 import { RateLimitedError } from '../../../../../src/errors.ts';
 import type { Caller } from '../../../../../src/upstream/caller.ts';
-import { AcceptedCredentials } from '../../../../../src/upstream/credentials/accepted-credentials.ts';
+import { AcceptedCredentials } from '../../../../../src/upstream/http/layers/acceptance.ts';
 import { createConnectionShare } from '../../../../../src/upstream/http/layers/connection-share.ts';
 import { createPassthroughCredential } from '../../../../../src/upstream/index.ts';
 import { readRequest, settled, timedOut } from '../../layers.ts';

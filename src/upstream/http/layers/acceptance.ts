@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
-import { GatewayError, UnauthenticatedError } from '../../errors.ts';
-import type { Caller } from '../caller.ts';
-import type { CallLayer } from '../http/call.ts';
-import { keysOf } from '../http/caller-keys.ts';
+import { GatewayError, UnauthenticatedError } from '../../../errors.ts';
+import type { Caller } from '../../caller.ts';
+import type { CallLayer } from '../call.ts';
+import { keysOf } from '../caller-keys.ts';
 
 /** Maximum number of accepted credentials, and of rejected ones. The least recently used are discarded first. */
 const maxEntries = 10_000;

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { platformId } from '../../../../src/domain/ids.ts';
-import { parseTenant } from '../../../../src/domain/tenant.ts';
-import { ForbiddenError, UnauthenticatedError } from '../../../../src/errors.ts';
-import type { Caller } from '../../../../src/upstream/caller.ts';
-import { AcceptedCredentials } from '../../../../src/upstream/credentials/accepted-credentials.ts';
-import { createPassthroughCredential } from '../../../../src/upstream/index.ts';
-import { type Answer, caller, clientCredential, connectTo, sendJson, startStub } from '../platform-stub.ts';
+import { platformId } from '../../../../../src/domain/ids.ts';
+import { parseTenant } from '../../../../../src/domain/tenant.ts';
+import { ForbiddenError, UnauthenticatedError } from '../../../../../src/errors.ts';
+import type { Caller } from '../../../../../src/upstream/caller.ts';
+import { AcceptedCredentials } from '../../../../../src/upstream/http/layers/acceptance.ts';
+import { createPassthroughCredential } from '../../../../../src/upstream/index.ts';
+import { type Answer, caller, clientCredential, connectTo, sendJson, startStub } from '../../platform-stub.ts';
 
 const { signal } = new AbortController();
 const credentialOf = (token: string) =>
