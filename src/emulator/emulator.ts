@@ -4,12 +4,13 @@ import type { AddressInfo } from 'node:net';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { type ClockControl, clockEndpoint } from './admin/clock.ts';
-import { AdminDoor, createTokenCheck } from './admin/door.ts';
+import { AdminDoor } from './admin/door.ts';
 import { faultsEndpoint } from './admin/faults.ts';
 import { requestsEndpoint } from './admin/requests.ts';
 import { resetEndpoint } from './admin/reset.ts';
 import { paceEndpoint, quirksEndpoint } from './admin/settings.ts';
 import { type FaultControl, Faults } from './faults/faults.ts';
+import { createTokenCheck } from './http/admin-access.ts';
 import { createGuard, sendRejection } from './http/guard.ts';
 import { RequestLog } from './http/request-log.ts';
 import { Activity } from './jobs/activity.ts';
@@ -136,7 +137,7 @@ async function start(
   const activity = new Activity();
   const kept = {
     ...{ directory, profiles, seed, seedFolder, clientSecrets, concurrentExports, memoryLimitMiB },
-    ...{ clock, logger, settings, faults, activity },
+    ...{ clock, logger, settings, activity },
   };
   const live = await LivePlatform.open(
     {
@@ -169,7 +170,7 @@ async function start(
   // Registered a second time, so that requests end before the services that they use are closed. The entry above serves
   // a start that fails.
   lifecycle.add('HTTP server', () => stopListening(server));
-  answer = createRequestListener({ live, admin, log, clock, logger });
+  answer = createRequestListener({ live, admin, log, faults, clock, logger });
   logger.info({ url, directory }, 'the platform emulator is listening');
 
   const close = () => lifecycle.close();

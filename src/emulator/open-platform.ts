@@ -1,7 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { Faults } from './faults/faults.ts';
 import type { Platform } from './http/operation.ts';
 import { RequestRate } from './http/request-rate.ts';
 import { importSeed } from './import/import-seed.ts';
@@ -30,7 +29,6 @@ export interface PlatformOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly settings: Settings;
-  readonly faults: Faults;
   readonly activity: Activity;
 }
 
@@ -108,7 +106,6 @@ async function open(
     segmentJobs,
     scheduler,
     entityRequests: new RequestRate(clock, () => settings.quirks.entitiesPerSecond),
-    faults: options.faults,
     pastBatchFiles: new PastBatchFiles(database, store, folders, clock),
   };
   await runner.resume();

@@ -1,14 +1,16 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { type AdminDoor, isAdminPath } from './admin/door.ts';
+import type { AdminDoor } from './admin/door.ts';
 import type { AdminRequest } from './admin/endpoint.ts';
 import { errorBody, GatewayRejection, PlatformError, requestErrors, type Service } from './errors.ts';
 import { alterJobs, checkVanished } from './faults/alter-jobs.ts';
 import { exchangeWithFaults } from './faults/exchange.ts';
 import { isWrite } from './faults/fault-plan.ts';
 import type { Fault } from './faults/fault-script.ts';
+import type { Faults } from './faults/faults.ts';
 import { checkAccess } from './http/access.ts';
+import { isAdminPath } from './http/admin-access.ts';
 import { pathOf } from './http/guard.ts';
 import type { Call, Platform, Reply } from './http/operation.ts';
 import { contentTypeOf, hasBody, readBody } from './http/request-body.ts';
@@ -31,6 +33,8 @@ export interface Listening {
   readonly live: LivePlatform;
   readonly admin: AdminDoor;
   readonly log: RequestLog;
+  /** Faults of responses of the platform's API. */
+  readonly faults: Faults;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -82,7 +86,7 @@ async function answerPlatform(
   request: IncomingMessage,
   response: ServerResponse,
   platform: Platform,
-  { log, ending }: Pick<Listening, 'log'> & { readonly ending: AbortSignal },
+  { log, faults: script, ending }: Pick<Listening, 'log' | 'faults'> & { readonly ending: AbortSignal },
 ): Promise<void> {
   const requestId = newRequestId();
   const method = request.method ?? '';
@@ -97,7 +101,7 @@ async function answerPlatform(
   ending.addEventListener('abort', onEnding);
   response.once('close', () => ending.removeEventListener('abort', onEnding));
 
-  const faults = platform.faults.next(() => ({ service: service(), method, path }));
+  const faults = script.next(() => ({ service: service(), method, path }));
   const reply = () =>
     answer(request, platform, requestId, faults).catch((error: unknown) =>
       errorReply(error, request, platform, requestId, service()),

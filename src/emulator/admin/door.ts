@@ -1,24 +1,7 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { PlatformError } from '../errors.ts';
+import { adminPrefix, type HoldsAdminToken } from '../http/admin-access.ts';
 import { json, type Reply } from '../http/operation.ts';
 import { type AdminEndpoint, AdminError, type AdminRequest } from './endpoint.ts';
-
-const prefix = '/__admin';
-
-/** Whether a path belongs to the admin endpoints and not to the platform. */
-export function isAdminPath(path: string): boolean {
-  return path === prefix || path.startsWith(`${prefix}/`);
-}
-
-/** Whether an `Authorization` header holds the admin token. Always false if no token is configured. */
-export type HoldsAdminToken = (authorization: string | undefined) => boolean;
-
-/** @param token the admin token; undefined when callers on other machines may not use the admin endpoints */
-export function createTokenCheck(token: string | undefined): HoldsAdminToken {
-  if (token === undefined) return () => false;
-  const expected = digestOf(`Bearer ${token}`);
-  return (authorization) => authorization !== undefined && timingSafeEqual(digestOf(authorization), expected);
-}
 
 /**
  * Answers requests to admin endpoints. Callers on this machine need no credential; other callers need the admin token.
@@ -38,9 +21,10 @@ export class AdminDoor {
     if (!isLoopback(request.remoteAddress) && !this.#holdsToken(request.authorization)) {
       return refusal(403, 'Only callers on this machine, or with the token of EMULATOR_ADMIN_TOKEN, may do this.');
     }
-    const path = request.path.slice(prefix.length).replace(/\/$/, '');
+    const path = request.path.slice(adminPrefix.length).replace(/\/$/, '');
     const endpoint = this.endpoints.find((each) => each.path === path);
-    if (endpoint === undefined) return refusal(404, `There is no ${request.path}. GET ${prefix} lists the endpoints.`);
+    if (endpoint === undefined)
+      return refusal(404, `There is no ${request.path}. GET ${adminPrefix} lists the endpoints.`);
     const allowed = Object.keys(endpoint.methods).join(', ');
     const method = methodOf(endpoint, request.method);
     if (method === undefined) {
@@ -58,7 +42,7 @@ export class AdminDoor {
   #list(): Reply {
     return json({
       endpoints: this.endpoints.map(({ path, summary, methods }) => ({
-        path: prefix + path,
+        path: adminPrefix + path,
         methods: Object.keys(methods),
         summary,
       })),
@@ -74,9 +58,6 @@ function methodOf({ methods }: AdminEndpoint, name: string) {
 function refusal(status: number, message: string): Extract<Reply, { kind: 'json' }> {
   return { kind: 'json', status, body: { status, message } };
 }
-
-/** Digest for a comparison of texts, which always has the same length. */
-const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 /** Whether an address is a loopback address, including IPv4 addresses in IPv6 notation. */
 export function isLoopback(address: string | undefined): boolean {

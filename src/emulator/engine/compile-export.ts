@@ -1,4 +1,8 @@
-import { seededMergePolicies } from '../seed/population-catalog.ts';
+import { seededMergePolicies } from '../catalog/population.ts';
+import { identifier, literal, Parameters, type Statement } from '../store/sql.ts';
+import { type ObjectField, prune, storedPaths } from '../xdm/field.ts';
+import { standardFields, type XdmFields } from '../xdm/own-fields.ts';
+import { identityNamespaces, type SegmentNamespace, segmentNamespaces } from '../xdm/schema.ts';
 import {
   type EventSelection,
   type ExportSelection,
@@ -6,10 +10,6 @@ import {
   type SegmentSelection,
 } from './export-selection.ts';
 import { identityColumn, identityExpressions, type MergedProfile, mergedProfile } from './merged-profile.ts';
-import { standardFields, type XdmFields } from './own-fields.ts';
-import { identifier, literal, Parameters, type Statement } from './sql.ts';
-import { type ObjectField, prune, storedPaths } from './xdm-field.ts';
-import { identityNamespaces, type SegmentNamespace, segmentNamespaces } from './xdm-schema.ts';
 import { renderField, renderStruct } from './xdm-sql.ts';
 
 /**

@@ -1,7 +1,7 @@
 import type { Session } from '../store/connection.ts';
+import { identifier } from '../store/sql.ts';
+import { type IdentityNamespace, identityNamespaces } from '../xdm/schema.ts';
 import { identityColumn } from './merged-profile.ts';
-import { identifier } from './sql.ts';
-import { type IdentityNamespace, identityNamespaces } from './xdm-schema.ts';
 
 export type MembershipStatus = 'realized' | 'existing' | 'exited';
 

@@ -1,9 +1,9 @@
+import type { SeededMergePolicy } from '../catalog/population.ts';
 import { compilePql } from '../pql/compile-pql.ts';
 import { eventRelation, type PqlTarget } from '../pql/compiler.ts';
-import type { SeededMergePolicy } from '../seed/population-catalog.ts';
+import { Parameters, type Statement } from '../store/sql.ts';
+import { standardFields, type XdmFields } from '../xdm/own-fields.ts';
 import { mergedProfile } from './merged-profile.ts';
-import { standardFields, type XdmFields } from './own-fields.ts';
-import { Parameters, type Statement } from './sql.ts';
 
 /** A segment with its number in the temporary tables of the evaluation. */
 export interface NumberedSegment {

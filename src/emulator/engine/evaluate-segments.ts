@@ -1,13 +1,13 @@
+import { findMergePolicy } from '../catalog/find-merge-policy.ts';
+import type { SeededMergePolicy } from '../catalog/population.ts';
 import { PqlError } from '../pql/pql-error.ts';
-import type { SeededMergePolicy } from '../seed/population-catalog.ts';
 import type { Database, Session } from '../store/connection.ts';
 import { Permits } from '../store/permits.ts';
+import type { Statement } from '../store/sql.ts';
+import type { XdmFields } from '../xdm/own-fields.ts';
 import { countMemberships, type SegmentCounts } from './evaluate-segments-counts.ts';
 import { compileMatches, type NumberedSegment } from './evaluate-segments-matches.ts';
 import { updateMemberships } from './evaluate-segments-memberships.ts';
-import { findMergePolicy } from './find-merge-policy.ts';
-import type { XdmFields } from './own-fields.ts';
-import type { Statement } from './sql.ts';
 
 export type { SegmentCounts } from './evaluate-segments-counts.ts';
 

@@ -1,30 +1,13 @@
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Database, Session } from '../store/connection.ts';
+import type { ExportResult } from '../store/platform-store-batch-files.ts';
+import { identifier, literal } from '../store/sql.ts';
+import { type IdentityNamespace, identityNamespaces } from '../xdm/schema.ts';
 import { type CompiledExport, compileExport, type ExportPart, keysTable, profileKeyColumns } from './compile-export.ts';
 import type { ExportSelection } from './export-selection.ts';
-import { identifier, literal } from './sql.ts';
-import { type IdentityNamespace, identityNamespaces } from './xdm-schema.ts';
 
 export { type ExportSelection, ExportSelectionError } from './export-selection.ts';
-
-/** One Parquet file of an export. */
-export interface ExportedPart {
-  /** `part-00000.parquet`, numbered from 0. */
-  readonly name: string;
-  readonly path: string;
-  readonly sizeBytes: number;
-  readonly rows: number;
-}
-
-export interface ExportResult {
-  /** At least one part, even when nothing was selected. */
-  readonly parts: readonly ExportedPart[];
-  /** Number of rows over all parts. */
-  readonly profiles: number;
-  /** Per namespace, the number of exported profiles with an identity in it. */
-  readonly profilesByNamespace: Readonly<Record<string, number>>;
-}
 
 /**
  * Bounds the memory of an export together with `rowsPerRowGroup`, because all rows of a part are assembled at once and

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { SqlExecutor } from '../store/connection.ts';
+import { identifier, literal, Parameters } from '../store/sql.ts';
+import { type IdentityNamespace, identityNamespaces } from '../xdm/schema.ts';
 import { identityColumn } from './merged-profile.ts';
-import { identifier, literal, Parameters } from './sql.ts';
-import { type IdentityNamespace, identityNamespaces } from './xdm-schema.ts';
 
 /** Reference of a caller to a profile: an identity, or the XID of an identity. */
 export interface IdentityReference {

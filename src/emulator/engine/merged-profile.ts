@@ -1,6 +1,6 @@
-import { profileDatasets, type SeededMergePolicy } from '../seed/population-catalog.ts';
-import { identifier, literal } from './sql.ts';
-import { type IdentityNamespace, identityNamespaces } from './xdm-schema.ts';
+import { profileDatasets, type SeededMergePolicy } from '../catalog/population.ts';
+import { identifier, literal } from '../store/sql.ts';
+import { type IdentityNamespace, identityNamespaces } from '../xdm/schema.ts';
 
 /** SQL fragments that assemble one row per profile from `profile_fragments`. */
 export interface MergedProfile {

@@ -1,8 +1,8 @@
 import { comparisonOperators } from '../pql/compiler.ts';
-import type { FieldVocabulary, ValueType } from '../pql/fields.ts';
 import type { Comparison } from '../pql/syntax.ts';
+import { identifier, type Parameters } from '../store/sql.ts';
+import type { FieldVocabulary, ValueType } from '../xdm/vocabulary.ts';
 import { EventQueryError } from './read-events-cursor.ts';
-import { identifier, type Parameters } from './sql.ts';
 
 /** A condition on one field of an event. */
 export interface EventProperty {

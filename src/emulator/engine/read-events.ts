@@ -1,12 +1,12 @@
-import type { FieldVocabulary } from '../pql/fields.ts';
+import { findMergePolicy } from '../catalog/find-merge-policy.ts';
 import type { Database } from '../store/connection.ts';
-import { findMergePolicy } from './find-merge-policy.ts';
+import { Parameters } from '../store/sql.ts';
+import { prune } from '../xdm/field.ts';
+import { toXdmObject, type XdmObject } from '../xdm/json.ts';
+import type { FieldVocabulary } from '../xdm/vocabulary.ts';
 import { findProfiles, type IdentityReference, xidOf } from './find-profiles.ts';
 import { EventQueryError, readCursor, writeCursor } from './read-events-cursor.ts';
 import { compileProperty, type EventProperty } from './read-events-property.ts';
-import { Parameters } from './sql.ts';
-import { prune } from './xdm-field.ts';
-import { toXdmObject, type XdmObject } from './xdm-json.ts';
 import { renderStruct } from './xdm-sql.ts';
 
 export { EventQueryError } from './read-events-cursor.ts';

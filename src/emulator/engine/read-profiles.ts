@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
-import { profileDatasets, type SeededMergePolicy } from '../seed/population-catalog.ts';
+import { findMergePolicy } from '../catalog/find-merge-policy.ts';
+import { profileDatasets, type SeededMergePolicy } from '../catalog/population.ts';
 import type { Database } from '../store/connection.ts';
+import { identifier, Parameters, type Statement } from '../store/sql.ts';
+import { type ObjectField, object, prune, storedPaths } from '../xdm/field.ts';
+import { toXdmObject, type XdmObject } from '../xdm/json.ts';
+import { identityNamespaces } from '../xdm/schema.ts';
 import { membershipMap, membershipsByPerson } from './compile-export.ts';
-import { findMergePolicy } from './find-merge-policy.ts';
 import { findProfiles, type IdentityReference, type ProfileKey, xidOf } from './find-profiles.ts';
 import { identityExpressions, mergedProfile } from './merged-profile.ts';
-import { identifier, Parameters, type Statement } from './sql.ts';
-import { type ObjectField, object, prune, storedPaths } from './xdm-field.ts';
-import { toXdmObject, type XdmObject } from './xdm-json.ts';
-import { identityNamespaces } from './xdm-schema.ts';
 import { renderField } from './xdm-sql.ts';
 
+export type { XdmObject } from '../xdm/json.ts';
 export { type IdentityReference, xidOf } from './find-profiles.ts';
-export type { XdmObject } from './xdm-json.ts';
 
 export interface ProfileQuery {
   readonly sandbox: string;

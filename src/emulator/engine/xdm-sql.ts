@@ -1,5 +1,5 @@
-import { identifier, literal, type Parameters } from './sql.ts';
-import { type ArrayField, type MapField, type ObjectField, storedPaths, type XdmField } from './xdm-field.ts';
+import { identifier, literal, type Parameters } from '../store/sql.ts';
+import { type ArrayField, type MapField, type ObjectField, storedPaths, type XdmField } from '../xdm/field.ts';
 
 /**
  * Expression of a field, computed from a relation with one column per stored path. An object with only null values

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { checkHostHeader, type IsAllowedHost } from '../../runtime/host-header.ts';
 import { isLoopback } from '../../runtime/loopback.ts';
 import { isFromForeignPage } from '../../runtime/origin.ts';
-import { type HoldsAdminToken, isAdminPath } from '../admin/door.ts';
+import { type HoldsAdminToken, isAdminPath } from './admin-access.ts';
 
 /** Why a request is rejected before the emulator reads it. */
 export interface Rejection {

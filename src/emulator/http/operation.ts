@@ -1,6 +1,5 @@
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { Faults } from '../faults/faults.ts';
 import type { BatchFolders } from '../jobs/batch-folder.ts';
 import type { ExportJobRunner } from '../jobs/export-job-runner.ts';
 import type { PastBatchFiles } from '../jobs/past-batch-files.ts';
@@ -46,7 +45,6 @@ export interface Platform {
   readonly entityRequests: RequestRate;
   readonly pastBatchFiles: PastBatchFiles;
   readonly folders: BatchFolders;
-  readonly faults: Faults;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly quirks: EmulatorQuirks;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { findMergePolicy, UnknownMergePolicyError } from '../engine/find-merge-policy.ts';
+import { findMergePolicy, UnknownMergePolicyError } from '../catalog/find-merge-policy.ts';
 import { type DatasetTemplate, datasetFrom } from '../seed/platform-state-datasets.ts';
 import type { Draws } from '../seed/platform-state-draws.ts';
 import { issuesOf } from '../settings/issues.ts';

@@ -1,5 +1,5 @@
-import { columnTypes, type OwnFieldType, type XdmFields } from '../engine/own-fields.ts';
-import type { FieldVocabulary } from '../pql/fields.ts';
+import { columnTypes, type OwnFieldType, type XdmFields } from '../xdm/own-fields.ts';
+import type { FieldVocabulary } from '../xdm/vocabulary.ts';
 import { parseJson } from './json-text.ts';
 import { isObject, type SeedRecord } from './read-records.ts';
 

@@ -1,4 +1,4 @@
-import { type IdentityNamespace, identityNamespaces } from '../engine/xdm-schema.ts';
+import { type IdentityNamespace, identityNamespaces } from '../xdm/schema.ts';
 import { isObject } from './read-records.ts';
 
 /** Identities by namespace, at most one in each. */

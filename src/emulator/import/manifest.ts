@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
 import { z } from 'zod';
-import { type OwnField, OwnFieldError, ownFieldTypes, withOwnFields } from '../engine/own-fields.ts';
 import { issuesOf } from '../settings/issues.ts';
+import { type OwnField, OwnFieldError, ownFieldTypes, withOwnFields } from '../xdm/own-fields.ts';
 import { reasonOf, SeedError } from './seed-error.ts';
 
 const manifestName = 'manifest.json';

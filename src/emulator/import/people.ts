@@ -1,4 +1,4 @@
-import type { IdentityNamespace } from '../engine/xdm-schema.ts';
+import type { IdentityNamespace } from '../xdm/schema.ts';
 import type { Identities } from './identities.ts';
 
 /** A person of a seed. */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { identityColumn } from '../engine/merged-profile.ts';
-import type { XdmFields } from '../engine/own-fields.ts';
-import { identityNamespaces } from '../engine/xdm-schema.ts';
 import type { Session } from '../store/connection.ts';
+import type { XdmFields } from '../xdm/own-fields.ts';
+import { identityNamespaces } from '../xdm/schema.ts';
 import {
   type ColumnValue,
   eventTypes,

@@ -1,5 +1,5 @@
-import { identifier } from '../engine/sql.ts';
 import type { Session } from '../store/connection.ts';
+import { identifier } from '../store/sql.ts';
 import type { ColumnValue } from './field-values.ts';
 
 /** Number of rows that one statement inserts. */

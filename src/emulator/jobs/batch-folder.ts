@@ -1,7 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ExportedPart } from '../engine/export-profiles.ts';
-import type { BatchFile } from '../store/platform-store-batch-files.ts';
+import type { BatchFile, ExportedPart } from '../store/platform-store-batch-files.ts';
 
 /** Maximum number of Parquet files in one Data Access file. A batch with more parts has several files. */
 const partsPerFile = 8;

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { mergePolicyFor } from '../catalog/merge-policy-of-request.ts';
 import { PlatformError, upsCodes } from '../errors.ts';
 import type { EmulatorQuirks } from '../options.ts';
 import { changedDataset, newBatchDocument } from '../store/catalog-documents.ts';
+import type { ReceivedExportRequest } from '../store/export-request.ts';
 import type { PlatformRecords } from '../store/platform-store.ts';
 import { batchIdsOf, type ExportJob } from '../store/platform-store-export-jobs.ts';
-import type { ReceivedExportRequest } from './export-request.ts';
-import { mergePolicyFor } from './merge-policy.ts';
 
 /** Number of bytes in a batch id. */
 const batchIdBytes = 16;

@@ -1,6 +1,7 @@
 import type { ExportSelection } from '../engine/export-profiles.ts';
+import type { SegmentFilter } from '../store/export-request.ts';
 import type { ExportJob } from '../store/platform-store-export-jobs.ts';
-import { fieldPaths, type SegmentFilter } from './export-request.ts';
+import { fieldPaths } from './export-request.ts';
 
 /** A batch that a job writes, and the selection of its profiles. */
 export interface BatchSelectionPlan {

@@ -1,8 +1,9 @@
 import { isJsonObject, type JsonObject } from '../json.ts';
 import type { EmulatorQuirks } from '../options.ts';
 import { isOnUnionSchema } from '../store/catalog-documents.ts';
+import type { ReceivedExportRequest } from '../store/export-request.ts';
 import type { PlatformRecords } from '../store/platform-store.ts';
-import { parseExportRequest, type ReceivedExportRequest } from './export-request.ts';
+import { parseExportRequest } from './export-request.ts';
 import { everySegment } from './segment-snapshots.ts';
 
 /**

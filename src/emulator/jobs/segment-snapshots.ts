@@ -1,4 +1,4 @@
-import { findMergePolicy } from '../engine/find-merge-policy.ts';
+import { findMergePolicy } from '../catalog/find-merge-policy.ts';
 import type { PlatformRecords } from '../store/platform-store.ts';
 import type { SegmentDefinition } from '../store/platform-store-segment-definitions.ts';
 import type { SegmentJob, SegmentSnapshot } from '../store/platform-store-segment-jobs.ts';

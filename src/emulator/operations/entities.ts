@@ -1,4 +1,4 @@
-import { UnknownMergePolicyError } from '../engine/find-merge-policy.ts';
+import { UnknownMergePolicyError } from '../catalog/find-merge-policy.ts';
 import { EventQueryError, readEvents } from '../engine/read-events.ts';
 import { type IdentityReference, type ProfileLookup, readProfiles, xidOf } from '../engine/read-profiles.ts';
 import { PlatformError, profileAccessError } from '../errors.ts';

@@ -1,8 +1,8 @@
+import { type SeededMergePolicy, seededMergePolicies } from '../catalog/population.ts';
 import { PlatformError, upsCodes } from '../errors.ts';
 import { json, type Operation } from '../http/operation.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json.ts';
 import { credential } from '../options.ts';
-import { type SeededMergePolicy, seededMergePolicies } from '../seed/population-catalog.ts';
 import type { PlatformRecords } from '../store/platform-store.ts';
 import { bulkGet } from './bulk-get.ts';
 import { embeddedSandbox } from './embedded-sandbox.ts';

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { seededMergePolicies } from '../catalog/population.ts';
 import { PlatformError, requestErrors, upsCodes } from '../errors.ts';
 import { type Call, json, type Operation, type Reply } from '../http/operation.ts';
 import { checkScheduleLimits, nextRunOf, parseSchedule, parseSchedulePatch } from '../jobs/schedule-request.ts';
 import { defaultExportDataset } from '../jobs/scheduled-export.ts';
 import type { JsonObject } from '../json.ts';
 import { credential, type EmulatorQuirks } from '../options.ts';
-import { seededMergePolicies } from '../seed/population.ts';
 import type { PlatformRecords } from '../store/platform-store.ts';
 import type { Schedule } from '../store/platform-store-schedules.ts';
 import { childrenPage, childrenRange } from './children-page.ts';

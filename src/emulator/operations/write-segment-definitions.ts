@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { findMergePolicy } from '../engine/find-merge-policy.ts';
+import { findMergePolicy } from '../catalog/find-merge-policy.ts';
+import { seededMergePolicies } from '../catalog/population.ts';
 import { type Call, json, type Operation } from '../http/operation.ts';
-import { seededMergePolicies } from '../seed/population-catalog.ts';
 import type { PlatformRecords } from '../store/platform-store.ts';
 import type { SegmentDefinition } from '../store/platform-store-segment-definitions.ts';
 import { embeddedSandbox } from './embedded-sandbox.ts';

@@ -1,4 +1,4 @@
-import { identifier } from '../engine/sql.ts';
+import { identifier } from '../store/sql.ts';
 import { compileOccurrence } from './compile-time.ts';
 import {
   type Compiled,

@@ -1,5 +1,5 @@
+import { fieldsAt } from '../xdm/vocabulary.ts';
 import type { Compiled, Compiler, Scope } from './compiler.ts';
-import { fieldsAt } from './fields.ts';
 import { quote } from './pql-error.ts';
 import type { Field } from './syntax.ts';
 

@@ -1,3 +1,4 @@
+import type { ValueType } from '../xdm/vocabulary.ts';
 import { compileChain, compileEvents, compileQuantifier } from './compile-events.ts';
 import { compileField } from './compile-field.ts';
 import { compileFunction, compileMethod } from './compile-functions.ts';
@@ -12,7 +13,6 @@ import {
   profileScope,
   type Scope,
 } from './compiler.ts';
-import type { ValueType } from './fields.ts';
 import { parsePql } from './parse-pql.ts';
 import type { ArithmeticOperator, Literal, PqlExpression } from './syntax.ts';
 

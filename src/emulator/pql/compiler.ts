@@ -1,5 +1,5 @@
-import { identifier, type Parameters } from '../engine/sql.ts';
-import type { FieldVocabulary, ValueType } from './fields.ts';
+import { identifier, type Parameters } from '../store/sql.ts';
+import type { FieldVocabulary, ValueType } from '../xdm/vocabulary.ts';
 import { PqlError } from './pql-error.ts';
 import type { Comparison, PqlExpression } from './syntax.ts';
 

@@ -1,8 +1,8 @@
+import { profileDatasets } from '../catalog/population.ts';
 import { exportServiceUser, unionSchemaId } from '../store/catalog-documents.ts';
 import { newDatasetDocument, withBatch } from '../store/dataset-documents.ts';
 import type { Dataset } from '../store/platform-store-datasets.ts';
 import type { Draws } from './platform-state-draws.ts';
-import { profileDatasets } from './population.ts';
 
 const dayMs = 86_400_000;
 const contentType = 'application/vnd.adobe.xed+json;version=1';

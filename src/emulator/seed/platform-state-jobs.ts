@@ -1,8 +1,8 @@
-import type { ReceivedExportRequest } from '../jobs/export-request.ts';
-import { mergePolicyFor } from '../jobs/merge-policy.ts';
+import { mergePolicyFor } from '../catalog/merge-policy-of-request.ts';
 import type { JsonObject } from '../json.ts';
 import { failedBatchFields, olderMetrics, writtenMetrics } from '../store/batch-metrics.ts';
 import { newBatchDocument } from '../store/catalog-documents.ts';
+import type { ReceivedExportRequest } from '../store/export-request.ts';
 import type { Batch, BatchStatus } from '../store/platform-store-batches.ts';
 import {
   batchIdsOf,

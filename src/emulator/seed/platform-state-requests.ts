@@ -1,8 +1,9 @@
-import { parseExportRequest, type ReceivedExportRequest } from '../jobs/export-request.ts';
+import { seededMergePolicies, seededSegments } from '../catalog/population.ts';
+import { parseExportRequest } from '../jobs/export-request.ts';
 import type { JsonObject } from '../json.ts';
 import { defaultQuirks } from '../options.ts';
+import type { ReceivedExportRequest } from '../store/export-request.ts';
 import { exportDatasetIds, type SeededSandbox } from './platform-state-datasets.ts';
-import { seededMergePolicies, seededSegments } from './population.ts';
 
 const dayMs = 86_400_000;
 const schema = { name: '_xdm.context.profile' };

@@ -1,5 +1,5 @@
 import { parseQuartz } from '../../runtime/quartz.ts';
-import { findMergePolicy } from '../engine/find-merge-policy.ts';
+import { findMergePolicy } from '../catalog/find-merge-policy.ts';
 import type { Schedule } from '../store/platform-store-schedules.ts';
 import type { SegmentDefinition } from '../store/platform-store-segment-definitions.ts';
 import type { SegmentJob, SegmentJobCounts, SegmentJobStatus } from '../store/platform-store-segment-jobs.ts';

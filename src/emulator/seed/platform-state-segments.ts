@@ -1,10 +1,10 @@
-import { findMergePolicy } from '../engine/find-merge-policy.ts';
+import { findMergePolicy } from '../catalog/find-merge-policy.ts';
+import { seededSegments } from '../catalog/population.ts';
 import { nextRunOf } from '../jobs/schedule-request.ts';
 import type { Schedule } from '../store/platform-store-schedules.ts';
 import type { SegmentDefinition } from '../store/platform-store-segment-definitions.ts';
 import type { SeededSandbox } from './platform-state-datasets.ts';
 import type { Draws } from './platform-state-draws.ts';
-import { seededSegments } from './population.ts';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;

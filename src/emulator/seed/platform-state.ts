@@ -1,3 +1,4 @@
+import { profileDatasets } from '../catalog/population.ts';
 import { countProfiles } from '../engine/export-profiles.ts';
 import { planBatches } from '../jobs/export-selection.ts';
 import { changedDataset } from '../store/catalog-documents.ts';
@@ -14,7 +15,7 @@ import { pastJobs } from './platform-state-jobs.ts';
 import { seededRequests } from './platform-state-requests.ts';
 import { pastSegmentJobs } from './platform-state-segment-jobs.ts';
 import { seededDefinitions, seededSchedules } from './platform-state-segments.ts';
-import { profileDatasets, seedPopulation } from './population.ts';
+import { seedPopulation } from './population.ts';
 import { countSegments } from './segment-counts.ts';
 
 /** Number of profiles in `prod` per profile in `dev`. */

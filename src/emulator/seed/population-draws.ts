@@ -1,4 +1,4 @@
-import { literal } from '../engine/sql.ts';
+import { literal } from '../store/sql.ts';
 
 /**
  * Pseudo-random choices, which are always the same for the same row. Each is a hash of the row's hash and the name of

@@ -1,6 +1,6 @@
+import { type SeededSegment, seededMergePolicies, seededSegments } from '../catalog/population.ts';
 import { mergedProfile } from '../engine/merged-profile.ts';
-import { literal } from '../engine/sql.ts';
-import { type SeededSegment, seededMergePolicies, seededSegments } from './population-catalog.ts';
+import { literal } from '../store/sql.ts';
 import { derivedHash, draws } from './population-draws.ts';
 
 const qualificationSpanSeconds = 60 * 86_400;

@@ -1,11 +1,9 @@
-import { identifier, Parameters } from '../engine/sql.ts';
 import type { Database, Session } from '../store/connection.ts';
+import { identifier, Parameters } from '../store/sql.ts';
 import { draws } from './population-draws.ts';
 import { eventColumns, eventHash } from './population-events.ts';
 import { crmFragment, eventsFragment, loyaltyFragment } from './population-fragments.ts';
 import { selectMemberships } from './population-memberships.ts';
-
-export { profileDatasets, seededMergePolicies, seededSegments } from './population-catalog.ts';
 
 export interface PopulationOptions {
   readonly sandbox: string;

@@ -1,10 +1,10 @@
+import { findMergePolicy } from '../catalog/find-merge-policy.ts';
 import { platformNamespace } from '../engine/evaluate-segments-matches.ts';
-import { findMergePolicy } from '../engine/find-merge-policy.ts';
 import { identityColumn } from '../engine/merged-profile.ts';
-import { identifier } from '../engine/sql.ts';
-import { type IdentityNamespace, identityNamespaces } from '../engine/xdm-schema.ts';
 import type { Database } from '../store/connection.ts';
 import type { SegmentJobCounts } from '../store/platform-store-segment-jobs.ts';
+import { identifier } from '../store/sql.ts';
+import { type IdentityNamespace, identityNamespaces } from '../xdm/schema.ts';
 
 type StatusCounts = Readonly<Record<'realized' | 'existing' | 'exited', number>>;
 type Row = StatusCounts & Readonly<Record<IdentityNamespace, number>> & { readonly id: string };

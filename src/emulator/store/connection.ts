@@ -1,4 +1,4 @@
-import type { OwnField, XdmFields } from '../engine/own-fields.ts';
+import type { OwnField, XdmFields } from '../xdm/own-fields.ts';
 import type { SqlValue } from './values.ts';
 
 /** Runs statements on one connection. Values are passed as parameters (`$1`, `$2`, … or `?`), never inside the text. */

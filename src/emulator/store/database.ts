@@ -3,12 +3,12 @@ import { mkdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { columnTypes, type OwnField, standardFields, withOwnFields, type XdmFields } from '../engine/own-fields.ts';
-import { identifier } from '../engine/sql.ts';
 import { migrations } from '../migrations/index.ts';
+import { columnTypes, type OwnField, standardFields, withOwnFields, type XdmFields } from '../xdm/own-fields.ts';
 import type { Database, Session, SqlExecutor } from './connection.ts';
 import { migrate } from './migrate.ts';
 import { Permits } from './permits.ts';
+import { identifier } from './sql.ts';
 import { Statements } from './statements.ts';
 import type { DuckDb, SqlValue } from './values.ts';
 

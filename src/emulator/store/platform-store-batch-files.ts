@@ -1,5 +1,22 @@
-import type { ExportResult } from '../engine/export-profiles.ts';
 import type { SqlExecutor } from './connection.ts';
+
+/** One Parquet file of an export. */
+export interface ExportedPart {
+  /** `part-00000.parquet`, numbered from 0. */
+  readonly name: string;
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly rows: number;
+}
+
+export interface ExportResult {
+  /** At least one part, even when nothing was selected. */
+  readonly parts: readonly ExportedPart[];
+  /** Number of rows over all parts. */
+  readonly profiles: number;
+  /** Per namespace, the number of exported profiles with an identity in it. */
+  readonly profilesByNamespace: Readonly<Record<string, number>>;
+}
 
 /** One Parquet file of a dataset file. */
 export interface FilePart {

@@ -1,5 +1,5 @@
-import type { ExportRequest, ReceivedExportRequest } from '../jobs/export-request.ts';
 import type { SqlExecutor } from './connection.ts';
+import type { ExportRequest, ReceivedExportRequest } from './export-request.ts';
 import type { WrittenBatch } from './platform-store-batch-files.ts';
 
 export type ExportJobStatus = 'NEW' | 'PROCESSING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLING' | 'CANCELLED';

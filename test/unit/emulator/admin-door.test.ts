@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { AdminDoor, createTokenCheck, isLoopback } from '../../../src/emulator/admin/door.ts';
+import { AdminDoor, isLoopback } from '../../../src/emulator/admin/door.ts';
 import { faultsEndpoint } from '../../../src/emulator/admin/faults.ts';
 import { Faults } from '../../../src/emulator/faults/faults.ts';
+import { createTokenCheck } from '../../../src/emulator/http/admin-access.ts';
 
 const others = ['192.0.2.7', '::ffff:192.0.2.7', '2001:db8::1', '12.7.0.1', '1270.0.0.1', undefined];
 const token = '0123456789abcdef';

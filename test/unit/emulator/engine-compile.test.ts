@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileExport } from '../../../src/emulator/engine/compile-export.ts';
 import { type ExportSelection, ExportSelectionError } from '../../../src/emulator/engine/export-selection.ts';
-import { array, map, object, prune, storedPaths, value } from '../../../src/emulator/engine/xdm-field.ts';
-import { eventSchema, profileSchema } from '../../../src/emulator/engine/xdm-schema.ts';
+import { array, map, object, prune, storedPaths, value } from '../../../src/emulator/xdm/field.ts';
+import { eventSchema, profileSchema } from '../../../src/emulator/xdm/schema.ts';
 
 const person = object({ name: object({ firstName: value, lastName: value }), gender: value });
 const schema = object({

@@ -4,16 +4,17 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { seededSegments } from '../../../src/emulator/catalog/population.ts';
 import {
   countProfiles,
-  type ExportResult,
   type ExportSelection,
   ExportSelectionError,
   exportProfiles,
 } from '../../../src/emulator/engine/export-profiles.ts';
-import { seededSegments, seedPopulation } from '../../../src/emulator/seed/population.ts';
+import { seedPopulation } from '../../../src/emulator/seed/population.ts';
 import type { Database } from '../../../src/emulator/store/connection.ts';
 import { openDatabase } from '../../../src/emulator/store/database.ts';
+import type { ExportResult } from '../../../src/emulator/store/platform-store-batch-files.ts';
 import { canonicalRows, expectedExport, type Population, policyIds, readPopulation } from './engine-reference.ts';
 
 const now = new Date('2030-01-01T00:00:00Z');

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { describe, expect, it } from 'vitest';
+import { UnknownMergePolicyError } from '../../../src/emulator/catalog/find-merge-policy.ts';
+import { seededMergePolicies, seededSegments } from '../../../src/emulator/catalog/population.ts';
 import {
   evaluateSegments,
   type SegmentEvaluation,
@@ -11,8 +13,7 @@ import {
 } from '../../../src/emulator/engine/evaluate-segments.ts';
 import { exitedLifetimeMs } from '../../../src/emulator/engine/evaluate-segments-memberships.ts';
 import { type ExportSelection, exportProfiles } from '../../../src/emulator/engine/export-profiles.ts';
-import { UnknownMergePolicyError } from '../../../src/emulator/engine/find-merge-policy.ts';
-import { seededMergePolicies, seededSegments, seedPopulation } from '../../../src/emulator/seed/population.ts';
+import { seedPopulation } from '../../../src/emulator/seed/population.ts';
 import type { Database, Session } from '../../../src/emulator/store/connection.ts';
 import { openDatabase } from '../../../src/emulator/store/database.ts';
 import { putSeeded } from '../../support/seeded-folder.ts';

@@ -2,7 +2,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Faults } from '../../../src/emulator/faults/faults.ts';
 import { Activity } from '../../../src/emulator/jobs/activity.ts';
 import { openPlatform } from '../../../src/emulator/open-platform.ts';
 import { parseQuirks } from '../../../src/emulator/settings/quirk-values.ts';
@@ -16,7 +15,7 @@ describe('a platform that was seeded', () => {
     const { platform, lifecycle } = await openPlatform(
       {
         ...{ directory, profiles: 1_000, seed: 1, seedFolder: undefined, clientSecrets: ['emulator'] },
-        ...{ concurrentExports: 1, memoryLimitMiB: 512, clock: new FakeClock(), faults: new Faults() },
+        ...{ concurrentExports: 1, memoryLimitMiB: 512, clock: new FakeClock() },
         ...{ logger: createLogger({ level: 'silent' }), activity: new Activity() },
         settings: new Settings({ pace: {}, quirks: parseQuirks({}) }),
       },

@@ -2,16 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { storedPaths } from '../../../src/emulator/engine/xdm-field.ts';
-import { eventSchema, identityNamespaces, profileAttributes } from '../../../src/emulator/engine/xdm-schema.ts';
-import {
-  type PopulationOptions,
-  seededMergePolicies,
-  seededSegments,
-  seedPopulation,
-} from '../../../src/emulator/seed/population.ts';
+import { seededMergePolicies, seededSegments } from '../../../src/emulator/catalog/population.ts';
+import { type PopulationOptions, seedPopulation } from '../../../src/emulator/seed/population.ts';
 import type { Database } from '../../../src/emulator/store/connection.ts';
 import { openDatabase } from '../../../src/emulator/store/database.ts';
+import { storedPaths } from '../../../src/emulator/xdm/field.ts';
+import { eventSchema, identityNamespaces, profileAttributes } from '../../../src/emulator/xdm/schema.ts';
 
 const now = new Date('2030-01-01T12:00:00Z');
 const base = { sandbox: 'prod', profiles: 2000, seed: 7, now };

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Parameters } from '../../../src/emulator/engine/sql.ts';
 import { compilePql } from '../../../src/emulator/pql/compile-pql.ts';
-import { standardEventFields, standardProfileFields } from '../../../src/emulator/pql/fields.ts';
 import { parsePql } from '../../../src/emulator/pql/parse-pql.ts';
 import { PqlError } from '../../../src/emulator/pql/pql-error.ts';
 import { maximumDepth, maximumLength, maximumOperations } from '../../../src/emulator/pql/token-reader.ts';
+import { Parameters } from '../../../src/emulator/store/sql.ts';
+import { standardEventFields, standardProfileFields } from '../../../src/emulator/xdm/vocabulary.ts';
 
 /** SQL text and parameters of a condition, over relations that are named by their kind. */
 function compile(text: string) {

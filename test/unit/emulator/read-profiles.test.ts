@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { UnknownMergePolicyError } from '../../../src/emulator/engine/find-merge-policy.ts';
+import { UnknownMergePolicyError } from '../../../src/emulator/catalog/find-merge-policy.ts';
+import { profileDatasets, seededMergePolicies } from '../../../src/emulator/catalog/population.ts';
 import { type EventQuery, EventQueryError, readEvents } from '../../../src/emulator/engine/read-events.ts';
 import {
   type IdentityReference,
@@ -10,7 +11,7 @@ import {
   type XdmObject,
   xidOf,
 } from '../../../src/emulator/engine/read-profiles.ts';
-import { profileDatasets, seededMergePolicies, seedPopulation } from '../../../src/emulator/seed/population.ts';
+import { seedPopulation } from '../../../src/emulator/seed/population.ts';
 import type { Database } from '../../../src/emulator/store/connection.ts';
 import { openDatabase } from '../../../src/emulator/store/database.ts';
 import { type Person, readPeople } from './pql-people.ts';

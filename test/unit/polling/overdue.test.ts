@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ExportJob } from '../../../src/domain/export-job.ts';
-import { matchesExportJobFilter } from '../../../src/domain/export-job-filter.ts';
+import { type ExportJob, matchesExportJobFilter } from '../../../src/domain/export-job.ts';
 import { isMarkedOverdue } from '../../../src/domain/reading-times.ts';
 import { exportRun, exportShape } from '../../../src/domain/runs/run.ts';
 import { RunIndex } from '../../../src/domain/runs/run-index.ts';

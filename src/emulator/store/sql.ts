@@ -1,4 +1,4 @@
-import type { SqlValue } from '../store/values.ts';
+import type { SqlValue } from './values.ts';
 
 /** A statement and its parameter values, `$1` first. */
 export interface Statement {

@@ -1,4 +1,4 @@
-import { array, map, object, value } from './xdm-field.ts';
+import { array, map, object, value } from './field.ts';
 
 /** Identity namespaces of the population, in the order in which a profile lists them. */
 export const identityNamespaces = ['CRMID', 'Loyalty', 'Email', 'Phone', 'ECID'] as const;

@@ -1,4 +1,4 @@
-import type { SegmentNamespace } from '../engine/xdm-schema.ts';
+import type { SegmentNamespace } from '../xdm/schema.ts';
 
 /** A dataset from which the seeded profiles were ingested. */
 export interface ProfileDataset {

@@ -1,11 +1,14 @@
-import { seededMergePolicies } from '../seed/population.ts';
-import type { ExportRequest } from './export-request.ts';
+import { seededMergePolicies } from './population.ts';
 
 /**
  * Merge policy of a request, in its latest version if the request names no version. Without a policy it is the default
  * policy, which is also the policy of every seeded segment. An unknown policy is kept; the job that names it fails.
  */
-export function mergePolicyFor({ mergePolicy }: Pick<ExportRequest, 'mergePolicy'>): { id: string; version: number } {
+export function mergePolicyFor({
+  mergePolicy,
+}: {
+  readonly mergePolicy: { readonly id: string; readonly version: number | null } | null;
+}): { id: string; version: number } {
   const known = seededMergePolicies.find((policy) => (mergePolicy ? policy.id === mergePolicy.id : policy.default));
   const id = mergePolicy?.id ?? known?.id;
   if (id === undefined) throw new Error('No merge policy is the default.');

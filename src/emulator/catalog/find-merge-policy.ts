@@ -1,4 +1,4 @@
-import { type SeededMergePolicy, seededMergePolicies } from '../seed/population-catalog.ts';
+import { type SeededMergePolicy, seededMergePolicies } from './population.ts';
 
 /** Thrown when a request names an unknown merge policy. */
 export class UnknownMergePolicyError extends Error {

@@ -1,5 +1,5 @@
-import { type ObjectField, storedPaths } from '../engine/xdm-field.ts';
-import { eventSchema, profileAttributes } from '../engine/xdm-schema.ts';
+import { type ObjectField, storedPaths } from './field.ts';
+import { eventSchema, profileAttributes } from './schema.ts';
 
 /** Value types of PQL. Dates and timestamps are both times; a date is its midnight in UTC. */
 export type ValueType = 'string' | 'number' | 'boolean' | 'time';

@@ -1,6 +1,6 @@
-import { type FieldVocabulary, standardEventFields, standardProfileFields, type ValueType } from '../pql/fields.ts';
-import { type ObjectField, object, value } from './xdm-field.ts';
-import { eventSchema, profileSchema } from './xdm-schema.ts';
+import { type ObjectField, object, value } from './field.ts';
+import { eventSchema, profileSchema } from './schema.ts';
+import { type FieldVocabulary, standardEventFields, standardProfileFields, type ValueType } from './vocabulary.ts';
 
 export const ownFieldTypes = ['string', 'integer', 'number', 'boolean', 'date-time'] as const;
 export type OwnFieldType = (typeof ownFieldTypes)[number];
