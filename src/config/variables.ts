@@ -204,7 +204,7 @@ export const variables = z.object({
   POLL_MAX_MS: variable(
     integer(100, 3_600_000),
     30_000,
-    'Longest pause between two polls of the platform, in milliseconds.',
+    'Longest pause between two polls of the platform, in milliseconds. In the middle of a long job, while all subscriptions of a sandbox name their jobs, up to five times as long.',
   ),
   AUTHORIZATION_LEASE_MS: variable(
     integer(1_000, 3_600_000),

@@ -61,12 +61,12 @@ export class Feed<Entity extends object, Reader, Checkpoint> {
   #repeating: AbortController | null = null;
 
   constructor(options: FeedOptions<Entity, Reader, Checkpoint>) {
-    const { source, log, clock, runs } = options;
+    const { source, log, clock, runs, pollMinMs, pollMaxMs } = options;
     const { lateness: rules, key, isTerminal } = source;
     const lateness =
       rules === undefined || runs === null
         ? null
-        : new Lateness({ ...rules, runs: rules.runsOf(runs), key, isTerminal, clock });
+        : new Lateness({ ...rules, runs: rules.runsOf(runs), key, isTerminal, clock, pollMinMs, pollMaxMs });
     this.#options = options;
     this.#view = new FeedState({ log, key: source.key }, () => this.#viewChanged());
     this.#poller = new PollRounds({ source, log, clock, lateness, view: this.#view, members: this.#members });

@@ -3,6 +3,7 @@ import type { RunExpectation } from '../domain/runs/run-index.ts';
 import type { FeedChange } from '../events/log.ts';
 import type { TenantRuns } from '../runs/run-statistics.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { type EndLimits, endLimits } from './cadence.ts';
 
 /** The ended runs of the tenant, from which the end of running entities is expected. See JobRuns. */
 export interface ExpectedRuns<Entity> {
@@ -25,6 +26,9 @@ export interface LatenessOptions<Entity> extends LatenessRules<Entity> {
   readonly key: (entity: Entity) => string;
   readonly isTerminal: (entity: Entity) => boolean;
   readonly clock: Pick<Clock, 'now' | 'monotonicMs'>;
+  /** Shortest and longest pause between two rounds, in milliseconds. */
+  readonly pollMinMs: number;
+  readonly pollMaxMs: number;
 }
 
 /** Entities of one round. */
@@ -37,6 +41,8 @@ export interface LatenessRound<Entity> {
   readonly hasAppeared: (entity: Entity) => boolean;
 }
 
+/** Maximum number of running entities whose expected ends determine the next pause. */
+const maxComputed = 200;
 /** Difference between the clocks of gateway and platform that is ignored, in milliseconds. */
 const toleranceMs = 60_000;
 
@@ -96,6 +102,21 @@ export class Lateness<Entity> {
       found.set(key(entity), marked(entity, observedAt));
     }
     return found;
+  }
+
+  /**
+   * Returns the limits of the next pause. They are null if too many entities run to compute them in each round.
+   * @param running entities that run and are watched
+   * @param findsNew whether new entities must be found as well
+   */
+  limits(running: readonly Entity[], findsNew: boolean): EndLimits | null {
+    if (running.length > maxComputed) return null;
+    const { runs, clock, pollMinMs, pollMaxMs } = this.#options;
+    const nowMs = clock.now().getTime() - this.#aheadMs;
+    return endLimits(
+      running.map((entity) => runs.expectation(entity)),
+      { nowMs, findsNew, pollMinMs, pollMaxMs },
+    );
   }
 
   /** @param created entities that were created since the previous round */

@@ -292,7 +292,7 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   }
 
   #succeeded(
-    { result, emitted, discover, running, unsettled }: Good<Entity, Checkpoint>,
+    { result, emitted, discover, running, ends, unsettled }: Good<Entity, Checkpoint>,
     waiting: readonly FeedMember<Reader>[],
   ): void {
     const { clock, logger, metrics, kind, waiters } = this.#options;
@@ -309,7 +309,10 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
     }
     const vain = waiting.some((member) => waiters.has(member));
     const changed = changes > 0 || unsettled || vain;
-    const next = this.#pace.ended({ failed: false, changed, running, vain, limited, retryAfterMs }, this.#nowMs());
+    const next = this.#pace.ended(
+      { failed: false, changed, running, ends, vain, limited, retryAfterMs },
+      this.#nowMs(),
+    );
     const summary = { ...this.#where(), ...result.calls, discover, changes, running, ...next };
     logger.debug({ ...summary, incomplete: result.incomplete?.code }, 'poll round');
     if (result.truncated) logger.warn(summary, 'the list is too long for one round, so some entities are not followed');

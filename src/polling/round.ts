@@ -3,6 +3,7 @@ import { maxEndedWithinSeconds } from '../domain/job.ts';
 import { UpstreamTimeoutError } from '../errors.ts';
 import { type EventLog, type FeedChange, LogConflictError, LogFencedError, type StaleSubject } from '../events/log.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { EndLimits } from './cadence.ts';
 import { CallAllowance } from './call-allowance.ts';
 import { diffSnapshots, isSameState } from './diff.ts';
 import { isAuthRejection } from './failure.ts';
@@ -34,6 +35,8 @@ export type RoundOutcome<Entity, Checkpoint> =
       readonly discover: boolean;
       /** A watched entity runs, or watched results of an ended one are awaited. */
       readonly running: boolean;
+      /** Limits of the next pause that follow from the expected ends; null: there are none. */
+      readonly ends: EndLimits | null;
       /** A followed entity was absent for the first time, so a second reading is needed soon. */
       readonly unsettled: boolean;
     }
@@ -316,8 +319,14 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
     }
     this.#memory = result.memory;
     const emitted = changes.map(({ kind }) => kind);
-    const running = [...after].some(([id, one]) => (scope.everything || scope.ids.has(id)) && !source.isTerminal(one));
-    return { kind: 'good', result, emitted, discover, running: running || results.awaits, unsettled };
+    const running = [...after]
+      .filter(([id, one]) => (scope.everything || scope.ids.has(id)) && !source.isTerminal(one))
+      .map(([, one]) => one);
+    // Results may change at any time.
+    const findsNew = scope.everything || scope.results !== undefined;
+    const ends = this.#options.lateness?.limits(running, findsNew) ?? null;
+    const isRunning = running.length > 0 || results.awaits;
+    return { kind: 'good', result, emitted, discover, running: isRunning, ends, unsettled };
   }
 
   /** Known entities whose state may be old, because they were not read since their last watcher left. */

@@ -1,4 +1,5 @@
 import { backoffMs } from '../runtime/backoff.ts';
+import type { EndLimits } from './cadence.ts';
 import type { PlatformHold } from './holds.ts';
 
 export interface PollScheduleOptions {
@@ -16,6 +17,8 @@ export type PauseReason =
   | 'nudged'
   /** No change, but a watched entity runs. */
   | 'quiet'
+  /** No change, but a watched entity is about to end. */
+  | 'near end'
   /** No change, and no watched entity runs. */
   | 'idle'
   | 'failed'
@@ -35,6 +38,8 @@ export interface RoundSummary {
   readonly changed: boolean;
   /** A watched entity runs. */
   readonly running: boolean;
+  /** Limits that follow from the expected ends of the running entities. Absent or null: none. */
+  readonly ends?: EndLimits | null;
   /** A subscriber that waited for the round still cannot begin. */
   readonly vain: boolean;
   /** The platform reported too many calls. */
@@ -125,6 +130,8 @@ export class PollSchedule {
     this.#vainRounds = round.vain ? this.#vainRounds + 1 : 0;
     this.#failures = round.failed ? this.#failures + 1 : 0;
     if (!round.failed) this.#quietRounds = round.changed ? 0 : this.#quietRounds + 1;
+    // After the last expected end, pauses grow from the shortest one again.
+    if (round.ends?.nearMs != null) this.#quietRounds = Math.min(this.#quietRounds, 1);
     const next = this.#pauseAfter(round, nowMs);
     this.#nextMs = nowMs + next.nextInMs;
     if (round.limited || round.retryAfterMs !== null) this.#hold.extend(this.#nextMs);
@@ -144,17 +151,21 @@ export class PollSchedule {
     const { pollMinMs, pollMaxMs, random } = this.#options;
     const why = this.#reason(round, nowMs);
     const jitter = 1 + jitterShare * random();
-    const base = Math.max(pollMinMs, Math.min(this.#unboundedPauseMs(why), pollMaxMs / (1 + jitterShare)));
-    const pauseMs = Math.min(base * jitter, pollMaxMs);
+    const { nearMs = null, untilNearMs = null, longestMs = null } = round.ends ?? {};
+    const maxMs = why === 'quiet' ? (longestMs ?? pollMaxMs) : pollMaxMs;
+    const base = Math.max(pollMinMs, Math.min(this.#unboundedPauseMs(why), maxMs / (1 + jitterShare)));
+    const usualMs = Math.min(base * jitter, maxMs, why === 'quiet' ? (untilNearMs ?? maxMs) : maxMs);
+    const pauseMs = why === 'near end' && nearMs !== null ? nearMs : usualMs;
     const askedMs = Math.min(round.retryAfterMs ?? 0, maxRetryAfterMs);
     return { nextInMs: Math.round(askedMs > pauseMs ? askedMs * jitter : pauseMs), why };
   }
 
-  #reason({ failed, limited, running }: RoundSummary, nowMs: number): PauseReason {
+  #reason({ failed, limited, running, ends }: RoundSummary, nowMs: number): PauseReason {
     if (limited) return 'rate limited';
     if (failed) return 'failed';
     if (nowMs < this.#hurriedUntilMs) return 'nudged';
     if (this.#quietRounds === 0) return 'changed';
+    if (running && ends?.nearMs != null) return 'near end';
     return running ? 'quiet' : 'idle';
   }
 
@@ -167,6 +178,7 @@ export class PollSchedule {
         return backoffMs({ firstMs: 2 * pollMinMs, maxMs: longestFailurePauseMs }, this.#failures);
       case 'nudged':
       case 'changed':
+      case 'near end':
         return pollMinMs;
       case 'quiet':
         return pollMinMs * growthWhileRunning ** this.#quietRounds;

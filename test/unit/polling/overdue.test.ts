@@ -254,6 +254,8 @@ describe('the marks of 1,000 normal runs, each after the 30 runs before it', () 
         isTerminal: ({ status }) => status === 'SUCCEEDED',
         timesOf: (job) => job,
         clock: new FakeClock(),
+        pollMinMs: 2_000,
+        pollMaxMs: 30_000,
         overdueAt: ({ overdueAt }) => overdueAt,
         marked: (job, overdueAt) => ({ ...job, overdueAt }),
       });
