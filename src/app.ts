@@ -263,7 +263,8 @@ async function start(
     config.auth.mode !== 'embedded' || isLoopback(hostname) || host === publicHost;
 
   const cors = createCors(config.server.corsOrigins);
-  const operations = { documents: createPreparedDocuments(pipeline), createContext, findDocument, maskError };
+  const documents = createPreparedDocuments(pipeline);
+  const operations = { pipeline, documents, createContext, findDocument, maskError };
   const { maxBodyBytes } = config.server;
   const http = createHttpServer({
     graphql: createGraphqlHandler({

@@ -3,7 +3,7 @@ import type { GatewayContext } from '../../context/context.ts';
 import type { CreateContext, OperationRequest } from '../../context/create-context.ts';
 import type { FindDocument } from './documents.ts';
 import { type MaskError, publicError } from './error-mask.ts';
-import type { Outcome, PipelineArgs } from './pipeline-types.ts';
+import type { Outcome, Pipeline, ReadyOperation } from './pipeline-types.ts';
 import type { PreparedDocuments } from './prepared-documents.ts';
 import { requestError } from './request-error.ts';
 
@@ -19,18 +19,19 @@ export interface OperationParams {
 
 export interface OperationDeps {
   readonly documents: PreparedDocuments;
+  readonly pipeline: Pick<Pipeline, 'execute' | 'subscribe'>;
   readonly createContext: CreateContext;
   readonly findDocument: FindDocument;
   readonly maskError: MaskError;
 }
 
 /** An operation that is ready, or the errors of its request. */
-type Opened = PipelineArgs | readonly GraphQLError[];
+type Opened = ReadyOperation | readonly GraphQLError[];
 
 /**
  * Prepares an operation for its execution, the same way for every transport: finds its document, parses it, determines
  * the operation and validates it. The caller is already authenticated.
- * @returns the arguments for `runOperation`, or the errors of the request as clients receive them; a promise of them if
+ * @returns the operation for `runOperation`, or the errors of the request as clients receive them; a promise of them if
  *   the rights of the caller must be checked first. It never rejects.
  */
 export function openOperation(
@@ -48,14 +49,13 @@ export function openOperation(
     const errors = prepared.validate();
     if (errors.length > 0)
       return shownTo(contextValue, errors, hiddenErrors).catch((error: unknown) => [maskError(error)]);
-    const args: PipelineArgs = {
+    const args: ReadyOperation = {
       schema,
       document,
       operationName,
       kind,
       variableValues: params.variables ?? null,
       contextValue,
-      run: kind === 'subscription' ? documents.subscribe : documents.execute,
     };
     if (!prepared.selectsIntrospection) return args;
     return contextValue.assertReader().then(
@@ -104,7 +104,10 @@ async function shownTo(
  * Executes an operation. Failures before its first field are returned as a result too.
  * @returns a promise if a value is awaited. It never rejects.
  */
-export function runOperation(args: PipelineArgs, maskError: MaskError): Outcome | Promise<Outcome> {
+export function runOperation(
+  { pipeline, maskError }: Pick<OperationDeps, 'pipeline' | 'maskError'>,
+  args: ReadyOperation,
+): Outcome | Promise<Outcome> {
   const failed = (error: unknown): Outcome => ({ errors: [maskError(error)] });
   const ended = (outcome: Outcome): Outcome | Promise<Outcome> => {
     if (!isRejection(outcome)) return outcome;
@@ -113,7 +116,7 @@ export function runOperation(args: PipelineArgs, maskError: MaskError): Outcome 
     return shownTo(args.contextValue, errors, hiddenInput).then((shown) => ({ errors: shown }), failed);
   };
   try {
-    const outcome = args.run(args);
+    const outcome = args.kind === 'subscription' ? pipeline.subscribe(args) : pipeline.execute(args);
     return outcome instanceof Promise ? outcome.then(ended, failed) : ended(outcome);
   } catch (error) {
     return failed(error);

@@ -30,8 +30,7 @@ export interface OperationArgs extends ExecutionArgs {
   readonly contextValue: GatewayContext;
 }
 
-/** An operation that can be executed, by the pipeline's own functions. */
-export interface PipelineArgs extends OperationArgs {
+/** An operation that can be executed. */
+export interface ReadyOperation extends OperationArgs {
   readonly kind: `${OperationTypeNode}`;
-  readonly run: (args: OperationArgs) => Outcome | Promise<Outcome>;
 }

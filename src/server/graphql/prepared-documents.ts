@@ -27,12 +27,10 @@ export interface PreparedDocument {
   validate(): readonly GraphQLError[];
 }
 
-/** The pipeline of all transports, with the documents that it has prepared. */
+/** The documents that the pipeline has prepared. */
 export interface PreparedDocuments {
   /** @throws {GraphQLError} the text is no document, or is above a limit */
   prepare(text: string): PreparedDocument;
-  readonly execute: Pipeline['execute'];
-  readonly subscribe: Pipeline['subscribe'];
 }
 
 /**
@@ -40,8 +38,11 @@ export interface PreparedDocuments {
  * again is parsed and validated once. Results of later steps are kept with the syntax tree of the document. Errors of
  * the parser are not kept, because an error object that is sent to several clients would be changed for each of them.
  */
-export function createPreparedDocuments(pipeline: Pipeline): PreparedDocuments {
-  const { parse, validate, execute, subscribe, schema } = pipeline;
+export function createPreparedDocuments({
+  parse,
+  validate,
+  schema,
+}: Pick<Pipeline, 'parse' | 'validate' | 'schema'>): PreparedDocuments {
   const known = new LRUCache<string, PreparedDocument>({
     maxSize: maxBytes,
     sizeCalculation: ({ document }, text) => 2 * text.length + bytesPerToken * tokensOf(document),
@@ -75,8 +76,6 @@ export function createPreparedDocuments(pipeline: Pipeline): PreparedDocuments {
       if (text.length <= maxCharacters) known.set(text, prepared);
       return prepared;
     },
-    execute,
-    subscribe,
   };
 }
 

@@ -5,7 +5,7 @@ import { isAsyncIterable } from 'graphql-yoga';
 import { z } from 'zod';
 import { ForbiddenError, InvalidInputError } from '../../../errors.ts';
 import { type OperationDeps, type OperationParams, openOperation, runOperation } from '../../graphql/operation.ts';
-import type { PipelineArgs } from '../../graphql/pipeline-types.ts';
+import type { ReadyOperation } from '../../graphql/pipeline-types.ts';
 import type { AcceptedTypes } from '../http/accept.ts';
 import type { HttpExchange } from '../http/exchange.ts';
 import { callbackProtocol } from './client.ts';
@@ -66,12 +66,12 @@ export function createCallbackOperation(options: CallbackOperationOptions): Call
   };
 
   const begin = async (
-    args: PipelineArgs,
+    args: ReadyOperation,
     { confirmed, operation, response }: ConfirmedOperation,
   ): Promise<ExecutionResult> => {
     try {
       operation.signal.throwIfAborted();
-      const results = await runOperation(args, maskError);
+      const results = await runOperation(options, args);
       if (!isAsyncIterable(results)) {
         confirmed[Symbol.dispose]();
         return failedStart(results.errors ?? []);

@@ -11,7 +11,7 @@ import {
   resultsUntilFailure,
   runOperation,
 } from '../../graphql/operation.ts';
-import type { PipelineArgs } from '../../graphql/pipeline-types.ts';
+import type { ReadyOperation } from '../../graphql/pipeline-types.ts';
 import { requestError } from '../../graphql/request-error.ts';
 import type { Cors } from '../../http/cors.ts';
 import { CountedResponse } from '../../http/counted-response.ts';
@@ -85,7 +85,7 @@ export function createGraphqlHandler(
   };
 
   /** @throws {GraphQLError} `METHOD_NOT_ALLOWED`, `NOT_ACCEPTABLE` */
-  const execute = (args: PipelineArgs, { request, accepted }: HttpExchange): ReturnType<typeof runOperation> => {
+  const execute = (args: ReadyOperation, { request, accepted }: HttpExchange): ReturnType<typeof runOperation> => {
     if (args.kind === 'mutation' && request.method === 'GET') {
       throw requestError('METHOD_NOT_ALLOWED', 'A mutation must be sent as POST.', {
         http: { headers: { allow: 'POST' } },
@@ -95,7 +95,7 @@ export function createGraphqlHandler(
       // Rejected before the subscription begins, because no response could deliver it.
       throw notAcceptable('A subscription needs the header Accept: text/event-stream, or a WebSocket.');
     }
-    return runOperation(args, maskError);
+    return runOperation(options, args);
   };
 
   return async (request, response) => {

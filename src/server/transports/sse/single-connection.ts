@@ -116,7 +116,7 @@ export function createEventStreams(options: EventStreamOptions): ServeEventStrea
       yield { errors: args };
       return;
     }
-    const result = await runOperation(args, maskError);
+    const result = await runOperation(options, args);
     if (isAsyncIterable(result)) yield* resultsUntilFailure(result, maskError);
     else yield result;
   }

@@ -99,7 +99,7 @@ export class SocketOperation implements ResultReceiver {
       this.fail(...args);
       return null;
     }
-    const result = await runOperation(args, this.#deps.maskError);
+    const result = await runOperation(this.#deps, args);
     if (isRejection(result)) {
       this.fail(...result.errors);
       return null;

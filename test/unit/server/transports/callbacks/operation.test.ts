@@ -53,7 +53,7 @@ async function setUp({ subscribe, check = async () => true }: Options) {
   const maskError = createErrorMask(quiet as unknown as Parameters<typeof createErrorMask>[0]);
   const context = { canRead: true, assertReader: async () => {} } as unknown as GatewayContext;
   const field = { type: GraphQLString };
-  const pipeline = createYoga<object, GatewayContext>({
+  const yoga = createYoga<object, GatewayContext>({
     schema: new GraphQLSchema({
       query: new GraphQLObjectType({ name: 'Query', fields: { changed: field } }),
       subscription: new GraphQLObjectType({ name: 'Subscription', fields: { changed: { ...field, subscribe } } }),
@@ -61,8 +61,10 @@ async function setUp({ subscribe, check = async () => true }: Options) {
     maskedErrors: { maskError },
     logging: false,
   });
+  const pipeline = yoga.getEnveloped();
   const operations = {
-    documents: createPreparedDocuments(pipeline.getEnveloped()),
+    pipeline,
+    documents: createPreparedDocuments(pipeline),
     createContext: () => context,
     findDocument: ({ query }: DocumentRequest) => query ?? '',
     maskError,

@@ -112,6 +112,7 @@ function ours({ maxOperations = 10, room = () => undefined }: OurOptions = {}): 
   const pipeline = createYoga({ schema, logging: false }).getEnveloped();
   const socket = new SocketConnection(
     {
+      pipeline,
       documents: createPreparedDocuments(pipeline),
       // Of the context of the gateway, these resolvers read the principal alone.
       createContext: () => ({ principal: 'x' }) as GatewayContext,

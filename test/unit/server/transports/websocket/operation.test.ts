@@ -110,6 +110,7 @@ async function setUp({ items = 1 } = {}) {
     failed: () => undefined,
   };
   const operation = new SocketOperation('1', socket, {
+    pipeline,
     documents: createPreparedDocuments(pipeline),
     createContext: ({ signal }) => contextOf(abortSignalOf(signal)),
     findDocument: ({ query }) => query ?? '',

@@ -85,6 +85,7 @@ beforeEach(async () => {
   const clock = new FakeClock();
   webSockets = startWebSocketServer({
     server: http,
+    pipeline,
     documents: createPreparedDocuments(pipeline),
     // Of the context of the gateway, these resolvers read the principal and the signal.
     createContext: ({ signal }) => ({ principal: 'somebody', signal }) as GatewayContext,
