@@ -6,11 +6,11 @@ import { buildClientSchema, getIntrospectionQuery, type IntrospectionQuery, pars
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { type CallbackRouter, startCallbackRouter } from '../support/callback-router.ts';
-import { askAt, doors, streamingDoors } from '../support/doors.ts';
 import type { EventStream } from '../support/event-stream.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, type Headers, startGateway } from '../support/gateway.ts';
+import { operationTransports, sendOver, streamingTransports } from '../support/operation-transports.ts';
 import { startPlatform } from '../support/platform.ts';
 import { bearer, startTokenIssuer } from '../support/token-issuer.ts';
 import { ViewerDocument, WatchExportJobsDocument, type WatchExportJobsSubscription } from './operations.generated.ts';
@@ -94,30 +94,30 @@ describe('an operation that exceeds a limit', () => {
       ['several things at once', `{ datasets { nodes { ${files} } } }`, {}, /query depth.*number of platform calls/],
     ];
 
-  it.each(doors.flatMap((door) => rows.map((row) => [door, ...row] as const)))(
+  it.each(operationTransports.flatMap((transport) => rows.map((row) => [transport, ...row] as const)))(
     'is rejected over %s before a call to the platform: %s',
-    async (door, _, query, variables, message) => {
+    async (transport, _, query, variables, message) => {
       platform.clearRequests();
-      const { data, text } = await askAt(door, gateway, { query, variables });
+      const { data, text } = await sendOver(transport, gateway, { query, variables });
       expect(data).toBeNull();
       expect(text).toMatch(message);
       expect(platform.requests).toEqual([]);
     },
   );
 
-  it.each(doors)('is rejected over %s with a code and the path of the problem', async (door) => {
-    const { code } = await askAt(door, gateway, { query: rows[1]?.[1] ?? '' });
+  it.each(operationTransports)('is rejected over %s with a code and the path of the problem', async (transport) => {
+    const { code } = await sendOver(transport, gateway, { query: rows[1]?.[1] ?? '' });
     expect(code).toBe('INVALID_INPUT');
   });
 
-  it.each(doors)('does not affect other operations over %s', async (door) => {
-    expect((await askAt(door, gateway, { query: small })).data).toEqual({ viewer: { canWrite: true } });
+  it.each(operationTransports)('does not affect other operations over %s', async (transport) => {
+    expect((await sendOver(transport, gateway, { query: small })).data).toEqual({ viewer: { canWrite: true } });
   });
 
   it('is rejected as a subscription too', async () => {
     const query = 'subscription { exportJobChanged { job { destination { dataset { name } } } } }';
-    for (const door of streamingDoors) {
-      const { data, code } = await askAt(door, gateway, { query, callbackRouter });
+    for (const transport of streamingTransports) {
+      const { data, code } = await sendOver(transport, gateway, { query, callbackRouter });
       expect([data, code]).toEqual([null, 'INVALID_INPUT']);
     }
     expect(await gateway.metric('aep_watch_subscribers')).toBe(0);
@@ -181,10 +181,10 @@ describe('the default limits', () => {
 });
 
 describe('the rate of operations of a caller', () => {
-  it.each(doors)('is limited over %s, and the error contains the time to wait', async (door) => {
+  it.each(operationTransports)('is limited over %s, and the error contains the time to wait', async (transport) => {
     const clock = new FakeClock();
     await using gateway = await start({ RATE_LIMIT_PER_SECOND: '2', RATE_LIMIT_BURST: '3' }, clock);
-    const ask = () => askAt(door, gateway, { query: small });
+    const ask = () => sendOver(transport, gateway, { query: small });
     for (let index = 0; index < 3; index += 1) expect((await ask()).code).toBeNull();
     const refused = await ask();
     expect(refused.code).toBe('RATE_LIMITED');
@@ -210,10 +210,10 @@ describe('the rate of operations of a caller', () => {
       clock,
     );
     const ask = async (sub: string) =>
-      (await askAt('POST', gateway, { query: small, headers: bearer(await issuer.sign({ sub })) })).code;
+      (await sendOver('POST', gateway, { query: small, headers: bearer(await issuer.sign({ sub })) })).code;
     expect([await ask('a'), await ask('b'), await ask('a')]).toEqual([null, null, 'RATE_LIMITED']);
     // Rejected operations do not count toward the limits of other callers.
-    expect((await askAt('POST', gateway, { query: small })).code).toBe('UNAUTHENTICATED');
+    expect((await sendOver('POST', gateway, { query: small })).code).toBe('UNAUTHENTICATED');
   });
 });
 
@@ -229,9 +229,9 @@ describe('the number of open subscriptions', () => {
     const streams: EventStream<WatchExportJobsSubscription>[] = [];
     try {
       streams.push(await open(gateway, 'websocket'), await open(gateway, 'sse'));
-      for (const door of streamingDoors) {
+      for (const transport of streamingTransports) {
         const query = 'subscription { exportJobChanged { kind } }';
-        const { code } = await askAt(door, gateway, { query, callbackRouter });
+        const { code } = await sendOver(transport, gateway, { query, callbackRouter });
         expect(code).toBe('RATE_LIMITED');
       }
       for (const [index, transport] of (['websocket', 'sse'] as const).entries()) {
@@ -260,14 +260,14 @@ describe('the number of open subscriptions', () => {
     const first = await open(gateway, 'websocket', one);
     await using _second = await open(gateway, 'sse', other);
     const query = 'subscription { exportJobChanged { kind } }';
-    for (const door of streamingDoors) {
-      const { code, text } = await askAt(door, gateway, { query, headers: one, callbackRouter });
+    for (const transport of streamingTransports) {
+      const { code, text } = await sendOver(transport, gateway, { query, headers: one, callbackRouter });
       expect(code).toBe('RATE_LIMITED');
       expect(text).toContain(`${subject} may have 2 subscriptions open at a time (${name}).`);
     }
-    expect(await gateway.metric('aep_subscriptions_refused_total')).toBe(streamingDoors.length);
+    expect(await gateway.metric('aep_subscriptions_refused_total')).toBe(streamingTransports.length);
     const elsewhere = { ...one, 'x-sandbox-name': 'dev' };
-    const { code } = await askAt('SSE', gateway, { query, headers: elsewhere, callbackRouter });
+    const { code } = await sendOver('SSE', gateway, { query, headers: elsewhere, callbackRouter });
     expect(code === 'RATE_LIMITED').toBe(!hasRoomElsewhere);
     await first[Symbol.asyncDispose]();
     await using _next = await eventually(() => open(gateway, 'websocket', one));
@@ -367,11 +367,11 @@ describe('documents', () => {
         data: { exportJobChanged: { kind: 'SNAPSHOT' } },
       });
       platform.clearRequests();
-      for (const door of doors) {
-        expect((await askAt(door, gateway, { query: small })).data).toEqual(answer.data);
-        const { data, code } = await askAt(door, gateway, { query: '{ exportJobs { nodes { id } } }' });
+      for (const transport of operationTransports) {
+        expect((await sendOver(transport, gateway, { query: small })).data).toEqual(answer.data);
+        const { data, code } = await sendOver(transport, gateway, { query: '{ exportJobs { nodes { id } } }' });
         expect([data, code]).toEqual([null, 'PERSISTED_QUERY_ONLY']);
-        const introspection = await askAt(door, gateway, { query: '{ __schema { queryType { name } } }' });
+        const introspection = await sendOver(transport, gateway, { query: '{ __schema { queryType { name } } }' });
         expect(introspection.code).toBe('PERSISTED_QUERY_ONLY');
       }
       expect(platform.requests).toEqual([]);
@@ -403,7 +403,8 @@ describe('the schema', () => {
     const ask = async (gateway: Gateway) => {
       const texts: string[] = [];
       for (const [query, variables] of questions) {
-        for (const door of doors) texts.push((await askAt(door, gateway, { query, variables, headers })).text);
+        for (const transport of operationTransports)
+          texts.push((await sendOver(transport, gateway, { query, variables, headers })).text);
       }
       return texts.join('\n');
     };

@@ -2,10 +2,15 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { startCallbackRouter } from '../support/callback-router.ts';
-import { allDoors, askAt, doors, streamingDoors } from '../support/doors.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
+import {
+  allOperationTransports,
+  operationTransports,
+  sendOver,
+  streamingTransports,
+} from '../support/operation-transports.ts';
 import { markOf, parquetMark } from '../support/parquet.ts';
 import { accessToken, organization, platformHeaders, startPlatform, startStub } from '../support/platform.ts';
 import { plantedSecret } from '../support/secrets.ts';
@@ -38,14 +43,14 @@ const startService = async (env: Readonly<Record<string, string>> = {}) => {
   };
 };
 
-it.each(streamingDoors)('a live view over %s that is not permitted never begins', async (door) => {
+it.each(streamingTransports)('a live view over %s that is not permitted never begins', async (transport) => {
   await using callbackRouter = await startCallbackRouter();
   await using service = await startService({ SUBSCRIPTION_CALLBACK_URLS: callbackRouter.url });
   const { gateway, issuer } = service;
   platform.clearRequests();
   const headers = bearer(await issuer.sign({ scope: 'exports:write' }));
   const query = 'subscription { exportJobChanged { kind } }';
-  const { code } = await askAt(door, gateway, { query, headers, callbackRouter });
+  const { code } = await sendOver(transport, gateway, { query, headers, callbackRouter });
   expect(code).toBe('FORBIDDEN');
   expect(platform.requests).toEqual([]);
   expect(await gateway.metric('aep_watch_feeds')).toBe(0);
@@ -99,7 +104,8 @@ describe('the keys of the issuer', () => {
   it('may be rotated at any time', async () => {
     await using service = await startService();
     const { gateway, issuer, clock } = service;
-    const ask = async () => (await askAt('POST', gateway, { query: read, headers: bearer(await issuer.sign()) })).code;
+    const ask = async () =>
+      (await sendOver('POST', gateway, { query: read, headers: bearer(await issuer.sign()) })).code;
     expect(await ask()).toBeNull();
     await clock.advanceBy(60_000);
     await issuer.addKey();
@@ -112,8 +118,8 @@ describe('the keys of the issuer', () => {
     await issuer.addKey();
     for (const keyId of ['key-1', 'key-2']) {
       const headers = bearer(await issuer.sign({}, { keyId, namesKey: false }));
-      for (const door of ['POST', 'WebSocket'] as const) {
-        expect((await askAt(door, gateway, { query: read, headers })).code).toBeNull();
+      for (const transport of ['POST', 'WebSocket'] as const) {
+        expect((await sendOver(transport, gateway, { query: read, headers })).code).toBeNull();
       }
     }
   });
@@ -125,9 +131,9 @@ describe('the keys of the issuer', () => {
     issuer.setAvailable(false);
     const headers = bearer(await issuer.sign());
     platform.clearRequests();
-    for (const door of allDoors) {
-      const { code } = await askAt(door, gateway, { query: read, headers, callbackRouter });
-      expect(code).toBe(door === 'WebSocket' ? 'closed with 4403' : 'UPSTREAM_UNREACHABLE');
+    for (const transport of allOperationTransports) {
+      const { code } = await sendOver(transport, gateway, { query: read, headers, callbackRouter });
+      expect(code).toBe(transport === 'WebSocket' ? 'closed with 4403' : 'UPSTREAM_UNREACHABLE');
     }
     expect(platform.requests).toEqual([]);
   });
@@ -146,7 +152,7 @@ describe('a token', () => {
     const { viewer } = await gateway.query(ViewerDocument, {}, headers);
     expect(viewer.sandbox.name).toBe('dev');
     const unnamed = bearer(await issuer.sign({ aep: {}, realm_access: { roles: ['exports:read'] } }));
-    expect((await askAt('POST', gateway, { query: read, headers: unnamed })).code).toBe('FORBIDDEN');
+    expect((await sendOver('POST', gateway, { query: read, headers: unnamed })).code).toBe('FORBIDDEN');
   });
 
   it('has its rejection reason in the log, once for many tokens, and not in the response', async () => {
@@ -154,7 +160,7 @@ describe('a token', () => {
     const { gateway, issuer } = service;
     const wrong = bearer(await issuer.sign({ aud: 'others', sub: 'claim-of-the-token' }));
     const answers = await Promise.all(
-      Array.from({ length: 20 }, () => askAt('POST', gateway, { query: read, headers: wrong })),
+      Array.from({ length: 20 }, () => sendOver('POST', gateway, { query: read, headers: wrong })),
     );
     expect(new Set(answers.map(({ code }) => code))).toEqual(new Set(['UNAUTHENTICATED']));
     const { text } = await gateway.send(read, {}, wrong);
@@ -255,7 +261,8 @@ describe('a secret', () => {
     ];
     for (const headers of callers) {
       for (const query of queries) {
-        for (const door of doors) texts.push((await askAt(door, gateway, { query, headers })).text);
+        for (const transport of operationTransports)
+          texts.push((await sendOver(transport, gateway, { query, headers })).text);
       }
     }
     texts.push(await (await fetch(`${gateway.url}/metrics`)).text(), ...gateway.logs);

@@ -2,9 +2,14 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { type CallbackRouter, startCallbackRouter } from '../support/callback-router.ts';
-import { allDoors, askAt, type Door, streamingDoors } from '../support/doors.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, type Headers, startGateway } from '../support/gateway.ts';
+import {
+  allOperationTransports,
+  type OperationTransport,
+  sendOver,
+  streamingTransports,
+} from '../support/operation-transports.ts';
 import { accessToken, organization, platformHeaders, startPlatform } from '../support/platform.ts';
 import { bearer, startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts';
 
@@ -34,8 +39,8 @@ beforeAll(async () => {
     service: await startGateway({ platform, clock, env: { ...issuer.env(platform), ...callbacks } }),
   };
   // The tokens of the gateways’ own credentials are not calls of the callers below.
-  await askAt('POST', gateways.embedded, { query: read });
-  await askAt('POST', gateways.service, { query: read, headers: bearer(await issuer.sign()) });
+  await sendOver('POST', gateways.embedded, { query: read });
+  await sendOver('POST', gateways.service, { query: read, headers: bearer(await issuer.sign()) });
 });
 afterAll(async () => {
   await Promise.all(Object.values(gateways).map((gateway) => gateway.close()));
@@ -153,7 +158,7 @@ const rules: readonly (readonly [
 const atSocket = (code: string, who: string) =>
   /FORBIDDEN/.test(code) && /a reader|a writer|without scopes/.test(who) ? code : 'closed with 4403';
 
-describe.each(allDoors)('over %s', (door) => {
+describe.each(allOperationTransports)('over %s', (transport) => {
   it.each(rules)('in %s mode, the rights of %s are enforced', async (mode, who, headers, reads, writes) => {
     const gateway = gateways[mode];
     const caller = await headers();
@@ -162,9 +167,9 @@ describe.each(allDoors)('over %s', (door) => {
       [watch, reads],
       [write, writes],
     ];
-    for (const [query, rule] of operations.filter(([each]) => isPossible(door, each))) {
+    for (const [query, rule] of operations.filter(([each]) => isPossible(transport, each))) {
       platform.clearRequests();
-      const { data, code, text } = await askAt(door, gateway, { query, headers: caller, callbackRouter });
+      const { data, code, text } = await sendOver(transport, gateway, { query, headers: caller, callbackRouter });
       const [expected = '', byPlatform] = rule.split(' ').toReversed();
       const refusal = refusedInUnion(data) ?? code;
       if (expected === 'yes') {
@@ -173,7 +178,7 @@ describe.each(allDoors)('over %s', (door) => {
       } else if (byPlatform !== undefined) {
         expect(refusal, text).toBe(expected);
       } else {
-        expect(refusal, text).toBe(door === 'WebSocket' ? atSocket(expected, who) : expected);
+        expect(refusal, text).toBe(transport === 'WebSocket' ? atSocket(expected, who) : expected);
         expect(platform.requests).toEqual([]);
         // A caller without write access receives a typed error that a form can show.
         if (query === write && reads === 'yes')
@@ -194,9 +199,9 @@ function refusedInUnion(data: Readonly<Record<string, unknown>> | null): string 
  * A plain response cannot contain a stream, a callback can contain nothing else, and a GET changes nothing, which is
  * tested below.
  */
-function isPossible(door: Door, query: string): boolean {
-  if (query === watch) return streamingDoors.some((each) => each === door);
-  return door !== 'HTTP callbacks' && (query === read || door !== 'GET');
+function isPossible(transport: OperationTransport, query: string): boolean {
+  if (query === watch) return streamingTransports.some((each) => each === transport);
+  return transport !== 'HTTP callbacks' && (query === read || transport !== 'GET');
 }
 
 it('an operation on a socket belongs to the caller of the socket, whatever credential its extensions contain', async () => {
@@ -280,7 +285,7 @@ describe.each(['embedded', 'passthrough', 'service'] as const)('in %s mode', (mo
   it('the viewer contains only the sandboxes that the caller may use', async () => {
     const query = '{ viewer { sandboxes { name } } }';
     const names = async (headers: Headers) =>
-      (await askAt('POST', gateways[mode], { query, headers })).data?.['viewer'];
+      (await sendOver('POST', gateways[mode], { query, headers })).data?.['viewer'];
     const [prod, dev] = [{ name: 'prod' }, { name: 'dev' }];
     expect(await names(await allowed())).toEqual({ sandboxes: [prod, dev] });
     if (mode !== 'service') return;
@@ -289,10 +294,10 @@ describe.each(['embedded', 'passthrough', 'service'] as const)('in %s mode', (mo
 
   it('the viewer contains the rights of the caller', async () => {
     const query = '{ viewer { canWrite authMode } }';
-    const { data } = await askAt('POST', gateways[mode], { query, headers: await allowed() });
+    const { data } = await sendOver('POST', gateways[mode], { query, headers: await allowed() });
     expect(data).toEqual({ viewer: { canWrite: true, authMode: mode.toUpperCase() } });
     if (mode !== 'service') return;
-    const reader = await askAt('POST', gateways[mode], { query, headers: await token({ scope: 'exports:read' }) });
+    const reader = await sendOver('POST', gateways[mode], { query, headers: await token({ scope: 'exports:read' }) });
     expect(reader.data).toEqual({ viewer: { canWrite: false, authMode: 'SERVICE' } });
   });
 });

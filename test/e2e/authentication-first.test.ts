@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { askAt, doors } from '../support/doors.ts';
 import { type Gateway, type Headers, startGateway } from '../support/gateway.ts';
+import { operationTransports, sendOver } from '../support/operation-transports.ts';
 import { accessToken, platformHeaders, startPlatform } from '../support/platform.ts';
 import { plantedSecret } from '../support/secrets.ts';
 import { bearer, startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts';
@@ -58,9 +58,9 @@ describe('a request without a credential', () => {
     }
   });
 
-  it.each(doors)('receives no information about the schema over %s', async (door) => {
+  it.each(operationTransports)('receives no information about the schema over %s', async (transport) => {
     for (const query of ['{ exportJobs { nope } }', '{ __schema { queryType { name } } }']) {
-      const { data, text } = await askAt(door, service, { query });
+      const { data, text } = await sendOver(transport, service, { query });
       expect(data).toBeNull();
       expect(text).not.toMatch(/nope|ExportJob|Query/);
     }
@@ -81,14 +81,14 @@ describe('a caller with write access but without read access', () => {
     headers = bearer(await issuer.sign({ scope: 'exports:write' }));
   });
 
-  it.each(doors)('receives no messages of validation over %s', async (door) => {
-    const { code, text } = await askAt(door, service, { query: '{ exportJobz { id } }', headers });
+  it.each(operationTransports)('receives no messages of validation over %s', async (transport) => {
+    const { code, text } = await sendOver(transport, service, { query: '{ exportJobz { id } }', headers });
     expect(code).toBe('GRAPHQL_VALIDATION_FAILED');
     expect(text).not.toMatch(/exportJob/);
   });
 
-  it.each(doors)('receives no messages about the values of variables over %s', async (door) => {
-    const { code, text } = await askAt(door, service, {
+  it.each(operationTransports)('receives no messages about the values of variables over %s', async (transport) => {
+    const { code, text } = await sendOver(transport, service, {
       query: filtered,
       variables: { filter: { nope: true } },
       headers,
@@ -97,15 +97,15 @@ describe('a caller with write access but without read access', () => {
     expect(text).not.toMatch(/ExportJobFilter|nope/);
   });
 
-  it.each(doors)('may not introspect over %s', async (door) => {
+  it.each(operationTransports)('may not introspect over %s', async (transport) => {
     for (const query of ['{ __schema { queryType { name } } }', '{ t: __type(name: "Query") { name } }']) {
-      const { data, code } = await askAt(door, service, { query, headers });
+      const { data, code } = await sendOver(transport, service, { query, headers });
       expect([data, code]).toEqual([null, 'FORBIDDEN']);
     }
   });
 
   it('may read type names, as clients do in mutations', async () => {
-    const { data } = await askAt('POST', service, { query: 'mutation { __typename }', headers });
+    const { data } = await sendOver('POST', service, { query: 'mutation { __typename }', headers });
     expect(data).toEqual({ __typename: 'Mutation' });
   });
 });
@@ -113,24 +113,30 @@ describe('a caller with write access but without read access', () => {
 describe('a caller with a credential of the platform', () => {
   const introspection = '{ __schema { queryType { name } } }';
 
-  it.each(doors)('introspects over %s after the platform has accepted the credential once', async (door) => {
-    const headers = platformHeaders(await accessToken(platform));
-    platform.clearRequests();
-    const first = await askAt(door, passthrough, { query: introspection, headers });
-    expect(first.data).toEqual({ __schema: { queryType: { name: 'Query' } } });
-    const calls = platform.requests.length;
-    await askAt(door, passthrough, { query: introspection, headers });
-    expect(platform.requests.length).toBe(calls);
-    expect(calls).toBeLessThanOrEqual(1);
-  });
+  it.each(operationTransports)(
+    'introspects over %s after the platform has accepted the credential once',
+    async (transport) => {
+      const headers = platformHeaders(await accessToken(platform));
+      platform.clearRequests();
+      const first = await sendOver(transport, passthrough, { query: introspection, headers });
+      expect(first.data).toEqual({ __schema: { queryType: { name: 'Query' } } });
+      const calls = platform.requests.length;
+      await sendOver(transport, passthrough, { query: introspection, headers });
+      expect(platform.requests.length).toBe(calls);
+      expect(calls).toBeLessThanOrEqual(1);
+    },
+  );
 
-  it.each(doors)('receives no information about the schema over %s when the platform rejects it', async (door) => {
-    const headers = platformHeaders(plantedSecret(`invented-${door.replaceAll(' ', '-')}`));
-    const variables = { filter: { nope: true } };
-    for (const query of [introspection, '{ exportJobz { id } }', '{ _service { sdl } }', filtered]) {
-      const { data, code, text } = await askAt(door, passthrough, { query, variables, headers });
-      expect([data, code]).toEqual([null, 'UNAUTHENTICATED']);
-      expect(text).not.toMatch(/exportJob|queryType|ExportJobFilter/);
-    }
-  });
+  it.each(operationTransports)(
+    'receives no information about the schema over %s when the platform rejects it',
+    async (transport) => {
+      const headers = platformHeaders(plantedSecret(`invented-${transport.replaceAll(' ', '-')}`));
+      const variables = { filter: { nope: true } };
+      for (const query of [introspection, '{ exportJobz { id } }', '{ _service { sdl } }', filtered]) {
+        const { data, code, text } = await sendOver(transport, passthrough, { query, variables, headers });
+        expect([data, code]).toEqual([null, 'UNAUTHENTICATED']);
+        expect(text).not.toMatch(/exportJob|queryType|ExportJobFilter/);
+      }
+    },
+  );
 });

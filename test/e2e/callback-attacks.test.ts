@@ -137,7 +137,7 @@ describe('callbacks to hosts that do not respond', () => {
     await advance(10);
     await eventually(() => expect(received()).toEqual(['0', '10']));
     const second = subscribe(victim);
-    expect((await second.answer).status).toBe(200);
+    expect((await second.response).status).toBe(200);
     await eventually(() => expect(received()).toEqual(['0', '10', '10']));
     const codes = await responsesIn(Promise.all(requests));
     expect(new Set(codes)).toEqual(new Set(['INVALID_INPUT', 'RATE_LIMITED']));
@@ -163,7 +163,7 @@ describe('callbacks to hosts that do not respond', () => {
     // The slots are free again.
     const later = Array.from({ length: 8 }, () => codeOf(subscribeAtSilentHost(one)));
     await eventually(() => expect(hosts.open).toBe(8));
-    expect((await subscribe(other).answer).status).toBe(200);
+    expect((await subscribe(other).response).status).toBe(200);
     await connectionClock.advanceBy(12_000);
     expect(new Set(await Promise.all(later))).toEqual(new Set(['INVALID_INPUT']));
   });

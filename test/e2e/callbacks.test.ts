@@ -53,20 +53,20 @@ async function advance(progress: number, status = 'PROCESSING'): Promise<void> {
 
 describe('a subscription by callbacks', () => {
   it('is confirmed by its router before the response, begins afterwards, and ends with a complete', async () => {
-    let answered = false;
-    const answeredAt: [action: string, answered: boolean][] = [];
+    let responded = false;
+    const respondedAt: [action: string, responded: boolean][] = [];
     router.reply = ({ action }) => {
-      answeredAt.push([action, answered]);
+      respondedAt.push([action, responded]);
       return 'by the protocol';
     };
     const subscription = subscribe();
-    void subscription.answer.then(() => {
-      answered = true;
+    void subscription.response.then(() => {
+      responded = true;
     });
-    const { status, headers, text } = await subscription.answer;
+    const { status, headers, text } = await subscription.response;
     expect([status, headers.get('subscription-protocol'), text]).toEqual([200, 'callback/1.0', '{"data":null}']);
     await eventually(() => expect(received()).toEqual(['0']));
-    expect(answeredAt).toEqual([
+    expect(respondedAt).toEqual([
       ['check', false],
       ['next', true],
     ]);
@@ -81,7 +81,7 @@ describe('a subscription by callbacks', () => {
     const { extension } = subscribe({ extension: { callbackUrl: '' } });
     const subscription = subscribe();
     const { callbackUrl, subscriptionId, heartbeatIntervalMs: interval, verifier } = subscription.extension;
-    const answer = await fetch(gateway.graphqlUrl, {
+    const response = await fetch(gateway.graphqlUrl, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({
@@ -96,14 +96,14 @@ describe('a subscription by callbacks', () => {
         },
       }),
     });
-    expect(await answer.text()).toBe('{"data":null}');
+    expect(await response.text()).toBe('{"data":null}');
     expect(extension['callbackUrl']).toBe('');
   });
 
-  it('is answered with the errors that prevent it', async () => {
+  it('returns the errors that prevent it', async () => {
     const refused = subscribe({ query: 'subscription { exportJobChanged(ids: ["404"]) { kind } }' });
     await expect(refused.results.getReader().read()).rejects.toMatchObject([{ extensions: { code: 'NOT_FOUND' } }]);
-    expect(await refused.answer).toMatchObject({ status: 200, text: expect.not.stringContaining('"http"') });
+    expect(await refused.response).toMatchObject({ status: 200, text: expect.not.stringContaining('"http"') });
     const wrong = subscribe({ query: 'subscription { nope }' });
     await expect(wrong.results.getReader().read()).rejects.toMatchObject([
       { message: expect.stringContaining('nope') },
@@ -112,24 +112,24 @@ describe('a subscription by callbacks', () => {
     expect(await subscribers()).toBe(0);
   });
 
-  it.each<[Reply]>([[400], [401], [404], [302]])('does not begin if a check is answered with %s', async (reply) => {
+  it.each<[Reply]>([[400], [401], [404], [302]])('does not begin if the response to a check is %s', async (reply) => {
     router.reply = () => reply;
-    const { answer, results } = subscribe();
+    const { response, results } = subscribe();
     await expect(results.getReader().read()).rejects.toMatchObject([{ extensions: { code: 'INVALID_INPUT' } }]);
-    const { status, text } = await answer;
+    const { status, text } = await response;
     expect(status).toBe(400);
     expect(text).not.toContain('secret');
     expect(actions()).toEqual(['check']);
     expect(await subscribers()).toBe(0);
   });
 
-  it.each<[Reply]>([[500], [429], ['drop']])('does not begin if every check is answered with %s', async (reply) => {
+  it.each<[Reply]>([[500], [429], ['drop']])('does not begin if the response to every check is %s', async (reply) => {
     router.reply = () => reply;
-    const { answer, results } = subscribe();
+    const { response, results } = subscribe();
     const failed = expect(results.getReader().read()).rejects.toMatchObject([
       { extensions: { code: 'INVALID_INPUT' } },
     ]);
-    expect((await connectionClock.runUntil(answer)).status).toBe(400);
+    expect((await connectionClock.runUntil(response)).status).toBe(400);
     await failed;
     expect(actions()).toEqual(['check', 'check', 'check', 'check']);
   });
@@ -233,9 +233,9 @@ describe('a subscription by callbacks', () => {
         : 'by the protocol';
     await advance(10);
     await eventually(() => expect(received()).toEqual(['0', '10']));
-    // The pending callback of the previous subscription is answered first, because the router would otherwise receive
+    // The pending callback of the previous subscription receives its response first, because the router would otherwise receive
     // two at a time.
-    expect((await subscribe({ extension: first.extension }).answer).status).toBe(200);
+    expect((await subscribe({ extension: first.extension }).response).status).toBe(200);
     await gateway.metric('aep_watch_subscribers');
     expect(received()).toEqual(['0', '10']);
     router.reply = () => 'by the protocol';
@@ -268,11 +268,11 @@ describe('a subscription by callbacks', () => {
     await using small = await start({ MAX_SUBSCRIPTIONS_PER_CALLER: '1' });
     const first = subscribe({ graphqlUrl: small.graphqlUrl });
     await eventually(() => expect(received()).toEqual(['0']));
-    const second = await subscribe({ graphqlUrl: small.graphqlUrl }).answer;
+    const second = await subscribe({ graphqlUrl: small.graphqlUrl }).response;
     expect([second.status, second.text]).toEqual([429, expect.stringContaining('RATE_LIMITED')]);
     first.forget();
     await connectionClock.advanceBy(heartbeatIntervalMs);
-    await eventually(async () => expect((await subscribe({ graphqlUrl: small.graphqlUrl }).answer).status).toBe(200));
+    await eventually(async () => expect((await subscribe({ graphqlUrl: small.graphqlUrl }).response).status).toBe(200));
   });
 
   it('is counted in the metrics while it is open, and its callbacks by outcome', async () => {
@@ -363,7 +363,7 @@ describe('heartbeats', () => {
     await connectionClock.advanceBy(3_000);
     router.reply = () => 'by the protocol';
     take('by the protocol');
-    // The deadline of the callback that was answered.
+    // The deadline of the callback with a response.
     await eventually(() => expect(connectionClock.pending('deadline')).toBe(1));
     await connectionClock.advanceBy(999);
     expect(checks()).toBe(1);
@@ -403,39 +403,39 @@ describe('a request for callbacks is rejected', () => {
     ['with heartbeats that never come', { heartbeatIntervalMs: 86_400_001 }, 400],
     ['with heartbeats between', { heartbeatIntervalMs: 1_000.5 }, 400],
   ])('%s', async (_, extension, status) => {
-    const { answer } = subscribe({ extension });
-    expect((await answer).status).toBe(status);
+    const { response } = subscribe({ extension });
+    expect((await response).status).toBe(status);
     expect(router.messages).toEqual([]);
   });
 
   it('for anything but a subscription', async () => {
-    const { answer } = subscribe({ query: '{ viewer { canWrite } }' });
-    expect(await answer).toMatchObject({ status: 400, text: expect.stringContaining('only a subscription') });
+    const { response } = subscribe({ query: '{ viewer { canWrite } }' });
+    expect(await response).toMatchObject({ status: 400, text: expect.stringContaining('only a subscription') });
     expect(router.messages).toEqual([]);
   });
 
   it('if they are disabled', async () => {
     await using closed = await start({ SUBSCRIPTION_CALLBACK_URLS: '' });
-    const { answer } = subscribe({ graphqlUrl: closed.graphqlUrl });
-    expect(await answer).toMatchObject({ status: 400, text: expect.stringContaining('SUBSCRIPTION_CALLBACK_URLS') });
+    const { response } = subscribe({ graphqlUrl: closed.graphqlUrl });
+    expect(await response).toMatchObject({ status: 400, text: expect.stringContaining('SUBSCRIPTION_CALLBACK_URLS') });
   });
 
   it('for a caller without a credential, before any other check', async () => {
     await using closed = await start({ AUTH_MODE: 'passthrough', AEP_BASE_URL: board.url });
-    const { answer } = subscribe({ graphqlUrl: closed.graphqlUrl, extension: { callbackUrl: 'file:///etc/passwd' } });
-    expect(await answer).toMatchObject({ status: 401, text: expect.stringContaining('UNAUTHENTICATED') });
+    const { response } = subscribe({ graphqlUrl: closed.graphqlUrl, extension: { callbackUrl: 'file:///etc/passwd' } });
+    expect(await response).toMatchObject({ status: 401, text: expect.stringContaining('UNAUTHENTICATED') });
   });
 });
 
 it('an incremental response is not sent by callbacks', async () => {
   const { extension } = subscribe({ extension: { callbackUrl: '' } });
-  const answer = await fetch(gateway.graphqlUrl, {
+  const response = await fetch(gateway.graphqlUrl, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
     body: JSON.stringify({ query, extensions: { subscription: extension } }),
   });
   let text = '';
-  for await (const chunk of answer.body ?? []) {
+  for await (const chunk of response.body ?? []) {
     text += Buffer.from(chunk).toString();
     if (text.includes('data: ')) break;
   }

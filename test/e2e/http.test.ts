@@ -81,7 +81,7 @@ describe('a request', () => {
     expect(JSON.parse(text)).toMatchObject({ errors: [{ extensions: { code: 'BAD_REQUEST', retryable: false } }] });
   });
 
-  it('for a name of this machine, or the public one, is answered', async () => {
+  it('for a name of this machine, or the public one, is served', async () => {
     await using named = await startGateway({ platform, env: { PUBLIC_URL: 'https://gateway.example/exports' } });
     for (const host of ['localhost', '[::1]:80', '127.0.0.2:4000', 'gateway.example', 'GATEWAY.example']) {
       expect((await askHost(named.graphqlUrl, host)).status).toBe(200);
@@ -153,7 +153,7 @@ describe('a request body', () => {
 });
 
 describe('over GET', () => {
-  it('queries are answered and mutations are not', async () => {
+  it('queries are executed and mutations are not', async () => {
     const query = new URLSearchParams({ query: '{ viewer { authMode } }' });
     const response = await fetch(`${gateway.graphqlUrl}?${query}`, { headers: { accept: 'application/json' } });
     expect(await response.json()).toEqual({ data: { viewer: { authMode: 'EMBEDDED' } } });
@@ -174,7 +174,7 @@ describe('URL parameters', () => {
 });
 
 describe('introspection', () => {
-  it('is answered unless it is turned off', async () => {
+  it('is executed unless it is turned off', async () => {
     const query = '{ __schema { queryType { name } } }';
     expect((await gateway.send(query)).data).toEqual({ __schema: { queryType: { name: 'Query' } } });
     await using closed = await startGateway({ platform, env: { INTROSPECTION: 'false' } });
@@ -226,10 +226,10 @@ describe('GraphiQL', () => {
       const document: DocumentNode = parse(text);
       kinds.push(getOperationAST(document)?.operation);
       for (const transport of ['websocket', 'sse'] as const) {
-        await using answers = gateway.subscribe(document, {}, { transport });
-        const answer = JSON.stringify(await answers.take());
-        expect(answer).not.toMatch(/Error"/);
-        expect(answer.length).toBeGreaterThan(50);
+        await using results = gateway.subscribe(document, {}, { transport });
+        const response = JSON.stringify(await results.take());
+        expect(response).not.toMatch(/Error"/);
+        expect(response.length).toBeGreaterThan(50);
       }
     }
     expect(new Set(kinds)).toEqual(new Set(['query', 'mutation', 'subscription']));

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ArgumentLeaf, argumentLeaves } from '../support/argument-leaves.ts';
-import { askAt } from '../support/doors.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
+import { sendOver } from '../support/operation-transports.ts';
 import { startPlatform } from '../support/platform.ts';
 import { printedSchema } from '../support/sdl.ts';
 
@@ -31,7 +31,7 @@ const named = (kind: ArgumentLeaf['kind']) =>
 
 async function answerTo({ operation, document, variables }: ArgumentLeaf, value: unknown) {
   if (operation === 'subscription') {
-    return (await askAt('SSE', gateway, { query: document, variables: variables(value) })).text;
+    return (await sendOver('SSE', gateway, { query: document, variables: variables(value) })).text;
   }
   const query = operation === 'query' ? document : document.replace('__typename', inputError);
   const { text } = await gateway.send(query, variables(value));

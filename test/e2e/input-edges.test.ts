@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { askAt } from '../support/doors.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
+import { sendOver } from '../support/operation-transports.ts';
 import { profileDataset, startPlatform } from '../support/platform.ts';
 
 let platform: Awaited<ReturnType<typeof startPlatform>>;
@@ -167,8 +167,9 @@ const rows: readonly (readonly [
 
 describe('the size of an argument', () => {
   it.each(rows)('is accepted up to its limit, and no further: %s', async (_, query, path, maximum, variables) => {
-    const door = query.startsWith('subscription') ? 'SSE' : 'POST';
-    const ask = async (size: number) => (await askAt(door, gateway, { query, variables: variables(size) })).text;
+    const transport = query.startsWith('subscription') ? 'SSE' : 'POST';
+    const ask = async (size: number) =>
+      (await sendOver(transport, gateway, { query, variables: variables(size) })).text;
     const atLimit = await ask(maximum);
     expect(atLimit).toMatch(/"path":"\w/);
     expect(atLimit).not.toContain(`"path":"${path}"`);
@@ -179,7 +180,7 @@ describe('the size of an argument', () => {
 describe('the version of a merge policy', () => {
   const withVersion = (version: number) => exportJob({ mergePolicy: { id: 'a', version } });
   const pathsOf = async (version: number) =>
-    (await askAt('POST', gateway, { query: createExportJob, variables: withVersion(version) })).text;
+    (await sendOver('POST', gateway, { query: createExportJob, variables: withVersion(version) })).text;
 
   it('may be 0, but not negative', async () => {
     expect(await pathsOf(0)).not.toContain('input.mergePolicy.version');

@@ -35,19 +35,19 @@ async function startDoors(count: number, promotingMs = 0) {
   const clock = new FakeClock();
   const pace = { ...everyStage([1_000, 1_000]), promotingMs: [promotingMs, promotingMs] as const };
   const platform = await startPlatform({ clock, pace });
-  const doors = await Promise.all(
+  const proxies = await Promise.all(
     Array.from({ length: count }, async () => {
-      const door = { holds: false };
+      const proxy = { holds: false };
       const intercept = ({ method, url }: IncomingMessage, _: ServerResponse) =>
-        door.holds && `${method} ${url}`.startsWith(round);
-      return Object.assign(door, await startProxy(platform, intercept));
+        proxy.holds && `${method} ${url}`.startsWith(round);
+      return Object.assign(proxy, await startProxy(platform, intercept));
     }),
   );
   return {
-    doors,
+    proxies,
     clock,
     [Symbol.asyncDispose]: async () => {
-      for (const door of doors) await door[Symbol.asyncDispose]();
+      for (const proxy of proxies) await proxy[Symbol.asyncDispose]();
       await platform.close();
     },
   };
@@ -110,12 +110,12 @@ describeWithRedis('two replicas with one Redis', () => {
     const env = { AUTH_MODE: 'embedded', PORT: '0', REDIS_URL: redis.url, LOG_LEVEL: 'debug' };
     const polling = { POLL_MIN_MS: `${pollMs}`, POLL_MAX_MS: `${pollMs}` };
     const start = (index: number): GatewayProcess =>
-      startProcess({ ...env, ...polling, AEP_BASE_URL: platform.doors[index]?.url ?? '' });
+      startProcess({ ...env, ...polling, AEP_BASE_URL: platform.proxies[index]?.url ?? '' });
     await using first = start(0);
     await using second = start(1);
     const [one, other] = await Promise.all([first.ready(), second.ready()]).then((urls) => urls.map(connectGateway));
-    const [oneDoor, otherDoor] = platform.doors;
-    if (!one || !other || !oneDoor || !otherDoor) throw new Error('There are two of each.');
+    const [oneProxy, otherProxy] = platform.proxies;
+    if (!one || !other || !oneProxy || !otherProxy) throw new Error('There are two of each.');
 
     await using doomed = one.subscribe(WatchExportJobsDocument, {});
     await doomed.take();
@@ -127,16 +127,16 @@ describeWithRedis('two replicas with one Redis', () => {
     const survivor = new History(id);
     await Promise.all([killed.follow(doomed, 'NEW'), survivor.follow(lasting, 'NEW')]);
     expect(survivor.steps).toEqual(killed.steps);
-    expect([rounds(oneDoor) > 0, rounds(otherDoor)]).toEqual([true, 0]);
+    expect([rounds(oneProxy) > 0, rounds(otherProxy)]).toEqual([true, 0]);
 
-    oneDoor.holds = true;
-    const before = rounds(oneDoor);
+    oneProxy.holds = true;
+    const before = rounds(oneProxy);
     await platform.clock.tick();
-    await eventually(() => expect(rounds(oneDoor)).toBeGreaterThan(before));
-    expect(rounds(otherDoor)).toBe(0);
+    await eventually(() => expect(rounds(oneProxy)).toBeGreaterThan(before));
+    expect(rounds(otherProxy)).toBe(0);
     first.signal('SIGKILL');
     const killedAt = performance.now();
-    await otherDoor.asked(round);
+    await otherProxy.asked(round);
     expect(performance.now() - killedAt).toBeLessThan(2 * pollMs);
     await doomed.failure();
 
@@ -160,11 +160,11 @@ describeWithRedis('two replicas with one Redis', () => {
 
   it('follow the batches of an export together, even when the polling one stops', async () => {
     await using platform = await startDoors(2, 2_000);
-    const [oneDoor, otherDoor] = platform.doors;
-    if (!oneDoor || !otherDoor) throw new Error('There are two of them.');
+    const [oneProxy, otherProxy] = platform.proxies;
+    if (!oneProxy || !otherProxy) throw new Error('There are two of them.');
     const env = { REDIS_URL: redis.url, POLL_MIN_MS: '300', POLL_MAX_MS: '300' };
-    await using one = await startGateway({ platform: oneDoor, env });
-    await using other = await startGateway({ platform: otherDoor, env });
+    await using one = await startGateway({ platform: oneProxy, env });
+    await using other = await startGateway({ platform: otherProxy, env });
     const id = await createJob(other);
     await using polling = one.subscribe(WatchExportJobsDocument, {});
     await polling.take();
@@ -175,7 +175,7 @@ describeWithRedis('two replicas with one Redis', () => {
     const seen = [await batches.take()];
     for (let stage = 0; stage < 3; stage += 1) await platform.clock.tick();
     seen.push(...(await batches.until((event) => shown(event) === 'SUCCEEDED LOADED')));
-    expect([rounds(oneDoor) > 0, rounds(otherDoor)]).toEqual([true, 0]);
+    expect([rounds(oneProxy) > 0, rounds(otherProxy)]).toEqual([true, 0]);
     await one.close();
     await platform.clock.tick();
     seen.push(...(await batches.until((event) => shown(event) === 'SUCCEEDED STAGING')));
@@ -187,12 +187,12 @@ describeWithRedis('two replicas with one Redis', () => {
 
   it('pass polling on at once when one of them stops normally', async () => {
     await using platform = await startDoors(2);
-    const [oneDoor, otherDoor] = platform.doors;
-    if (!oneDoor || !otherDoor) throw new Error('There are two of them.');
+    const [oneProxy, otherProxy] = platform.proxies;
+    if (!oneProxy || !otherProxy) throw new Error('There are two of them.');
     // The tests do not wait for the end of this lease.
     const env = { REDIS_URL: redis.url, POLL_MIN_MS: '60000', POLL_MAX_MS: '60000' };
-    await using one = await startGateway({ platform: oneDoor, env });
-    await using other = await startGateway({ platform: otherDoor, env });
+    await using one = await startGateway({ platform: oneProxy, env });
+    await using other = await startGateway({ platform: otherProxy, env });
     await using first = one.subscribe(WatchExportJobsDocument, {});
     const id = await createJob(one);
     const leaver = new History(id);
@@ -200,7 +200,7 @@ describeWithRedis('two replicas with one Redis', () => {
     await using second = other.subscribe(WatchExportJobsDocument, {});
     const stayer = new History(id);
     await stayer.follow(second, 'NEW');
-    expect([rounds(oneDoor) > 0, rounds(otherDoor)]).toEqual([true, 0]);
+    expect([rounds(oneProxy) > 0, rounds(otherProxy)]).toEqual([true, 0]);
     await platform.clock.tick();
     await one.close();
     await stayer.follow(second, 'PROCESSING');
@@ -211,7 +211,7 @@ describeWithRedis('two replicas with one Redis', () => {
   it('emit STALE while Redis is unavailable, then RECOVERED, and answer queries in the meantime', async () => {
     await using platform = await startDoors(2);
     const gateways = await Promise.all(
-      platform.doors.map((door) => startGateway({ platform: door, env: { REDIS_URL: redis.url } })),
+      platform.proxies.map((proxy) => startGateway({ platform: proxy, env: { REDIS_URL: redis.url } })),
     );
     const streams: EventStream<WatchExportJobsSubscription>[] = [];
     try {
@@ -251,10 +251,10 @@ describeWithRedis('two replicas with one Redis', () => {
     expect(await readFile('docs/operations.md', 'utf8')).toContain(`\`${rights}\``);
     expect(await redis.command(`ACL SETUSER gateway on >a-password ${rights}`)).toBe('+OK');
     await using platform = await startDoors(1);
-    const [door] = platform.doors;
-    if (!door) throw new Error('There is one of them.');
+    const [proxy] = platform.proxies;
+    if (!proxy) throw new Error('There is one of them.');
     const env = { REDIS_URL: redis.url.replace('//', '//gateway:a-password@') };
-    await using gateway = await startGateway({ platform: door, env });
+    await using gateway = await startGateway({ platform: proxy, env });
     const input = { destination: { target: { datasetId: profileDataset } }, idempotencyKey: 'k' };
     await eventually(async () => {
       const { createExportJob } = await gateway.query(CreateExportJobDocument, { input });
@@ -270,9 +270,9 @@ describeWithRedis('two replicas with one Redis', () => {
 
   it('follow a feed while it has subscribers, and not longer than its linger', async () => {
     await using platform = await startDoors(1);
-    const [door] = platform.doors;
-    if (!door) throw new Error('There is one of them.');
-    await using gateway = await startGateway({ platform: door, env: { REDIS_URL: redis.url } });
+    const [proxy] = platform.proxies;
+    if (!proxy) throw new Error('There is one of them.');
+    await using gateway = await startGateway({ platform: proxy, env: { REDIS_URL: redis.url } });
     await createJob(gateway);
     const followed = () => redis.command('PUBSUB CHANNELS *:records');
     expect(await followed()).toBe('*0');
@@ -294,9 +294,9 @@ describeWithRedis('two replicas with one Redis', () => {
     { name: 'is a replica without a master', begin: 'REPLICAOF 127.0.0.1 1', end: 'REPLICAOF NO ONE' },
   ])('emit STALE while Redis $name, and RECOVERED when it accepts writes again', async ({ begin, end }) => {
     await using platform = await startDoors(1);
-    const [door] = platform.doors;
-    if (!door) throw new Error('There is one of them.');
-    await using gateway = await startGateway({ platform: door, env: { REDIS_URL: redis.url } });
+    const [proxy] = platform.proxies;
+    if (!proxy) throw new Error('There is one of them.');
+    await using gateway = await startGateway({ platform: proxy, env: { REDIS_URL: redis.url } });
     const id = await createJob(gateway);
     await using events = gateway.subscribe(WatchExportJobsDocument, {});
     /** Resolves when both have arrived, in any order. */

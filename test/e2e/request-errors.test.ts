@@ -4,8 +4,13 @@ import { getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { type CallbackRouter, startCallbackRouter } from '../support/callback-router.ts';
-import { allDoors, askAt, doors, streamingDoors } from '../support/doors.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
+import {
+  allOperationTransports,
+  operationTransports,
+  sendOver,
+  streamingTransports,
+} from '../support/operation-transports.ts';
 import { startPlatform } from '../support/platform.ts';
 
 let platform: Awaited<ReturnType<typeof startPlatform>>;
@@ -200,13 +205,13 @@ describe('every transport', () => {
   ];
 
   it.each(
-    doors.flatMap((door) =>
+    operationTransports.flatMap((transport) =>
       requests
-        .filter(([code]) => door !== 'WebSocket' || code !== 'GRAPHQL_PARSE_FAILED')
-        .map((request) => [door, ...request] as const),
+        .filter(([code]) => transport !== 'WebSocket' || code !== 'GRAPHQL_PARSE_FAILED')
+        .map((request) => [transport, ...request] as const),
     ),
-  )('returns the code of an error: %s, %s', async (door, code, query, variables) => {
-    const answer = await askAt(door, gateway, { query, variables });
+  )('returns the code of an error: %s, %s', async (transport, code, query, variables) => {
+    const answer = await sendOver(transport, gateway, { query, variables });
     expect(answer.code).toBe(code);
     expect(answer.text).toContain('"retryable":false');
   });
@@ -222,14 +227,13 @@ describe('every transport', () => {
     ],
   ];
 
-  it.each(streamingDoors.flatMap((door) => conditions.map((condition) => [door, ...condition] as const)))(
-    'rejects a subscription without a root field: %s, %s',
-    async (door, _, query) => {
-      const answer = await askAt(door, gateway, { query, callbackRouter });
-      expect(answer.code).toBe('GRAPHQL_VALIDATION_FAILED');
-      expect(answer.text).toContain('root of a subscription');
-    },
-  );
+  it.each(
+    streamingTransports.flatMap((transport) => conditions.map((condition) => [transport, ...condition] as const)),
+  )('rejects a subscription without a root field: %s, %s', async (transport, _, query) => {
+    const answer = await sendOver(transport, gateway, { query, callbackRouter });
+    expect(answer.code).toBe('GRAPHQL_VALIDATION_FAILED');
+    expect(answer.text).toContain('root of a subscription');
+  });
 
   it('returns the same error for a document that does not parse, whichever transport sent it before', async () => {
     const query = '{ viewer (';
@@ -242,8 +246,8 @@ describe('every transport', () => {
       type: 'error',
       payload: [{ extensions: { code: 'GRAPHQL_PARSE_FAILED', retryable: false } }],
     });
-    for (const door of doors.filter((each) => each !== 'WebSocket')) {
-      expect((await askAt(door, gateway, { query })).code).toBe('GRAPHQL_PARSE_FAILED');
+    for (const transport of operationTransports.filter((each) => each !== 'WebSocket')) {
+      expect((await sendOver(transport, gateway, { query })).code).toBe('GRAPHQL_PARSE_FAILED');
     }
     expect(await overSocket()).toEqual(first);
   });
@@ -299,10 +303,10 @@ describe('introspection', () => {
     ['depth', `{ __schema { types { ${'ofType { '.repeat(20)} name ${'} '.repeat(20)} } } }`, /query depth 23/],
   ];
 
-  it.each(doors.flatMap((door) => bombs.map((bomb) => [door, ...bomb] as const)))(
+  it.each(operationTransports.flatMap((transport) => bombs.map((bomb) => [transport, ...bomb] as const)))(
     'counts toward the limits over %s: %s',
-    async (door, _, query, message) => {
-      const answer = await askAt(door, gateway, { query });
+    async (transport, _, query, message) => {
+      const answer = await sendOver(transport, gateway, { query });
       expect([answer.data, answer.code]).toEqual([null, 'INVALID_INPUT']);
       expect(answer.text).toMatch(message);
       expect(answer.text.length).toBeLessThan(2_000);
@@ -344,16 +348,16 @@ async function openSocket(url: string) {
 }
 
 describe('a message about an error', () => {
-  it.each(allDoors.filter((door) => door !== 'HTTP callbacks'))(
+  it.each(allOperationTransports.filter((transport) => transport !== 'HTTP callbacks'))(
     'is short over %s, however long the value is',
-    async (door) => {
+    async (transport) => {
       const values = [
         [5_000, 'BAD_USER_INPUT'],
         // Above the limit of a text, which is checked before its type.
-        ...(door === 'GET' ? [] : [[300_000, 'INVALID_INPUT'] as const]),
+        ...(transport === 'GET' ? [] : [[300_000, 'INVALID_INPUT'] as const]),
       ] as const;
       for (const [length, code] of values) {
-        const answer = await askAt(door, gateway, { query: listing, variables: { n: 'x'.repeat(length) } });
+        const answer = await sendOver(transport, gateway, { query: listing, variables: { n: 'x'.repeat(length) } });
         expect(answer.code).toBe(code);
         expect(answer.text.length).toBeLessThan(5_000);
       }

@@ -52,7 +52,7 @@ const codeOf = async (response: Response): Promise<unknown> => {
   );
   return body.errors?.[0]?.extensions?.code;
 };
-const answered = async (response: Response) => [response.status, await codeOf(response)];
+const outcomeOf = async (response: Response) => [response.status, await codeOf(response)];
 
 const start = (env: Readonly<Record<string, string>> = {}, connectionClock = new FakeClock()) =>
   startGateway({ platform: board, clock: new FakeClock(), connectionClock, env });
@@ -83,7 +83,7 @@ describe('an event stream for several operations', () => {
     await eventually(async () => expect(await gateway.metric('aep_watch_subscribers')).toBe(2));
     await events.cancel();
     await eventually(async () => expect(await gateway.metric('aep_watch_subscribers')).toBe(0));
-    expect(await answered(await execute(token, small, 'e'))).toEqual([404, 'NOT_FOUND']);
+    expect(await outcomeOf(await execute(token, small, 'e'))).toEqual([404, 'NOT_FOUND']);
   });
 
   it('sends results of operations that were executed before it was opened', async () => {
@@ -105,7 +105,7 @@ describe('an event stream for several operations', () => {
     await eventually(async () => expect(await gateway.metric('aep_watch_subscribers')).toBe(1));
     for (let ping = 0; ping < 3; ping += 1) await connectionClock.advanceBy(12_000);
     await eventually(async () => expect(await gateway.metric('aep_watch_subscribers')).toBe(0));
-    expect(await answered(await execute(token, watch, 'b'))).toEqual([404, 'NOT_FOUND']);
+    expect(await outcomeOf(await execute(token, watch, 'b'))).toEqual([404, 'NOT_FOUND']);
   });
 
   it('has room again for each operation that has ended', async () => {
@@ -126,11 +126,11 @@ describe('an event stream for several operations', () => {
     const { reserve, open, execute, send } = client(gateway);
     const token = await (await reserve()).text();
     const events = reading(await open(token));
-    expect(await answered(await open(token))).toEqual([409, 'CONFLICT']);
+    expect(await outcomeOf(await open(token))).toEqual([409, 'CONFLICT']);
     expect((await send('GET', { accept: 'application/json', [tokenHeader]: token })).status).toBe(406);
     expect((await execute(token, watch, 'a')).status).toBe(202);
-    expect(await answered(await execute(token, watch, 'a'))).toEqual([409, 'CONFLICT']);
-    expect(await answered(await execute(token, watch, 'b'))).toEqual([429, 'RATE_LIMITED']);
+    expect(await outcomeOf(await execute(token, watch, 'a'))).toEqual([409, 'CONFLICT']);
+    expect(await outcomeOf(await execute(token, watch, 'b'))).toEqual([429, 'RATE_LIMITED']);
     await eventually(async () => expect(await gateway.metric('aep_watch_subscribers')).toBe(1));
     await events.cancel();
   });
@@ -142,10 +142,10 @@ describe('an event stream for several operations', () => {
     const post = (body: unknown, type = 'application/json') =>
       send('POST', { 'content-type': type, [tokenHeader]: token }, body);
     for (const id of [undefined, '', 7, 'x'.repeat(201)]) {
-      expect(await answered(await execute(token, small, id))).toEqual([400, 'INVALID_INPUT']);
+      expect(await outcomeOf(await execute(token, small, id))).toEqual([400, 'INVALID_INPUT']);
     }
     for (const body of ['', '{', 'null', '[]', '{"query":1,"extensions":{"operationId":"a"}}']) {
-      expect(await answered(await post(body))).toEqual([400, 'BAD_REQUEST']);
+      expect(await outcomeOf(await post(body))).toEqual([400, 'BAD_REQUEST']);
     }
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']) {
       expect((await post({ query: small, extensions: { operationId: 'a' } }, type)).status).toBe(415);
@@ -192,13 +192,13 @@ describe('the token of an event stream', () => {
   it('is not a credential, because each request is authenticated separately', async () => {
     const owner = client(gateway, bearer(await issuer.sign()));
     const token = await (await owner.reserve()).text();
-    expect(await answered(await client(gateway).reserve())).toEqual([401, 'UNAUTHENTICATED']);
+    expect(await outcomeOf(await client(gateway).reserve())).toEqual([401, 'UNAUTHENTICATED']);
     for (const request of everyRequest(token, {})) {
-      expect(await answered(await request())).toEqual([401, 'UNAUTHENTICATED']);
+      expect(await outcomeOf(await request())).toEqual([401, 'UNAUTHENTICATED']);
     }
     const over = bearer(await issuer.sign({}, { expiresInSeconds: -60 }));
     for (const request of everyRequest(token, over)) {
-      expect(await answered(await request())).toEqual([401, 'TOKEN_EXPIRED']);
+      expect(await outcomeOf(await request())).toEqual([401, 'TOKEN_EXPIRED']);
     }
   });
 

@@ -302,7 +302,7 @@ const ways: readonly (readonly [way: string, attempt: () => Promise<void>])[] = 
     'a router that does not confirm the subscription',
     async () => {
       router.reply = () => 404;
-      expect((await callBack().answer).status).toBe(400);
+      expect((await callBack().response).status).toBe(400);
     },
   ],
   [
@@ -310,8 +310,8 @@ const ways: readonly (readonly [way: string, attempt: () => Promise<void>])[] = 
     () =>
       whilePending(async () => {
         const controller = new AbortController();
-        const { answer } = callBack({ signal: controller.signal });
-        answer.catch(() => {});
+        const { response } = callBack({ signal: controller.signal });
+        response.catch(() => {});
         return () => controller.abort();
       }),
   ],
@@ -319,8 +319,8 @@ const ways: readonly (readonly [way: string, attempt: () => Promise<void>])[] = 
     'a router that has gone at the first event',
     async () => {
       router.reply = ({ action }) => (action === 'next' ? 404 : 'by the protocol');
-      const { answer, forget } = callBack();
-      expect((await answer).status).toBe(200);
+      const { response, forget } = callBack();
+      expect((await response).status).toBe(200);
       await eventually(async () => expect(await subscribers()).toBe(0));
       forget();
     },
@@ -328,7 +328,7 @@ const ways: readonly (readonly [way: string, attempt: () => Promise<void>])[] = 
   [
     'a callback subscription with wrong arguments',
     async () => {
-      expect((await callBack(wrongArguments).answer).text).toContain('INVALID_INPUT');
+      expect((await callBack(wrongArguments).response).text).toContain('INVALID_INPUT');
     },
   ],
 ];

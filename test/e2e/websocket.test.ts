@@ -96,8 +96,8 @@ describe('over a WebSocket', () => {
   ])('the connection parameters name the sandbox, %s', async (_, connectionParams) => {
     const dev = await gateway.query(ListExportJobsDocument, { first: 100 }, { 'x-sandbox-name': 'dev' });
     const prod = await gateway.query(ListExportJobsDocument, { first: 100 });
-    await using answers = gateway.subscribe(ListExportJobsDocument, { first: 100 }, { connectionParams });
-    expect(await answers.take()).toEqual(dev);
+    await using results = gateway.subscribe(ListExportJobsDocument, { first: 100 }, { connectionParams });
+    expect(await results.take()).toEqual(dev);
     expect(dev).not.toEqual(prod);
     await using events = gateway.subscribe(WatchExportJobsDocument, {}, { connectionParams });
     const watched = (await events.take())?.exportJobChanged.job?.id;
@@ -132,8 +132,8 @@ describe('over a WebSocket', () => {
 
   it('errors of the request and of a field have the same form as over HTTP', async () => {
     for (const variables of [{ first: 0 }, { first: 5, after: 'nonsense' }]) {
-      await using answers = gateway.subscribe(ListExportJobsDocument, variables);
-      const [error] = await answers.failure();
+      await using results = gateway.subscribe(ListExportJobsDocument, variables);
+      const [error] = await results.failure();
       const { errors } = await gateway.execute(ListExportJobsDocument, variables);
       expect(error?.extensions).toEqual(errors[0]?.extensions);
       expect(error?.message).toBe(errors[0]?.message);

@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import type { Headers } from '../support/gateway.ts';
 import {
   everything,
-  type LogPlace,
+  type LogPosition,
   parseCursor,
   type SeenEvent,
   type SessionEnd,
@@ -34,10 +34,10 @@ interface Waiter {
 }
 
 /** @throws when the text is not a cursor */
-export function locationOf(cursor: string): LogPlace {
-  const place = parseCursor(cursor);
-  if (place === null) throw new Error(`${cursor} is not a cursor.`);
-  return place;
+export function locationOf(cursor: string): LogPosition {
+  const position = parseCursor(cursor);
+  if (position === null) throw new Error(`${cursor} is not a cursor.`);
+  return position;
 }
 
 const query = `subscription ($after: String) {
@@ -87,9 +87,9 @@ export class StormSubscriber {
   async reached(cursor: string): Promise<void> {
     const { epoch, sequence } = locationOf(cursor);
     await this.#event(({ kind, cursor: reached }) => {
-      const place = locationOf(reached);
-      const isInSnapshot = place.partial && (kind === 'SNAPSHOT' || kind === 'RESYNC');
-      return !isInSnapshot && place.epoch === epoch && place.sequence >= sequence;
+      const position = locationOf(reached);
+      const isInSnapshot = position.partial && (kind === 'SNAPSHOT' || kind === 'RESYNC');
+      return !isInSnapshot && position.epoch === epoch && position.sequence >= sequence;
     });
   }
 

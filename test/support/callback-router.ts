@@ -38,7 +38,7 @@ export interface RouterSubscription {
   /** The `extensions.subscription` that the router has sent. */
   readonly extension: Readonly<Record<string, unknown>>;
   /** Response of the gateway to the request. */
-  readonly answer: Promise<{ readonly status: number; readonly headers: Headers; readonly text: string }>;
+  readonly response: Promise<{ readonly status: number; readonly headers: Headers; readonly text: string }>;
   /** Results of the subscription. The stream fails with the errors of the response, or of the last callback. */
   readonly results: ReadableStream<Result<unknown>>;
   /** Forgets the subscription, as if its client had left. */
@@ -98,7 +98,7 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
     if (topic === undefined) return 404;
     if (topic.verifier !== verifier) return wrong('verifier');
     if (action !== 'check' && !topic.confirmed) return wrong('before the first check');
-    if (action === 'next' && topic.underWay.size > 0) return wrong('before the last one was answered');
+    if (action === 'next' && topic.underWay.size > 0) return wrong('before the response to the last one');
     return null;
   };
 
@@ -118,7 +118,7 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
     }
   };
 
-  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     // A body of another form is rejected by the checks.
     const message = (await json(request)) as CallbackMessage;
     const refusal = judge(request.headers, request.url, message);
@@ -143,7 +143,7 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
   };
 
   const server = createServer((request, response) => {
-    answer(request, response).catch((error: unknown) => {
+    respond(request, response).catch((error: unknown) => {
       violations.push(String(error));
       response.destroy();
     });
@@ -171,11 +171,11 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
         heartbeatIntervalMs,
         ...extension,
       };
-      let answered: RouterSubscription['answer'] | undefined;
+      let response: RouterSubscription['response'] | undefined;
       const results = new ReadableStream<Result<unknown>>({
         start: (controller) => {
           topics.set(id, { verifier, results: controller, confirmed: false, underWay: new Set() });
-          answered = fetch(graphqlUrl, {
+          response = fetch(graphqlUrl, {
             method: 'POST',
             signal,
             headers: {
@@ -195,12 +195,12 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
             headers: response.headers,
             text: await response.text(),
           }));
-          answered
+          response
             .then(({ status, text }) => {
               const { errors }: { readonly errors?: readonly GraphQLFailure[] } = JSON.parse(text);
               if (errors === undefined && status === 200) return;
               topics.delete(id);
-              controller.error(errors ?? new Error(`The gateway responded with ${status}.`));
+              controller.error(errors ?? new Error(`The gateway response with ${status}.`));
             })
             .catch((error: unknown) => {
               topics.delete(id);
@@ -209,8 +209,8 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
         },
         cancel: () => void topics.delete(id),
       });
-      if (answered === undefined) throw new Error('The stream has not started.');
-      return { id, extension: subscription, answer: answered, results, forget };
+      if (response === undefined) throw new Error('The stream has not started.');
+      return { id, extension: subscription, response: response, results, forget };
     },
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();

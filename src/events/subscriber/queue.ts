@@ -16,7 +16,7 @@ interface Pending<Entity> {
  * log, so nothing is lost, and no entity returns to an older state. (A resume in the middle of merged changes may
  * report the creation of an entity as a change, with a `previous` that was never delivered.)
  *
- * An OVERDUE is never merged. The change before it stays in its place, so that the events of the entity continue each
+ * An OVERDUE is never merged. The change before it stays in its queueKey, so that the events of the entity continue each
  * other.
  *
  * A STALE or RECOVERED never moves, so every event is delivered to a subscriber that knows what was stale at its
@@ -47,9 +47,9 @@ export class PendingEvents<Entity> {
       case 'SNAPSHOT':
       case 'CREATED':
       case 'CHANGED': {
-        const place = `change ${this.#key(event.entity)}`;
-        const first = queue.get(place)?.first ?? event;
-        moveToEnd(queue, place, { first, last: event });
+        const queueKey = `change ${this.#key(event.entity)}`;
+        const first = queue.get(queueKey)?.first ?? event;
+        moveToEnd(queue, queueKey, { first, last: event });
         return;
       }
       case 'OVERDUE': {
@@ -60,7 +60,7 @@ export class PendingEvents<Entity> {
       }
       case 'REMOVED': {
         const key = this.#key(event.entity);
-        for (const place of ['change', 'change before overdue', 'overdue']) queue.delete(`${place} ${key}`);
+        for (const queueKey of ['change', 'change before overdue', 'overdue']) queue.delete(`${queueKey} ${key}`);
         moveToEnd(queue, `removal ${key}`, { first: event, last: event });
         return;
       }
@@ -91,8 +91,8 @@ export class PendingEvents<Entity> {
 
   shift(): WatchEvent<Entity> | undefined {
     const event = this.peek();
-    for (const place of this.#queue?.keys() ?? []) {
-      this.#queue?.delete(place);
+    for (const queueKey of this.#queue?.keys() ?? []) {
+      this.#queue?.delete(queueKey);
       break;
     }
     if (this.#queue?.size === 0) this.#queue = null;
@@ -104,15 +104,15 @@ export class PendingEvents<Entity> {
   }
 }
 
-/** Gives an entry another key in the same place. */
+/** Gives an entry another key in the same queueKey. */
 function renamed<Value>(queue: Map<string, Value>, from: string, to: string): Map<string, Value> {
   if (!queue.has(from)) return queue;
-  return new Map([...queue].map(([place, value]) => [place === from ? to : place, value] as const));
+  return new Map([...queue].map(([queueKey, value]) => [queueKey === from ? to : queueKey, value] as const));
 }
 
-function moveToEnd<Value>(queue: Map<string, Value>, place: string, value: Value): void {
-  queue.delete(place);
-  queue.set(place, value);
+function moveToEnd<Value>(queue: Map<string, Value>, queueKey: string, value: Value): void {
+  queue.delete(queueKey);
+  queue.set(queueKey, value);
 }
 
 /**
@@ -124,10 +124,10 @@ const cancelEachOther = ({ last: { kind } }: Pending<unknown>, { last: other }: 
 
 function withoutPairs<Entity>(queue: ReadonlyMap<string, Pending<Entity>>): Map<string, Pending<Entity>> | null {
   const kept: [string, Pending<Entity>][] = [];
-  for (const [place, pending] of queue) {
+  for (const [queueKey, pending] of queue) {
     const last = kept.at(-1);
     if (last !== undefined && cancelEachOther(last[1], pending)) kept.pop();
-    else kept.push([place, pending]);
+    else kept.push([queueKey, pending]);
   }
   return kept.length === 0 ? null : new Map(kept);
 }

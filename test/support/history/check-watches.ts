@@ -6,7 +6,7 @@ import {
   isLastStatus,
   isOver,
   isSelected,
-  type LogPlace,
+  type LogPosition,
   openBatchesOf,
   parseCursor,
   type Report,
@@ -45,9 +45,9 @@ class HistoryReader {
   readonly #history: WatchHistory;
   readonly #received: ReceivedEntries;
   readonly #report: Report;
-  #last: LogPlace | null = null;
+  #last: LogPosition | null = null;
   /** Log position after which the current session continues; null when it began with a snapshot. */
-  #resumedAt: LogPlace | null = null;
+  #resumedAt: LogPosition | null = null;
   /** Entities about which the current session has received an event. */
   #receivedInSession = new Set<string>();
   /** Position of the last event of each entity. */
@@ -103,23 +103,23 @@ class HistoryReader {
   }
 
   #readEvent(event: SeenEvent): void {
-    const place = parseCursor(event.cursor);
-    if (place === null) {
+    const position = parseCursor(event.cursor);
+    if (position === null) {
       this.#report('a cursor is an epoch and a number', event, event.cursor);
       return;
     }
     if (this.#snapshot === 'under way' && event.kind !== 'SNAPSHOT' && event.kind !== 'STALE') {
       this.#report('a snapshot is sent completely', event, 'its last cursor was partial');
     }
-    this.#checkPlace(event, place);
+    this.#checkPlace(event, position);
     switch (event.kind) {
       case 'RESYNC':
         this.#beginAnew();
-        this.#snapshot = place.partial ? 'under way' : 'over';
+        this.#snapshot = position.partial ? 'under way' : 'over';
         break;
       case 'SNAPSHOT':
         if (this.#snapshot === 'over') this.#report('snapshots come first', event, 'changes were sent before it');
-        this.#snapshot = place.partial ? 'under way' : 'over';
+        this.#snapshot = position.partial ? 'under way' : 'over';
         break;
       case 'STALE':
       case 'RECOVERED':
@@ -135,9 +135,9 @@ class HistoryReader {
         this.#snapshot = 'over';
         break;
     }
-    this.#readEntity(event, place);
+    this.#readEntity(event, position);
     this.#inSnapshot = event.kind === 'SNAPSHOT' || event.kind === 'RESYNC';
-    this.#last = place;
+    this.#last = position;
   }
 
   /** A stale snapshot contains the current state of batches that the feed could not read. */
@@ -153,26 +153,27 @@ class HistoryReader {
   }
 
   /** Every log entry is sent once, in the order of the log. */
-  #checkPlace(event: SeenEvent, place: LogPlace): void {
+  #checkPlace(event: SeenEvent, position: LogPosition): void {
     const last = this.#last;
     const beginsHere = event.kind === 'RESYNC' || (event.kind === 'SNAPSHOT' && this.#snapshot === 'expected');
     const mayBePartial = ['SNAPSHOT', 'RESYNC', 'STALE'].includes(event.kind) || this.#stale;
-    if (place.partial && !mayBePartial) this.#report('a state that is not stale can be resumed', event, event.cursor);
-    if (last === null || (beginsHere && place.epoch !== last.epoch)) return;
-    if (place.epoch !== last.epoch) {
+    if (position.partial && !mayBePartial)
+      this.#report('a state that is not stale can be resumed', event, event.cursor);
+    if (last === null || (beginsHere && position.epoch !== last.epoch)) return;
+    if (position.epoch !== last.epoch) {
       this.#report('an epoch changes only with a snapshot', event, `it was ${last.epoch}`);
       return;
     }
     // A snapshot, and a STALE that belongs to it, have the position of the entry before them. The same applies to a
     // STALE that is not in the log, and to its RECOVERED.
-    const isLocal = (event.kind === 'STALE' && place.partial) || (event.kind === 'RECOVERED' && last.partial);
+    const isLocal = (event.kind === 'STALE' && position.partial) || (event.kind === 'RECOVERED' && last.partial);
     const ofSnapshot = beginsHere || event.kind === 'SNAPSHOT' || (event.kind === 'STALE' && this.#inSnapshot);
     const mayStay = ofSnapshot || isLocal;
-    if (place.sequence > last.sequence || (mayStay && place.sequence === last.sequence)) return;
+    if (position.sequence > last.sequence || (mayStay && position.sequence === last.sequence)) return;
     this.#report('cursors grow', event, `the one before it was ${last.epoch}.${last.sequence}`);
   }
 
-  #readEntity(event: SeenEvent, place: LogPlace): void {
+  #readEntity(event: SeenEvent, position: LogPosition): void {
     const { kind, entity, previousStatus } = event;
     switch (kind) {
       case 'STALE':
@@ -196,13 +197,13 @@ class HistoryReader {
     if (!isChange && previousStatus !== null) {
       this.#report('only a change has a previous status', event, `it was ${previousStatus}`);
     }
-    if (isChange) this.#checkChange(event, entity, place);
+    if (isChange) this.#checkChange(event, entity, position);
     else if (kind !== 'REMOVED' && this.held.has(entity.id)) {
       this.#report('no entity is sent as new twice', event, `its state was already ${this.held.get(entity.id)?.state}`);
     }
     this.#checkDirection(event, entity);
     this.#receivedInSession.add(entity.id);
-    this.#lastOf.set(entity.id, place.sequence);
+    this.#lastOf.set(entity.id, position.sequence);
     if (kind === 'REMOVED' || !isSelected(this.#history.scope, entity.status)) this.held.delete(entity.id);
     else this.held.set(entity.id, entity);
   }
@@ -233,14 +234,14 @@ class HistoryReader {
     this.#report('only requested entities are sent', event, `${event.previousStatus} to ${entity.status}`);
   }
 
-  #checkChange(event: SeenEvent, entity: SeenEntity, place: LogPlace): void {
+  #checkChange(event: SeenEvent, entity: SeenEntity, position: LogPosition): void {
     const { previousStatus } = event;
     const before = this.held.get(entity.id);
     if (!isForward(previousStatus, entity.status)) {
       this.#report('no state goes back', event, `${previousStatus} to ${entity.status}`);
     }
     const continues = before === undefined ? this.#mayBeUnreceived(previousStatus) : before.status === previousStatus;
-    if (continues || this.#wasReceivedAsOne(entity.id, previousStatus, place)) return;
+    if (continues || this.#wasReceivedAsOne(entity.id, previousStatus, position)) return;
     const held = before === undefined ? 'nothing of it' : before.status;
     this.#report(
       'each change begins where the last one ended',
@@ -262,7 +263,7 @@ class HistoryReader {
    * and then resumes, receives the last change as it is in the log: it begins at a status that this client has not
    * received, and that lies before the position at which it resumed.
    */
-  #wasReceivedAsOne(id: string, status: string | null, { epoch }: LogPlace): boolean {
+  #wasReceivedAsOne(id: string, status: string | null, { epoch }: LogPosition): boolean {
     const resumedAt = this.#resumedAt;
     if (resumedAt === null || resumedAt.epoch !== epoch || this.#receivedInSession.has(id)) return false;
     return this.#received.cameTo(status, { epoch, id }, { from: this.#lastOf.get(id) ?? 0, to: resumedAt.sequence });

@@ -77,7 +77,7 @@ export interface WatchHistory {
 }
 
 /** A position in an event log. */
-export interface LogPlace {
+export interface LogPosition {
   readonly epoch: string;
   readonly sequence: number;
   /** Whether the log cannot continue there. A client that resumes with the cursor then receives RESYNC. */
@@ -85,7 +85,7 @@ export interface LogPlace {
 }
 
 /** @returns null when the text is not a cursor */
-export function parseCursor(cursor: string): LogPlace | null {
+export function parseCursor(cursor: string): LogPosition | null {
   const [, epoch, digits, partial] = /^([\w-]+)\.(\d+)(?:\.[\w-]{8})?(\.partial)?$/.exec(cursor) ?? [];
   if (epoch === undefined || digits === undefined) return null;
   return { epoch, sequence: Number(digits), partial: partial !== undefined };
@@ -148,6 +148,6 @@ export type Report = (rule: string, event: SeenEvent | null, detail: string) => 
 export const reportInto =
   (violations: Violation[], { name }: Pick<WatchHistory, 'name'>): Report =>
   (rule, event, detail) => {
-    const place = event === null ? '' : `, ${event.kind} ${event.entity?.id ?? ''} at ${event.cursor}`;
-    violations.push({ rule, where: `${name}${place}`, detail });
+    const position = event === null ? '' : `, ${event.kind} ${event.entity?.id ?? ''} at ${event.cursor}`;
+    violations.push({ rule, where: `${name}${position}`, detail });
   };

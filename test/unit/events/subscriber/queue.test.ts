@@ -194,8 +194,8 @@ describe('pending events', () => {
         }
         expect(merged).toEqual(view);
         expect(emitted.length).toBeLessThanOrEqual(6);
-        const places = emitted.map(({ cursor }) => Number(cursor.slice(2)));
-        expect(places).toEqual(places.toSorted((a, b) => a - b));
+        const sequences = emitted.map(({ cursor }) => Number(cursor.slice(2)));
+        expect(sequences).toEqual(sequences.toSorted((a, b) => a - b));
       }),
     );
   });

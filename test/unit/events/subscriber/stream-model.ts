@@ -28,7 +28,7 @@ const resultRules: ResultRules<Thing> = {
 };
 
 type Known = ReadonlyMap<string, Thing>;
-type Place = { readonly epoch: string; readonly sequence: number };
+type Position = { readonly epoch: string; readonly sequence: number };
 
 /** One life of the log, from its first entry on. */
 interface Life {
@@ -78,7 +78,7 @@ export class World {
     return this.#life.epoch;
   }
 
-  get head(): Place {
+  get head(): Position {
     return { epoch: this.epoch, sequence: this.#life.entries.length };
   }
 
@@ -187,12 +187,12 @@ export class World {
     return this.#lives.find((one) => one.epoch === epoch);
   }
 
-  entryAt({ epoch, sequence }: Place): FeedChange<Thing> | undefined {
+  entryAt({ epoch, sequence }: Position): FeedChange<Thing> | undefined {
     return this.life(epoch)?.entries[sequence - 1];
   }
 
   /** Returns the first state of a thing with results after a position, unless the thing is created again before. */
-  firstResults(id: string, { epoch, sequence }: Place): Thing | undefined {
+  firstResults(id: string, { epoch, sequence }: Position): Thing | undefined {
     for (const change of this.life(epoch)?.entries.slice(sequence) ?? []) {
       if (!('entity' in change) || change.entity.id !== id) continue;
       if (change.kind === 'CREATED') return undefined;
@@ -201,12 +201,12 @@ export class World {
     return this.known.get(id);
   }
 
-  snapshotsAt({ epoch, sequence }: Place) {
+  snapshotsAt({ epoch, sequence }: Position) {
     return this.#snapshots.get(`${epoch}.${sequence}`) ?? [];
   }
 
   /** Returns the things and the stale subjects after an entry. */
-  stateAt({ epoch, sequence }: Place): { readonly known: Known; readonly stale: ReadonlySet<StaleSubject> } {
+  stateAt({ epoch, sequence }: Position): { readonly known: Known; readonly stale: ReadonlySet<StaleSubject> } {
     const life = this.life(epoch);
     const known = new Map(life?.base);
     const stale = new Set(life?.staleAtFirst);
@@ -290,7 +290,7 @@ interface Belief {
   /** The latest received state of each thing. See `order`. */
   readonly stamps: ReadonlyMap<string, number>;
   readonly stale: boolean;
-  readonly last: (Place & { readonly partial: boolean; readonly kind: WatchEvent<Thing>['kind'] }) | null;
+  readonly last: (Position & { readonly partial: boolean; readonly kind: WatchEvent<Thing>['kind'] }) | null;
   readonly cursor: string | undefined;
   /** The snapshot that is being received; null: none is. */
   readonly run: { readonly things: readonly Thing[]; readonly isResync: boolean } | null;
@@ -314,7 +314,7 @@ export class Client {
   #stream: WatchStream<Thing> | null = null;
   #completed = false;
   #failure: unknown = null;
-  #start: (Place & { readonly isReplay: boolean; readonly opened: Place }) | null = null;
+  #start: (Position & { readonly isReplay: boolean; readonly opened: Position }) | null = null;
   /** Things with an event since the stream was opened. */
   #fresh = new Set<string>();
   #resumed = false;
@@ -408,9 +408,9 @@ export class Client {
     const { head, isLocal, wasLocal, evicted, adopted } = this.#world;
     const end = this.#completion();
     this.#require(this.#completed === (end !== null), `completed: ${this.#completed}, expected at ${end?.sequence}`);
-    const place = end ?? head;
+    const position = end ?? head;
     const { held, stale: believed } = this.#belief;
-    const { known, stale } = this.#world.stateAt(place);
+    const { known, stale } = this.#world.stateAt(position);
     const { ids } = this.#options;
 
     for (const thing of held.values()) {
@@ -473,7 +473,7 @@ export class Client {
   }
 
   /** The first position after the start at which all ids have ended or are removed; null: there is none yet. */
-  #completion(): Place | null {
+  #completion(): Position | null {
     const { ids } = this.#options;
     const start = this.#start;
     if (ids === null || start === null) return null;
@@ -500,15 +500,15 @@ export class Client {
   #receive(event: WatchEvent<Thing>): void {
     const [, epoch = '', digits = '', partial] =
       /^([\w-]+)\.(\d+)(?:\.[\w-]{8})?(\.partial)?$/.exec(event.cursor) ?? [];
-    const place = { epoch, sequence: Number(digits), partial: partial !== undefined, kind: event.kind };
+    const position = { epoch, sequence: Number(digits), partial: partial !== undefined, kind: event.kind };
     this.#require(this.#world.life(epoch) !== undefined, `it received the cursor ${event.cursor}`);
     const before = event.kind === 'RESYNC' ? { ...blank, last: this.#belief.last } : this.#belief;
-    this.#checkOrder(event, place, before);
+    this.#checkOrder(event, position, before);
     const stale = this.#nextStale(event, before);
     const held = new Map(before.held);
     const stamps = new Map(event.kind === 'RESYNC' ? this.#belief.stamps : before.stamps);
     if (event.entity !== null) {
-      this.#checkEntity(event, place, before);
+      this.#checkEntity(event, position, before);
       const { id } = event.entity;
       stamps.set(id, this.#order(event.entity));
       if (event.kind === 'REMOVED' || !this.#matches(event.entity)) held.delete(id);
@@ -516,23 +516,23 @@ export class Client {
       this.#fresh.add(id);
     }
     if (event.kind === 'RESYNC') {
-      const { epoch: life, sequence } = place;
+      const { epoch: life, sequence } = position;
       this.#require(this.#mayResync || !this.#options.isRoomy, 'it received a RESYNC without a reason');
       this.#mayResync = false;
-      this.#start = { epoch: life, sequence, isReplay: false, opened: place };
+      this.#start = { epoch: life, sequence, isReplay: false, opened: position };
     }
-    const run = this.#nextRun(event, place, before);
-    this.#beliefs.push({ held, stamps, stale, last: place, cursor: event.cursor, run });
+    const run = this.#nextRun(event, position, before);
+    this.#beliefs.push({ held, stamps, stale, last: position, cursor: event.cursor, run });
   }
 
-  #checkOrder({ kind }: WatchEvent<Thing>, place: Place, { last }: Belief): void {
-    if (last === null || last.epoch !== place.epoch) {
-      this.#require(kind === 'RESYNC' || last === null, `${kind} begins the life ${place.epoch}`);
+  #checkOrder({ kind }: WatchEvent<Thing>, position: Position, { last }: Belief): void {
+    if (last === null || last.epoch !== position.epoch) {
+      this.#require(kind === 'RESYNC' || last === null, `${kind} begins the life ${position.epoch}`);
       return;
     }
     const isEntry = kind === 'CREATED' || kind === 'CHANGED' || kind === 'REMOVED';
-    const grows = isEntry ? place.sequence > last.sequence : place.sequence >= last.sequence;
-    this.#require(grows, `${kind} at ${place.sequence} came after ${last.sequence}`);
+    const grows = isEntry ? position.sequence > last.sequence : position.sequence >= last.sequence;
+    this.#require(grows, `${kind} at ${position.sequence} came after ${last.sequence}`);
   }
 
   #nextStale({ kind }: WatchEvent<Thing>, { stale, last }: Belief): boolean {
@@ -547,7 +547,7 @@ export class Client {
     return false;
   }
 
-  #checkEntity(event: WatchEvent<Thing>, place: Place, { held, stamps }: Belief): void {
+  #checkEntity(event: WatchEvent<Thing>, position: Position, { held, stamps }: Belief): void {
     const { kind, entity, previous } = event;
     if (entity === null) return;
     const { ids } = this.#options;
@@ -559,16 +559,16 @@ export class Client {
     const known = this.#belief.stamps.get(id) ?? stamps.get(id) ?? 0;
     if (kind === 'SNAPSHOT') {
       const stampOf = (thing: Thing | undefined) => (thing === undefined ? null : this.#order(thing));
-      const isTrue = this.#world.snapshotsAt(place).some((one) => stampOf(one.known.get(id)) === stamp);
-      this.#require(isTrue, `${id} was not ${stamp} at ${place.sequence}`);
+      const isTrue = this.#world.snapshotsAt(position).some((one) => stampOf(one.known.get(id)) === stamp);
+      this.#require(isTrue, `${id} was not ${stamp} at ${position.sequence}`);
       this.#require(stamp >= known, `${id} went back from ${known} to ${stamp}`);
       return;
     }
-    const entry = this.#world.entryAt(place);
-    const isEntry = entry !== undefined && 'entity' in entry && this.#isShown(entry.entity, entity, place);
+    const entry = this.#world.entryAt(position);
+    const isEntry = entry !== undefined && 'entity' in entry && this.#isShown(entry.entity, entity, position);
     this.#require(
       isEntry && (entry.kind === 'REMOVED') === (kind === 'REMOVED'),
-      `no ${kind} of ${id} is at ${place.sequence}`,
+      `no ${kind} of ${id} is at ${position.sequence}`,
     );
     // After another resume, a client receives the first results again that an earlier event has shown.
     const mayRepeat = kind === 'REMOVED' || (previous !== null && !resultRules.isKnown(previous));
@@ -583,36 +583,36 @@ export class Client {
   }
 
   /** A client that watches results receives the first known results of a thing for entries without results. */
-  #isShown(thing: Thing, received: Thing, place: Place): boolean {
+  #isShown(thing: Thing, received: Thing, position: Position): boolean {
     if (thing === received) return true;
     if (!this.#options.withResults || resultRules.isKnown(thing)) return false;
-    const first = this.#world.firstResults(thing.id, place);
+    const first = this.#world.firstResults(thing.id, position);
     return first !== undefined && isDeepStrictEqual(resultRules.carry(first, thing), received);
   }
 
   /** Continues a snapshot, which must equal the snapshot of the log at its cursor. */
-  #nextRun({ kind, entity }: WatchEvent<Thing>, place: Belief['last'] & object, { run }: Belief): Belief['run'] {
+  #nextRun({ kind, entity }: WatchEvent<Thing>, position: Belief['last'] & object, { run }: Belief): Belief['run'] {
     if (kind === 'SNAPSHOT' && entity !== null) {
       const isResync = run?.isResync ?? false;
       const things = [...(run?.things ?? []), entity];
       const received = things.map(({ id }) => id);
-      const candidates = this.#world.snapshotsAt(place).map((one) => this.#selection(one, isResync));
+      const candidates = this.#world.snapshotsAt(position).map((one) => this.#selection(one, isResync));
       const fits = candidates.some((ids) =>
-        isDeepStrictEqual(place.partial ? ids.slice(0, received.length) : ids, received),
+        isDeepStrictEqual(position.partial ? ids.slice(0, received.length) : ids, received),
       );
       const expected = candidates.map((ids) => ids.join()).join(' or ');
-      this.#require(fits, `the snapshot at ${place.sequence} holds ${received.join()}, expected ${expected}`);
-      return place.partial ? { things, isResync } : null;
+      this.#require(fits, `the snapshot at ${position.sequence} holds ${received.join()}, expected ${expected}`);
+      return position.partial ? { things, isResync } : null;
     }
     if (kind === 'RESYNC') {
-      const isEmpty = this.#world.snapshotsAt(place).some((one) => this.#selection(one, true).length === 0);
-      this.#require(place.partial || isEmpty, 'a RESYNC without a snapshot');
-      return place.partial ? { things: [], isResync: true } : null;
+      const isEmpty = this.#world.snapshotsAt(position).some((one) => this.#selection(one, true).length === 0);
+      this.#require(position.partial || isEmpty, 'a RESYNC without a snapshot');
+      return position.partial ? { things: [], isResync: true } : null;
     }
     if (run === null) return null;
     this.#require(kind === 'STALE', `a snapshot was broken off by ${kind}`);
     const isWhole = this.#world
-      .snapshotsAt(place)
+      .snapshotsAt(position)
       .some((one) => this.#selection(one, run.isResync).length === run.things.length);
     this.#require(isWhole, 'a snapshot was broken off by STALE');
     return null;

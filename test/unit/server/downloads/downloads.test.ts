@@ -215,13 +215,13 @@ describe('a download from a platform that has bad days', () => {
   it('a download sends no more bytes than announced', async () => {
     const source = fakeSource({ content, come: (first, last) => [first, last + 1_000] });
     await using gateway = await serve(source);
-    const answer = await exchangeBytes(gateway, [
+    const response = await exchangeBytes(gateway, [
       'GET /files/good HTTP/1.1',
       'host: x',
       'range: bytes=0-999',
       'connection: close',
     ]);
-    expect(answer.subarray(answer.indexOf('\r\n\r\n') + 4).equals(content.subarray(0, 1_000))).toBe(true);
+    expect(response.subarray(response.indexOf('\r\n\r\n') + 4).equals(content.subarray(0, 1_000))).toBe(true);
   });
 
   it('a download fails if the response starts after the requested byte', async () => {

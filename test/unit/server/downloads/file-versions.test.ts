@@ -138,7 +138,7 @@ describe('a conditional request', () => {
     [200, { range: 'bytes=100-', 'if-range': '"v2"' }],
     [416, { range: 'bytes=100-', 'if-range': etag }],
     [412, { range: 'bytes=0-9', 'if-match': '"v2"' }],
-  ] as const)('is answered with %s for %j', async (status, headers) => {
+  ] as const)('returns %s for %j', async (status, headers) => {
     const { source, gateway: starting } = serveVersion();
     await using gateway = await starting;
     const response = await get(gateway, headers);
@@ -157,7 +157,7 @@ describe('a conditional request', () => {
     [200, { 'if-unmodified-since': before }],
     [200, { 'if-match': '*' }],
     [412, { 'if-match': etag }],
-  ] as const)('for a file without a validator is answered with %s for %j', async (status, headers) => {
+  ] as const)('for a file without a validator returns %s for %j', async (status, headers) => {
     await using gateway = await serveVersion({ etag: null, lastModified: null }).gateway;
     const response = await get(gateway, headers);
     expect([response.status, (await bodyOf(response)).length]).toEqual([status, status === 200 ? 100 : 0]);

@@ -29,7 +29,7 @@ export async function httpHost(
   };
 }
 
-/** Sends bytes as they are, and answers with all that comes back until the connection ends. */
+/** Sends bytes as they are, and returns all that comes back until the connection ends. */
 export async function exchangeBytes({ url }: HttpHost, lines: readonly string[]): Promise<Buffer> {
   await using socket = connect(Number(new URL(url).port), '127.0.0.1');
   socket.write(`${lines.join('\r\n')}\r\n\r\n`);

@@ -17,7 +17,7 @@ const host = () =>
     }
   });
 
-/** Sends a body whose length is not announced, chunk by chunk, and stops when the answer comes. */
+/** Sends a body whose length is not announced, chunk by chunk, and stops when the response comes. */
 function sendChunked(url: string, chunk: Buffer, count: number): Promise<{ status: number | undefined; body: string }> {
   return new Promise((resolve, reject) => {
     const sent = httpRequest(url, { method: 'POST' }, (response) => {
@@ -44,8 +44,8 @@ describe('a body', () => {
 
   it('that announces too many bytes is refused before any of them has come', async () => {
     await using server = await host();
-    const answer = await exchangeBytes(server, ['POST / HTTP/1.1', 'host: x', `content-length: ${maxBytes + 1}`]);
-    expect(answer.toString()).toMatch(/^HTTP\/1\.1 413 /);
+    const response = await exchangeBytes(server, ['POST / HTTP/1.1', 'host: x', `content-length: ${maxBytes + 1}`]);
+    expect(response.toString()).toMatch(/^HTTP\/1\.1 413 /);
   });
 
   it('is counted as it comes when it does not announce its length', async () => {

@@ -21,9 +21,9 @@ const observedAt = new Date('2030-01-01T00:00:00Z');
 /** A push subscription over the changes of a log, to a receiver with room for a configured number of results. */
 async function setUp({ room = Number.POSITIVE_INFINITY, ids = null as readonly string[] | null } = {}) {
   const log = createMemoryEventLog<Item>({ key: ({ id }) => id });
-  const seen = { streamEnded: 0, emptied: 0, freed: 0, makeRoom: () => {}, answer: (_: number) => {} };
+  const seen = { streamEnded: 0, emptied: 0, freed: 0, makeRoom: () => {}, completeRead: (_: number) => {} };
   const slow = new Promise<number>((resolve) => {
-    seen.answer = resolve;
+    seen.completeRead = resolve;
   });
   const delivered: unknown[] = [];
   const stream = new WatchStream<Item>({
@@ -143,7 +143,7 @@ describe('a push subscription', () => {
     await write('slow');
     await write(2, 'b');
     expect(delivered).toEqual([]);
-    seen.answer(1);
+    seen.completeRead(1);
     await turn();
     expect(delivered).toEqual([1, 2]);
   });
@@ -153,7 +153,7 @@ describe('a push subscription', () => {
     subscription.start(receiver);
     await write('slow');
     subscription.stop();
-    seen.answer(1);
+    seen.completeRead(1);
     await turn();
     expect(delivered).toEqual([]);
     expect(seen).toMatchObject(over);

@@ -26,10 +26,10 @@ interface Ask {
 }
 
 /** A slow read that the test completes. */
-interface Asked {
+interface PendingRead {
   readonly by: string;
   readonly signal: AbortSignal;
-  readonly answer: (text: string) => void;
+  readonly complete: (text: string) => void;
   readonly fail: (error: Error) => void;
 }
 
@@ -42,7 +42,7 @@ beforeEach(() => {
 function setUp({ most = 100 } = {}) {
   const executed: number[] = [];
   const logged: unknown[] = [];
-  const asked: Asked[] = [];
+  const reads: PendingRead[] = [];
   const ticks = [1, 2, 3].map((number) => ({ number }));
   const ended: number[] = [];
   const contexts: WeakRef<GatewayContext>[] = [];
@@ -73,9 +73,9 @@ function setUp({ most = 100 } = {}) {
       Tick: {
         echo: (_: unknown, { text }: { text: string | null }) => text ?? 'null',
         read: (_: unknown, __: unknown, { credentialFingerprint: by, signal }: GatewayContext) =>
-          new Promise<string>((answer, reject) => {
+          new Promise<string>((complete, reject) => {
             signal.addEventListener('abort', () => reject(signal.reason));
-            asked.push({ by, signal, answer, fail: reject });
+            reads.push({ by, signal, complete, fail: reject });
           }),
         broken: () => {
           throw new Error('a secret');
@@ -85,7 +85,7 @@ function setUp({ most = 100 } = {}) {
   });
   const tick = schema.getType('Tick');
   if (!isObjectType(tick)) throw new Error('There is no type Tick.');
-  markAsAsking(tick, 'read');
+  markAsReading(tick, 'read');
 
   const maskError = createErrorMask({
     error: (line: unknown) => logged.push(line),
@@ -119,10 +119,10 @@ function setUp({ most = 100 } = {}) {
     if (!isAsyncIterable(stream)) throw new Error(`no stream: ${JSON.stringify(stream)}`);
     return stream[Symbol.asyncIterator]();
   };
-  return { subscribe, executed, logged, asked, ended, hasRoom, contexts };
+  return { subscribe, executed, logged, reads, ended, hasRoom, contexts };
 }
 
-function markAsAsking(type: GraphQLObjectType, name: string): void {
+function markAsReading(type: GraphQLObjectType, name: string): void {
   const field = type.getFields()[name];
   if (field !== undefined) field.extensions = { upstreamCalls: 'each' };
 }
@@ -200,7 +200,7 @@ describe('two subscriptions to the same event', () => {
       { query: read, publicUrl: 'http://one' },
       { query: read, publicUrl: 'http://other' },
     ],
-    ['of two credentials, when somebody is asked', { query: read, credential: 'a' }, { query: read, credential: 'b' }],
+    ['of two credentials, when somebody is reads', { query: read, credential: 'a' }, { query: read, credential: 'b' }],
     [
       'with another operation of the document',
       { query: `${read.replace('{', 'A {')} subscription B { tick { number } }`, operationName: 'A' },
@@ -213,11 +213,11 @@ describe('two subscriptions to the same event', () => {
       { query: 'subscription ($n: Boolean!) { tick { number @include(if: $n) __typename } }', variables: { n: false } },
     ],
   ])('are executed each by itself: %s', async (_, one, other) => {
-    const { subscribe, executed, asked } = setUp();
+    const { subscribe, executed, reads } = setUp();
     const streams = [await subscribe(one), await subscribe(other)];
     const results = Promise.all(streams.map(first));
     await expect.poll(() => executed).toEqual([1, 1]);
-    for (const { by, answer } of asked) answer(`for ${by}`);
+    for (const { by, complete } of reads) complete(`for ${by}`);
     const [left, right] = await results;
     expect(left).not.toBe(right);
   });
@@ -227,74 +227,74 @@ describe('a field that calls the platform', () => {
   const query = 'subscription { tick { number read } }';
 
   it('a field is resolved once for all subscribers', async () => {
-    const { subscribe, asked } = setUp();
+    const { subscribe, reads } = setUp();
     const streams = await Promise.all(Array.from({ length: 5 }, () => subscribe({ query })));
     const results = Promise.all(streams.map(first));
-    await expect.poll(() => asked.length).toBe(1);
-    asked[0]?.answer('once');
+    await expect.poll(() => reads.length).toBe(1);
+    reads[0]?.complete('once');
     expect((await results).map(({ data }) => data)).toEqual(Array(5).fill({ tick: { number: 1, read: 'once' } }));
   });
 
   it('a read continues when its first subscriber leaves, and is cancelled when all have left', async () => {
-    const { subscribe, asked, logged, ended } = setUp();
+    const { subscribe, reads, logged, ended } = setUp();
     const [one, other] = [await subscribe({ query }), await subscribe({ query })];
     const [gone, staying] = [one.next(), first(other)];
-    await expect.poll(() => asked.length).toBe(1);
+    await expect.poll(() => reads.length).toBe(1);
     await one.return?.();
-    expect(asked[0]?.signal.aborted).toBe(false);
-    asked[0]?.answer('for who stays');
-    expect((await staying).data).toEqual({ tick: { number: 1, read: 'for who stays' } });
+    expect(reads[0]?.signal.aborted).toBe(false);
+    reads[0]?.complete('for the remaining caller');
+    expect((await staying).data).toEqual({ tick: { number: 1, read: 'for the remaining caller' } });
     // A subscriber that has left does not receive the results of others.
     expect((await gone).done).toBe(true);
 
     const pending = other.next();
-    await expect.poll(() => asked.length).toBe(2);
+    await expect.poll(() => reads.length).toBe(2);
     await other.return?.();
-    expect(asked[1]?.signal.aborted).toBe(true);
+    expect(reads[1]?.signal.aborted).toBe(true);
     expect((await pending).done).toBe(true);
     expect(ended).toEqual([1, 1]);
     expect(logged).toEqual([]);
   });
 
   it('a field is resolved again for a subscriber that reads the event after it was cancelled', async () => {
-    const { subscribe, asked } = setUp();
+    const { subscribe, reads } = setUp();
     const [one, late] = [await subscribe({ query }), await subscribe({ query })];
     const pending = one.next();
-    await expect.poll(() => asked.length).toBe(1);
+    await expect.poll(() => reads.length).toBe(1);
     await one.return?.();
     await pending;
     const result = first(late);
-    await expect.poll(() => asked.length).toBe(2);
-    asked[1]?.answer('anew');
-    expect((await result).data).toEqual({ tick: { number: 1, read: 'anew' } });
+    await expect.poll(() => reads.length).toBe(2);
+    reads[1]?.complete('once more');
+    expect((await result).data).toEqual({ tick: { number: 1, read: 'once more' } });
   });
 
   it('a field is resolved again for a subscriber that reads the event long after its result', async () => {
-    const { subscribe, asked } = setUp();
+    const { subscribe, reads } = setUp();
     const [one, soon, late] = [await subscribe({ query }), await subscribe({ query }), await subscribe({ query })];
     const early = first(one);
-    await expect.poll(() => asked.length).toBe(1);
-    asked[0]?.answer('then');
+    await expect.poll(() => reads.length).toBe(1);
+    reads[0]?.complete('then');
     const received = await early;
     await clock.advanceBy(4_999);
     expect(await first(soon)).toBe(received);
     await clock.advanceBy(1);
     const result = first(late);
-    await expect.poll(() => asked.length).toBe(2);
-    asked[1]?.answer('now');
+    await expect.poll(() => reads.length).toBe(2);
+    reads[1]?.complete('now');
     expect((await result).data).toEqual({ tick: { number: 1, read: 'now' } });
   });
 
   it('a field is resolved again for a subscriber that reads the event after it failed', async () => {
-    const { subscribe, asked } = setUp();
+    const { subscribe, reads } = setUp();
     const [one, late] = [await subscribe({ query }), await subscribe({ query })];
     const early = first(one);
-    await expect.poll(() => asked.length).toBe(1);
-    asked[0]?.fail(new Error('out of reach'));
+    await expect.poll(() => reads.length).toBe(1);
+    reads[0]?.fail(new Error('out of reach'));
     expect((await early).errors).toHaveLength(1);
     const result = first(late);
-    await expect.poll(() => asked.length).toBe(2);
-    asked[1]?.answer('again');
+    await expect.poll(() => reads.length).toBe(2);
+    reads[1]?.complete('again');
     expect((await result).data).toEqual({ tick: { number: 1, read: 'again' } });
   });
 });

@@ -19,11 +19,11 @@ const never = new AbortController().signal;
 const soon = { patienceMs: 2_000 };
 const loopback = { address: '127.0.0.1', prefix: 32, family: 'ipv4' } as const;
 
-/** Answers look-ups with one list of addresses after the other, the last one again and again. */
-function fakeLookup(...answers: readonly (readonly string[])[]): Lookup & { readonly names: string[] } {
+/** Returns one list of addresses after the other, and then the last one for each further look-up. */
+function fakeLookup(...lists: readonly (readonly string[])[]): Lookup & { readonly names: string[] } {
   const names: string[] = [];
   const lookup: Lookup = (hostname, _options, callback) => {
-    const addresses = answers[Math.min(names.length, answers.length - 1)] ?? [];
+    const addresses = lists[Math.min(names.length, lists.length - 1)] ?? [];
     names.push(hostname);
     callback(
       null,
@@ -104,7 +104,7 @@ describe('a callback', () => {
     [400, 'failed'],
     [401, 'failed'],
     [410, 'failed'],
-  ])('that is answered with %i is %s, and not sent again', async (code, outcome) => {
+  ])('with the response %i is %s, and not sent again', async (code, outcome) => {
     await using router = await setup(status(code));
     expect(await router.send(router.url, '', never)).toBe(outcome);
     expect(router.requests).toHaveLength(1);
@@ -121,9 +121,9 @@ describe('a callback', () => {
   });
 
   it.each<[string, Handler]>([
-    ['answered with 503', status(503)],
-    ['answered with 429', status(429)],
-    ['not answered, its connection being broken', (_request, response) => void response.destroy()],
+    ['with the response 503', status(503)],
+    ['with the response 429', status(429)],
+    ['without a response, because its connection breaks', (_request, response) => void response.destroy()],
   ])('that is %s is sent four times, with longer and longer pauses', async (_, handler) => {
     await using router = await setup(handler);
     const outcome = router.send(router.url, 'same', never);
@@ -280,9 +280,9 @@ describe('a callback', () => {
     // Earlier messages would have arrived before this message.
     await fetch(router.url, { method: 'POST', body: 'somebody else' });
     expect(waiting).toHaveLength(64);
-    for (const answer of waiting) answer();
+    for (const respond of waiting) respond();
     await eventually(() => expect(waiting).toHaveLength(70));
-    for (const answer of waiting.slice(64)) answer();
+    for (const respond of waiting.slice(64)) respond();
     expect(new Set(await Promise.all(outcomes))).toEqual(new Set(['taken']));
   });
 

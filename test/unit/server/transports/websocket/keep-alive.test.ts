@@ -94,7 +94,7 @@ describe('a socket', () => {
     await sent;
   });
 
-  it('is cut off when its client does not answer the close', async () => {
+  it('is cut off when its client does not respond to the close', async () => {
     client.pause();
     void sender.send(large.repeat(8));
     sender.close(1001, 'Going away.');

@@ -5,18 +5,18 @@ import { StreamFailure } from './event-stream.ts';
 import type { Gateway, Headers } from './gateway.ts';
 
 /** Transports over which any operation can reach the gateway. */
-export const doors = ['POST', 'GET', 'SSE', 'single SSE connection', 'multipart', 'WebSocket'] as const;
+export const operationTransports = ['POST', 'GET', 'SSE', 'single SSE connection', 'multipart', 'WebSocket'] as const;
 /** All transports, including HTTP callbacks of federation routers, which support only subscriptions. */
-export const allDoors = [...doors, 'HTTP callbacks'] as const;
-export type Door = (typeof allDoors)[number];
-/** Transports over which a subscription can be answered. */
-export const streamingDoors = [
+export const allOperationTransports = [...operationTransports, 'HTTP callbacks'] as const;
+export type OperationTransport = (typeof allOperationTransports)[number];
+/** Transports over which a subscription can return results. */
+export const streamingTransports = [
   'SSE',
   'single SSE connection',
   'multipart',
   'WebSocket',
   'HTTP callbacks',
-] as const satisfies Door[];
+] as const satisfies OperationTransport[];
 
 /** Result of an operation. */
 export interface Outcome {
@@ -39,9 +39,9 @@ export interface Ask {
  * Sends an operation over one of the transports, and returns the first response. Headers become connection parameters
  * over a WebSocket.
  */
-export async function askAt(door: Door, gateway: Gateway, ask: Ask): Promise<Outcome> {
+export async function sendOver(transport: OperationTransport, gateway: Gateway, ask: Ask): Promise<Outcome> {
   const { query, variables = {}, headers = {}, callbackRouter } = ask;
-  switch (door) {
+  switch (transport) {
     case 'POST':
       return ofBody(await post(gateway.graphqlUrl, ask, 'application/json'));
     case 'GET': {
@@ -68,9 +68,9 @@ export async function askAt(door: Door, gateway: Gateway, ask: Ask): Promise<Out
     }
     case 'WebSocket': {
       const document: TypedDocumentNode<Record<string, unknown>, Record<string, unknown>> = parse(query);
-      await using answers = gateway.subscribe(document, variables, { headers });
+      await using results = gateway.subscribe(document, variables, { headers });
       try {
-        const data = await answers.take();
+        const data = await results.take();
         return { data, code: null, text: JSON.stringify(data) };
       } catch (error) {
         if (!(error instanceof StreamFailure)) throw error;

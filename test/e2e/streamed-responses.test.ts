@@ -89,32 +89,32 @@ describe('a rejected request', () => {
       ['multipart/mixed; subscriptionSpec="1.0"', 200, subscriptions],
     ];
     for (const [accept, status, type] of rows) {
-      const answer = await ask(wrong, accept);
-      expect(answer.slice(0, 2)).toEqual([status, type]);
-      expect(answer[2]).toMatch(message);
+      const response = await ask(wrong, accept);
+      expect(response.slice(0, 2)).toEqual([status, type]);
+      expect(response[2]).toMatch(message);
     }
   });
 });
 
 describe('a query', () => {
-  const answer = '{"data":{"viewer":{"canWrite":true}}}';
+  const response = '{"data":{"viewer":{"canWrite":true}}}';
 
   it('is one response if that is accepted', async () => {
-    expect(await ask(small, apollo)).toEqual([200, graphqlJson, answer]);
-    expect(await ask(small, 'text/event-stream, application/json')).toEqual([200, json, answer]);
-    expect(await ask(small, '*/*')).toEqual([200, json, answer]);
+    expect(await ask(small, apollo)).toEqual([200, graphqlJson, response]);
+    expect(await ask(small, 'text/event-stream, application/json')).toEqual([200, json, response]);
+    expect(await ask(small, '*/*')).toEqual([200, json, response]);
   });
 
   it('has the format of a stream if nothing else is accepted', async () => {
-    expect(await ask(small, 'text/event-stream')).toEqual([200, eventStream, events(answer)]);
+    expect(await ask(small, 'text/event-stream')).toEqual([200, eventStream, events(response)]);
     expect(await ask(small, 'multipart/mixed; subscriptionSpec="1.0"')).toEqual([
       200,
       subscriptions,
-      parts(`{"payload":${answer}}`),
+      parts(`{"payload":${response}}`),
     ]);
     const [status, type, text] = await ask(small, 'multipart/mixed');
     expect([status, type]).toEqual([200, 'multipart/mixed; boundary="-"']);
-    expect(text).toContain(`\r\n\r\n${answer}\r\n-----\r\n`);
+    expect(text).toContain(`\r\n\r\n${response}\r\n-----\r\n`);
   });
 });
 
