@@ -188,7 +188,7 @@ export class Feed<Entity extends object, Reader, Checkpoint> {
   /** Requests a round from the replica that polls. The request is repeated, because a message may be lost. */
   async #askForRound(): Promise<void> {
     // The replica that polls must know the ids before it makes the round.
-    await this.#loop.announced;
+    await this.#loop.scopePublished;
     await this.#loop.send({ kind: 'awaited' });
     if (this.#repeating !== null) return;
     const repeating = new AbortController();

@@ -6,7 +6,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { describeFailure, isAuthRejection } from './failure.ts';
 import type { PlatformHold } from './holds.ts';
-import type { Lease, PollCoordinator, PollListener, PollMessage, PollSeat } from './leader/election.ts';
+import type { LeaderElection, Lease, PollCoordinator, PollListener, PollMessage } from './leader/election.ts';
 import type { FeedMember, FeedMembers } from './members.ts';
 import type { PollRounds, RoundOutcome } from './round.ts';
 import { PollSchedule, type PollScheduleOptions } from './schedule.ts';
@@ -58,14 +58,14 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   #running: Promise<void> | null = null;
   /** Seats that are being released. */
   readonly #leaving = new Set<Promise<void>>();
-  #seat: PollSeat | null = null;
+  #seat: LeaderElection | null = null;
   #lease: Lease | null = null;
   #candidacy: AbortController | null = null;
   /** Whether there were members at the last call of `membersChanged`. */
   #watched = false;
   /** Whether an announcement is pending. It includes every change until it is sent. */
-  #announces = false;
-  #announced: Promise<void> = Promise.resolve();
+  #publishes = false;
+  #scopePublished: Promise<void> = Promise.resolve();
   /** Whether a subscriber of another replica cannot begin without a round. */
   #awaitedElsewhere = false;
   #sleep: AbortController | null = null;
@@ -73,7 +73,7 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   #woken = false;
   #emptySinceMs: number | null = null;
   /** Until this time the replica does not try to become the lease holder, in monotonic milliseconds. */
-  #standsBackUntilMs = 0;
+  #yieldsUntilMs = 0;
   /** Aborts the wait after which the feed counts as unattended. */
   #unattendedWait: AbortController | null = null;
   #closed = false;
@@ -110,8 +110,8 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   }
 
   /** Resolves when the other replicas can read the scope of this replica. Never rejects. */
-  get announced(): Promise<void> {
-    return this.#announced;
+  get scopePublished(): Promise<void> {
+    return this.#scopePublished;
   }
 
   /** Starts or stops the loop as needed. Call it when members join or leave. */
@@ -123,9 +123,9 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
     // cost time for each of them.
     else if (watched !== this.#watched) this.wake();
     this.#watched = watched;
-    if (this.#announces) return;
-    this.#announces = true;
-    this.#announced = this.#announce();
+    if (this.#publishes) return;
+    this.#publishes = true;
+    this.#scopePublished = this.#publishScope();
   }
 
   /** Ends the current pause, so that the loop decides on its next step again. */
@@ -179,7 +179,7 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
     void this.send({ kind: 'joined' });
   }
 
-  async #run(seat: PollSeat): Promise<void> {
+  async #run(seat: LeaderElection): Promise<void> {
     const { members, onIdle } = this.#options;
     while (!this.#closed) {
       this.#woken = false;
@@ -197,15 +197,15 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   }
 
   /** One step of a feed with subscribers: a round, the pause before it, or the wait for the lease. */
-  async #serve(seat: PollSeat): Promise<void> {
+  async #serve(seat: LeaderElection): Promise<void> {
     this.#emptySinceMs = null;
     const lease = this.#lease;
     if (lease !== null) this.#rejectWhileHeld();
     const awaited = this.#isAwaited;
-    const dueAtMs = lease === null ? this.#standsBackUntilMs : this.#pace.dueMs(awaited);
+    const dueAtMs = lease === null ? this.#yieldsUntilMs : this.#pace.dueMs(awaited);
     const waitMs = dueAtMs - this.#nowMs();
     if (waitMs > 0) await this.#pause(waitMs);
-    else if (lease === null) await this.#stand(seat);
+    else if (lease === null) await this.#campaign(seat);
     else await this.#round(lease, seat);
   }
 
@@ -231,14 +231,14 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
    * One step of a feed without subscribers.
    * @returns whether the feed stays ready
    */
-  async #linger(seat: PollSeat): Promise<boolean> {
+  async #linger(seat: LeaderElection): Promise<boolean> {
     const { isReady, lingerMs } = this.#options;
     this.#emptySinceMs ??= this.#nowMs();
     // A feed without a completed round has no state to offer.
     if (!(await isReady(seat.term))) return false;
     const lease = this.#lease;
     if (lease !== null && (await this.#isWatchedElsewhere(seat)))
-      await this.#giveBack(lease, 'subscribers on other replicas only');
+      await this.#release(lease, 'subscribers on other replicas only');
     const leftMs = this.#emptySinceMs + lingerMs - this.#nowMs();
     if (leftMs <= 0) return false;
     await this.#pause(leftMs);
@@ -246,11 +246,11 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   }
 
   /** Waits until this replica has the lease, or has no subscribers. */
-  async #stand(seat: PollSeat): Promise<void> {
+  async #campaign(seat: LeaderElection): Promise<void> {
     const candidacy = new AbortController();
     this.#candidacy = candidacy;
     try {
-      const lease = await seat.elected(candidacy.signal);
+      const lease = await seat.acquireLease(candidacy.signal);
       this.#lease = lease;
       this.#pace.takeOver();
       this.#leaseChanged('gained', { term: lease.term });
@@ -264,7 +264,7 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
     }
   }
 
-  async #round(lease: Lease, seat: PollSeat): Promise<void> {
+  async #round(lease: Lease, seat: LeaderElection): Promise<void> {
     const { poller, metrics, kind, waiters, letBegin } = this.#options;
     this.#pace.begin();
     // Requests of other replicas do not name the ids for which they wait.
@@ -339,8 +339,8 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
     }
     if (failures >= failuresUntilStale) await this.#emitStale(lease);
     if (!refused || this.#lease !== lease) return;
-    this.#standsBackUntilMs = this.#nowMs() + next.nextInMs;
-    await this.#giveBack(lease, 'credential rejected by the platform');
+    this.#yieldsUntilMs = this.#nowMs() + next.nextInMs;
+    await this.#release(lease, 'credential rejected by the platform');
   }
 
   async #emitStale(lease: Lease): Promise<void> {
@@ -367,7 +367,7 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
     void lease.release();
   }
 
-  async #giveBack(lease: Lease, why: string): Promise<void> {
+  async #release(lease: Lease, why: string): Promise<void> {
     if (this.#lease !== lease) return;
     this.#lease = null;
     this.#leaseChanged('released', { term: lease.term, why });
@@ -427,9 +427,9 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
     this.#options.onUnattended(false);
   }
 
-  async #isWatchedElsewhere(seat: PollSeat): Promise<boolean> {
+  async #isWatchedElsewhere(seat: LeaderElection): Promise<boolean> {
     try {
-      return (await seat.others()) !== null;
+      return (await seat.otherScopes()) !== null;
     } catch (err) {
       this.#options.logger.debug({ ...this.#where(), err }, 'could not notify other replicas');
       return false;
@@ -437,18 +437,18 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   }
 
   /** Announces many changes of the members in one turn of the event loop at once. */
-  async #announce(): Promise<void> {
+  async #publishScope(): Promise<void> {
     await Promise.resolve();
-    this.#announces = false;
+    this.#publishes = false;
     const { members, logger } = this.#options;
     try {
-      await this.#seat?.announce(members.size === 0 ? null : members.scope);
+      await this.#seat?.publishScope(members.size === 0 ? null : members.scope);
     } catch (err) {
       logger.debug({ ...this.#where(), err }, 'could not notify other replicas');
     }
   }
 
-  async #leave(seat: PollSeat): Promise<void> {
+  async #leave(seat: LeaderElection): Promise<void> {
     try {
       await seat[Symbol.asyncDispose]();
     } catch (err) {

@@ -8,7 +8,7 @@ import { CallAllowance } from './call-allowance.ts';
 import { diffSnapshots, isSameState } from './diff.ts';
 import { isAuthRejection } from './failure.ts';
 import { type Lateness, overdueChanges } from './lateness.ts';
-import type { Lease, PollSeat } from './leader/election.ts';
+import type { LeaderElection, Lease } from './leader/election.ts';
 import { IdReadings } from './lookup.ts';
 import type { FeedMember, FeedMembers } from './members.ts';
 import { type ResultOutcome, ResultReadings } from './results.ts';
@@ -116,13 +116,13 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
    */
   async round(
     lease: Lease,
-    seat: PollSeat,
+    seat: LeaderElection,
     isAwaited: (id: string) => boolean,
   ): Promise<RoundOutcome<Entity, Checkpoint>> {
     const { view, members, clock } = this.#options;
     let watchedElsewhere = false;
     try {
-      const others = await seat.others();
+      const others = await seat.otherScopes();
       watchedElsewhere = others !== null;
       const scope = unionOf([members.scope, others]) ?? members.scope;
       if (this.#term !== lease.term) await this.#takeOver(lease);

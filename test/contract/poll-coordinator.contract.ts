@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import type { FeedName, PollCoordinator, PollMessage, PollSeat } from '../../src/polling/leader/election.ts';
+import type { FeedName, LeaderElection, PollCoordinator, PollMessage } from '../../src/polling/leader/election.ts';
 import type { WatchScope } from '../../src/polling/scope.ts';
 import { eventually } from '../support/eventually.ts';
 import { namesakeOf, tenantOf } from '../support/tenants.ts';
@@ -25,7 +25,7 @@ function sit(coordinator: PollCoordinator, feed: FeedName) {
   const received: PollMessage[] = [];
   const terms: (number | null)[] = [];
   const holders: string[] = [];
-  const seat: PollSeat = coordinator.join(feed, {
+  const seat: LeaderElection = coordinator.join(feed, {
     received: (message) => received.push(message),
     termChanged: (holder) => {
       terms.push(seat.term);
@@ -44,9 +44,9 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       const feed = ownFeed();
       await using first = sit(coordinators.replica(), feed).seat;
       await using second = sit(coordinators.replica(), feed).seat;
-      const lease = await first.elected(never);
+      const lease = await first.acquireLease(never);
       let took = false;
-      const taking = second.elected(never).then((next) => {
+      const taking = second.acquireLease(never).then((next) => {
         took = true;
         return next;
       });
@@ -64,8 +64,8 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       await using first = sit(coordinators.replica(), feed).seat;
       const other = sit(coordinators.replica(), feed);
       await using second = other.seat;
-      const lease = await first.elected(never);
-      const taking = second.elected(never);
+      const lease = await first.acquireLease(never);
+      const taking = second.acquireLease(never);
       await eventually(() => expect(other.terms.at(-1)).toBe(lease.term));
       await lease.release();
       const next = await taking;
@@ -80,8 +80,8 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       const feed = ownFeed();
       const first = sit(coordinators.replica(), feed).seat;
       await using second = sit(coordinators.replica(), feed).seat;
-      const lease = await first.elected(never);
-      const taking = second.elected(never);
+      const lease = await first.acquireLease(never);
+      const taking = second.acquireLease(never);
       await first[Symbol.asyncDispose]();
       expect((await taking).term).toBeGreaterThan(lease.term);
     });
@@ -92,14 +92,14 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       await using first = sit(coordinators.replica(), feed).seat;
       await using second = sit(coordinators.replica(), feed).seat;
       await using third = sit(coordinators.replica(), feed).seat;
-      const lease = await first.elected(never);
+      const lease = await first.acquireLease(never);
       const controller = new AbortController();
-      const given = expect(second.elected(controller.signal)).rejects.toThrow('enough');
+      const given = expect(second.acquireLease(controller.signal)).rejects.toThrow('enough');
       controller.abort(new Error('enough'));
       await given;
-      await expect(second.elected(controller.signal)).rejects.toThrow('enough');
+      await expect(second.acquireLease(controller.signal)).rejects.toThrow('enough');
       await lease.release();
-      expect((await third.elected(never)).term).toBeGreaterThan(lease.term);
+      expect((await third.acquireLease(never)).term).toBeGreaterThan(lease.term);
     });
 
     it('separates feeds with different organization, sandbox or kind', async () => {
@@ -112,10 +112,10 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
         { ...feed, kind: `${feed.kind}-too` },
       ];
       const seats = feeds.map((each) => sit(coordinators.replica(), each).seat);
-      for (const seat of seats) await seat.elected(never);
+      for (const seat of seats) await seat.acquireLease(never);
       for (const [index, seat] of seats.entries()) {
-        await seat.announce({ everything: false, ids: new Set([`${index}`]) });
-        expect(await seat.others()).toBe(null);
+        await seat.publishScope({ everything: false, ids: new Set([`${index}`]) });
+        expect(await seat.otherScopes()).toBe(null);
       }
       for (const seat of seats) await seat[Symbol.asyncDispose]();
     });
@@ -168,31 +168,31 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       await using other = sit(coordinators.replica(), feed).seat;
       const third = sit(coordinators.replica(), feed).seat;
       const others = (expected: WatchScope | null) =>
-        eventually(async () => expect(await one.others()).toEqual(expected));
+        eventually(async () => expect(await one.otherScopes()).toEqual(expected));
       await others(null);
-      await one.announce({ everything: true, ids: new Set(['own']) });
-      expect(await one.others()).toBe(null);
-      await other.announce({ everything: false, ids: new Set(['a', 'an "id" with spaces']) });
+      await one.publishScope({ everything: true, ids: new Set(['own']) });
+      expect(await one.otherScopes()).toBe(null);
+      await other.publishScope({ everything: false, ids: new Set(['a', 'an "id" with spaces']) });
       await others({ everything: false, ids: new Set(['a', 'an "id" with spaces']) });
-      await third.announce({ everything: false, ids: new Set(['b']) });
-      await other.announce({ everything: false, ids: new Set(['a', 'c']) });
+      await third.publishScope({ everything: false, ids: new Set(['b']) });
+      await other.publishScope({ everything: false, ids: new Set(['a', 'c']) });
       await others({ everything: false, ids: new Set(['a', 'b', 'c']) });
-      await other.announce({ everything: true, ids: new Set() });
+      await other.publishScope({ everything: true, ids: new Set() });
       await others({ everything: true, ids: new Set(['b']) });
-      await other.announce(null);
+      await other.publishScope(null);
       await others({ everything: false, ids: new Set(['b']) });
       const results = { everything: false, ids: new Set(['a', '+']) };
-      await other.announce({ everything: false, ids: new Set(['a', '+', '=b']), results });
+      await other.publishScope({ everything: false, ids: new Set(['a', '+', '=b']), results });
       await others({ everything: false, ids: new Set(['a', '+', '=b', 'b']), results });
-      await other.announce({
+      await other.publishScope({
         everything: true,
         ids: new Set(['a']),
         results: { everything: true, ids: new Set(['a']) },
       });
       await others({ everything: true, ids: new Set(['a', 'b']), results: { everything: true, ids: new Set(['a']) } });
-      await other.announce({ everything: true, ids: new Set() });
+      await other.publishScope({ everything: true, ids: new Set() });
       await others({ everything: true, ids: new Set(['b']) });
-      await other.announce(null);
+      await other.publishScope(null);
       await third[Symbol.asyncDispose]();
       await others(null);
     });
@@ -202,14 +202,14 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       const feed = ownFeed();
       const seen: Promise<WatchScope | null>[] = [];
       const coordinator = coordinators.replica();
-      await using seat: PollSeat = coordinator.join(feed, {
-        received: () => seen.push(seat.others()),
+      await using seat: LeaderElection = coordinator.join(feed, {
+        received: () => seen.push(seat.otherScopes()),
         termChanged: () => undefined,
         unreachable: () => undefined,
       });
-      await seat.elected(never);
+      await seat.acquireLease(never);
       await using other = sit(coordinators.replica(), feed).seat;
-      void other.announce({ everything: false, ids: new Set(['a']) });
+      void other.publishScope({ everything: false, ids: new Set(['a']) });
       await other.send({ kind: 'awaited' });
       await eventually(() => expect(seen).toHaveLength(1));
       expect(await seen[0]).toEqual({ everything: false, ids: new Set(['a']) });
@@ -224,14 +224,16 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       for (const feed of feeds) {
         const seats = [1, 2, 3].map(() => sit(coordinators.replica(), feed));
         const [holder, ...others] = seats.map(({ seat }) => seat);
-        await holder?.elected(never);
+        await holder?.acquireLease(never);
         const candidacy = new AbortController();
         signals.push(candidacy.signal);
-        const waiting = others.map((seat) => expect(seat.elected(candidacy.signal)).rejects.toThrow('enough'));
+        const waiting = others.map((seat) => expect(seat.acquireLease(candidacy.signal)).rejects.toThrow('enough'));
         await Promise.all(
-          seats.map(({ seat }, index) => seat.announce({ everything: index === 0, ids: new Set(['a', `${index}`]) })),
+          seats.map(({ seat }, index) =>
+            seat.publishScope({ everything: index === 0, ids: new Set(['a', `${index}`]) }),
+          ),
         );
-        await holder?.others();
+        await holder?.otherScopes();
         candidacy.abort(new Error('enough'));
         await Promise.all(waiting);
         for (const { seat } of seats) await seat[Symbol.asyncDispose]();

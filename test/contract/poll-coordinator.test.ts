@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LogFencedError } from '../../src/events/log.ts';
 import { feedKeys } from '../../src/events/redis/keys.ts';
-import type { FeedName, Lease, PollCoordinator, PollListener, PollSeat } from '../../src/polling/leader/election.ts';
+import type {
+  FeedName,
+  LeaderElection,
+  Lease,
+  PollCoordinator,
+  PollListener,
+} from '../../src/polling/leader/election.ts';
 import { createMemoryCoordinator } from '../../src/polling/leader/memory.ts';
 import { createRedisCoordinator, leaseMsFor } from '../../src/polling/leader/redis.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
@@ -206,19 +212,19 @@ describeWithRedis('with a Redis server', () => {
         signal.addEventListener('abort', () => resolve(performance.now()), { once: true }),
       );
     /** Resolves when the seat knows the leader and the scope of the other replicas. */
-    const knows = (seat: PollSeat, term: number) => eventually(() => expect(seat.term).toBe(term));
+    const knows = (seat: LeaderElection, term: number) => eventually(() => expect(seat.term).toBe(term));
 
     it('passes the lease of a disconnected replica on after that replica has noticed', async () => {
       const dying = await startCoordinator(server.url, { lease: leaseMs });
       await using survivor = await startCoordinator(server.url, { lease: leaseMs });
       const feed = ownFeed();
       const holders: string[] = [];
-      const lease = await dying.coordinator.join(feed, listener()).elected(never);
+      const lease = await dying.coordinator.join(feed, listener()).acquireLease(never);
       await using seat = survivor.coordinator.join(feed, listener({ termChanged: (holder) => holders.push(holder) }));
       await knows(seat, lease.term);
       await eventually(() => expect(survivor.heartbeat.replicas).toContain(dying.heartbeat.replicaId));
       const noticed = lost(lease);
-      const taking = seat.elected(never);
+      const taking = seat.acquireLease(never);
       const since = performance.now();
       await dying.redis[Symbol.asyncDispose]();
       const next = await taking;
@@ -235,16 +241,21 @@ describeWithRedis('with a Redis server', () => {
       const feed = ownFeed();
       await using holder = first.coordinator.join(feed, listener());
       await using other = second.coordinator.join(feed, listener());
-      const lease = await holder.elected(never);
-      await Promise.all([holder.announce(whole), other.announce(whole)]);
+      const lease = await holder.acquireLease(never);
+      await Promise.all([holder.publishScope(whole), other.publishScope(whole)]);
       const candidacy = new AbortController();
-      const given = expect(other.elected(candidacy.signal)).rejects.toThrow('enough');
+      const given = expect(other.acquireLease(candidacy.signal)).rejects.toThrow('enough');
       await knows(other, lease.term);
-      await eventually(async () => expect(await holder.others()).toEqual(whole));
+      await eventually(async () => expect(await holder.otherScopes()).toEqual(whole));
       const before = [first.sent, second.sent];
       const timers = clock.pending;
       for (let round = 0; round < 100; round += 1) {
-        await Promise.all([holder.others(), other.others(), holder.announce(whole), other.announce(whole)]);
+        await Promise.all([
+          holder.otherScopes(),
+          other.otherScopes(),
+          holder.publishScope(whole),
+          other.publishScope(whole),
+        ]);
       }
       expect([first.sent, second.sent]).toEqual(before);
       // A candidate that waits for a leader needs no timer.
@@ -261,7 +272,7 @@ describeWithRedis('with a Redis server', () => {
       await using log = holding.createLog<{ readonly id: string }>({ key: ({ id }) => id, keys });
       await using holder = holding.coordinator.join(feed, listener());
       await using other = taker.coordinator.join(feed, listener());
-      const lease = await holder.elected(never);
+      const lease = await holder.acquireLease(never);
       await knows(other, lease.term);
       const at = { observedAt: new Date(), term: lease.term };
       await log.write({ changes: [{ kind: 'CREATED', entity: { id: 'a' } }] }, at);
@@ -269,7 +280,7 @@ describeWithRedis('with a Redis server', () => {
       await first.redis.send((client) => client.zRem(replicasKey, holding.heartbeat.replicaId));
       const noticed = lost(lease);
       const { replicaId } = holding.heartbeat;
-      const next = await other.elected(never);
+      const next = await other.acquireLease(never);
       await expect(log.write({ changes: [{ kind: 'REMOVED', entity: { id: 'a' } }] }, at)).rejects.toBeInstanceOf(
         LogFencedError,
       );
@@ -282,8 +293,8 @@ describeWithRedis('with a Redis server', () => {
     it('stores only keys with an expiry in Redis', async () => {
       const feed = ownFeed();
       await using seat = first.coordinator.join(feed, listener());
-      await seat.announce({ everything: true, ids: new Set(['a']) });
-      await seat.elected(never);
+      await seat.publishScope({ everything: true, ids: new Set(['a']) });
+      await seat.acquireLease(never);
       const { prefix } = feedKeys(feed.tenant, feed.kind);
       const keys = await first.redis.send((client) => client.keys(`${prefix}:*`));
       expect(keys.map((key) => key.slice(prefix.length)).toSorted()).toEqual([':meta', ':scopes']);
@@ -296,8 +307,8 @@ describeWithRedis('with a Redis server', () => {
       await using other = second.coordinator.join(feed, listener());
       const scope = (ids: readonly string[]) => ({ everything: false, ids: new Set(ids) });
       const many = Array.from({ length: 3_000 }, (_, index) => `id-${index}`);
-      await one.announce(scope(many));
-      await eventually(async () => expect(await other.others()).toEqual(scope(many)));
+      await one.publishScope(scope(many));
+      await eventually(async () => expect(await other.otherScopes()).toEqual(scope(many)));
       const messages: string[] = [];
       using _listening = second.redis.subscribe(channelOf(feed), {
         onMessage: (text) => messages.push(text),
@@ -311,13 +322,13 @@ describeWithRedis('with a Redis server', () => {
       messages.length = 0;
       const { sent } = first;
       const next = [...many.slice(1), 'new'];
-      await Promise.all([one.announce(scope(many)), one.announce(scope(next)), one.announce(scope(next))]);
+      await Promise.all([one.publishScope(scope(many)), one.publishScope(scope(next)), one.publishScope(scope(next))]);
       expect(first.sent).toBe(sent + 1);
-      await eventually(async () => expect(await other.others()).toEqual(scope(next)));
+      await eventually(async () => expect(await other.otherScopes()).toEqual(scope(next)));
       await eventually(() => expect(messages.filter((text) => text.includes('scope'))).toHaveLength(1));
       expect(messages.at(-1)?.length).toBeLessThan(200);
       await using late = second.coordinator.join(feed, listener());
-      expect(await late.others()).toEqual(scope(next));
+      expect(await late.otherScopes()).toEqual(scope(next));
     });
 
     it('sends the steps of many feeds in few calls', async () => {
@@ -325,8 +336,8 @@ describeWithRedis('with a Redis server', () => {
       const names = Array.from({ length: 250 }, ownFeed);
       const before = replica.sent;
       const seats = names.map((name) => replica.coordinator.join(name, listener()));
-      await Promise.all(seats.map((seat) => seat.announce(whole)));
-      await Promise.all(seats.map((seat) => seat.elected(new AbortController().signal)));
+      await Promise.all(seats.map((seat) => seat.publishScope(whole)));
+      await Promise.all(seats.map((seat) => seat.acquireLease(new AbortController().signal)));
       // A hundred steps per call: an announcement, a read and an attempt per feed, and additional turns.
       expect(replica.sent - before).toBeLessThan(20);
       await Promise.all(seats.map((seat) => seat[Symbol.asyncDispose]()));
@@ -345,10 +356,10 @@ describeWithRedis('with a Redis server', () => {
           /** The first seat polls immediately if it is the leader. */
           join: async (feed: FeedName, { holds }: { readonly holds: boolean }) => {
             const seats = replicas.map(({ coordinator }) => coordinator.join(feed, listener()));
-            const lease = holds ? ((await seats[0]?.elected(never)) ?? null) : null;
-            for (const seat of seats) await seat.announce(whole);
+            const lease = holds ? ((await seats[0]?.acquireLease(never)) ?? null) : null;
+            for (const seat of seats) await seat.publishScope(whole);
             for (const seat of seats) {
-              await eventually(async () => expect(await seat.others()).toEqual(whole));
+              await eventually(async () => expect(await seat.otherScopes()).toEqual(whole));
               if (lease !== null) await knows(seat, lease.term);
             }
             return { seats, lease };
@@ -365,7 +376,7 @@ describeWithRedis('with a Redis server', () => {
         for (let feed = 0; feed < 32; feed += 1) {
           const { seats, lease } = await group.join(ownFeed(), { holds: true });
           const given = new AbortController();
-          const candidates = seats.map((seat) => seat.elected(given.signal));
+          const candidates = seats.map((seat) => seat.acquireLease(given.signal));
           await lease?.release();
           await Promise.race(candidates);
           given.abort(new Error('enough'));
@@ -387,7 +398,7 @@ describeWithRedis('with a Redis server', () => {
           // The first seat watches and never campaigns.
           const [, other] = seats;
           let won = false;
-          const taking = other?.elected(never).then((lease) => {
+          const taking = other?.acquireLease(never).then((lease) => {
             won = true;
             return lease;
           });
@@ -414,25 +425,25 @@ describeWithRedis('with a Redis server', () => {
       await using taker = other.coordinator.join(held, listener());
       await using seeing = other.coordinator.join(watched, listener());
       await using remaining = other.coordinator.join(left, listener());
-      const lease = await holder?.elected(never);
-      await leaver?.elected(never);
-      await leaver?.announce(whole);
-      await eventually(async () => expect(await remaining.others()).toEqual(whole));
+      const lease = await holder?.acquireLease(never);
+      await leaver?.acquireLease(never);
+      await leaver?.publishScope(whole);
+      await eventually(async () => expect(await remaining.otherScopes()).toEqual(whole));
       await knows(taker, lease?.term ?? 0);
       const scope = (...ids: readonly string[]) => ({ everything: false, ids: new Set(ids) });
-      await watcher?.announce(scope('a', 'b'));
-      await eventually(async () => expect(await seeing.others()).toEqual(scope('a', 'b')));
-      const taking = [taker.elected(never), remaining.elected(never)];
+      await watcher?.publishScope(scope('a', 'b'));
+      await eventually(async () => expect(await seeing.otherScopes()).toEqual(scope('a', 'b')));
+      const taking = [taker.acquireLease(never), remaining.acquireLease(never)];
       troubled.fail(true);
       await lease?.release();
-      await expect(watcher?.announce(scope('b', 'c'))).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
+      await expect(watcher?.publishScope(scope('b', 'c'))).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
       await leaver?.[Symbol.asyncDispose]();
-      expect([taker.term, await seeing.others()]).toEqual([lease?.term, scope('a', 'b')]);
-      expect(await remaining.others()).toEqual(whole);
+      expect([taker.term, await seeing.otherScopes()]).toEqual([lease?.term, scope('a', 'b')]);
+      expect(await remaining.otherScopes()).toEqual(whole);
       troubled.fail(false);
       await Promise.all(taking);
-      await eventually(async () => expect(await seeing.others()).toEqual(scope('b', 'c')));
-      await eventually(async () => expect(await remaining.others()).toEqual(null));
+      await eventually(async () => expect(await seeing.otherScopes()).toEqual(scope('b', 'c')));
+      await eventually(async () => expect(await remaining.otherScopes()).toEqual(null));
       await holder?.[Symbol.asyncDispose]();
       await watcher?.[Symbol.asyncDispose]();
     });
@@ -440,7 +451,7 @@ describeWithRedis('with a Redis server', () => {
     /** A seat that knows the state in Redis. Its next replies arrive after `arrive`. */
     const delayed = async (replica: Replica, feed: FeedName) => {
       const seat = replica.coordinator.join(feed, listener());
-      const before = await seat.elected(never);
+      const before = await seat.acquireLease(never);
       await before.release();
       let arrive = () => {};
       replica.delay = new Promise((resolve) => {
@@ -460,13 +471,13 @@ describeWithRedis('with a Redis server', () => {
       const feed = ownFeed();
       const { seat, granted, arrive } = await delayed(withdrawing, feed);
       const candidacy = new AbortController();
-      const withdrawn = expect(seat.elected(candidacy.signal)).rejects.toThrow('enough');
+      const withdrawn = expect(seat.acquireLease(candidacy.signal)).rejects.toThrow('enough');
       const term = await granted();
       candidacy.abort(new Error('enough'));
       arrive();
       await withdrawn;
       await using other = second.coordinator.join(feed, listener());
-      expect((await other.elected(never)).term).toBeGreaterThan(term);
+      expect((await other.acquireLease(never)).term).toBeGreaterThan(term);
       await seat[Symbol.asyncDispose]();
     });
 
@@ -474,7 +485,7 @@ describeWithRedis('with a Redis server', () => {
       await using lapsing = await startCoordinator(server.url, { lease: leaseMs });
       const feed = ownFeed();
       const { seat, granted, arrive } = await delayed(lapsing, feed);
-      const taking = seat.elected(never);
+      const taking = seat.acquireLease(never);
       const term = await granted();
       const { replicaId } = lapsing.heartbeat;
       await first.redis.send((client) => client.zRem(replicasKey, replicaId));
@@ -490,13 +501,13 @@ describeWithRedis('with a Redis server', () => {
       await using dying = await startCoordinator(server.url, { lease: leaseMs });
       await using survivor = await startCoordinator(server.url, { lease: leaseMs });
       const feed = ownFeed();
-      await dying.coordinator.join(feed, listener()).announce({ everything: true, ids: new Set(['a']) });
+      await dying.coordinator.join(feed, listener()).publishScope({ everything: true, ids: new Set(['a']) });
       await using seat = survivor.coordinator.join(feed, listener());
-      await eventually(async () => expect(await seat.others()).toEqual({ everything: true, ids: new Set(['a']) }));
+      await eventually(async () => expect(await seat.otherScopes()).toEqual({ everything: true, ids: new Set(['a']) }));
       await dying.redis[Symbol.asyncDispose]();
-      await eventually(async () => expect(await seat.others()).toBe(null));
+      await eventually(async () => expect(await seat.otherScopes()).toBe(null));
       await using late = survivor.coordinator.join(feed, listener());
-      expect(await late.others()).toBe(null);
+      expect(await late.otherScopes()).toBe(null);
       expect(await first.redis.send((client) => client.hLen(scopesOf(feed)))).toBe(0);
     });
 
@@ -506,17 +517,17 @@ describeWithRedis('with a Redis server', () => {
       const holders: string[] = [];
       await using holder = lapsing.coordinator.join(feed, listener({ termChanged: (who) => holders.push(who) }));
       await using other = second.coordinator.join(feed, listener());
-      const lease = await holder.elected(never);
-      await holder.announce(whole);
+      const lease = await holder.acquireLease(never);
+      await holder.publishScope(whole);
       await knows(other, lease.term);
       const noticed = lost(lease);
       await first.redis.send((client) => client.zRem(replicasKey, lapsing.heartbeat.replicaId));
       await noticed;
       expect(holders.slice(0, 2)).toEqual(['here', 'nobody']);
-      const again = await holder.elected(never);
+      const again = await holder.acquireLease(never);
       expect(again.term).toBeGreaterThan(lease.term);
       await knows(other, again.term);
-      await eventually(async () => expect(await other.others()).toEqual(whole));
+      await eventually(async () => expect(await other.otherScopes()).toEqual(whole));
     });
 
     it('reports that Redis is unavailable, and resumes when Redis returns empty, with greater terms known to all replicas', async () => {
@@ -535,15 +546,15 @@ describeWithRedis('with a Redis server', () => {
           termChanged: (who) => holders.push(who),
         }),
       );
-      await holder.announce(whole);
-      const lease = await holder.elected(never);
+      await holder.publishScope(whole);
+      const lease = await holder.acquireLease(never);
       await knows(other, lease.term);
       const noticed = lost(lease);
-      const taking = other.elected(never);
+      const taking = other.acquireLease(never);
       await server.kill();
       await noticed;
       await eventually(() => expect(errors.at(-1)).toMatchObject({ code: 'UPSTREAM_UNREACHABLE', retryable: true }));
-      await expect(holder.others()).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
+      await expect(holder.otherScopes()).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
       await expect(holder.send({ kind: 'nudge' })).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
       expect([holder.term, other.term, holders]).toEqual([null, null, ['elsewhere', 'nobody']]);
       await server.start();
@@ -552,7 +563,7 @@ describeWithRedis('with a Redis server', () => {
         await holder.send({ kind: 'nudge' });
         expect(heard.at(-1)).toBe('nudge');
       });
-      await eventually(async () => expect(await other.others()).toEqual(whole));
+      await eventually(async () => expect(await other.otherScopes()).toEqual(whole));
     });
 
     it('follows leader and scope over lost connections', async () => {
@@ -561,14 +572,16 @@ describeWithRedis('with a Redis server', () => {
       const feed = ownFeed();
       await using one = beating.coordinator.join(feed, listener());
       await using other = also.coordinator.join(feed, listener());
-      const lease = await one.elected(never);
+      const lease = await one.acquireLease(never);
       await knows(other, lease.term);
       server.cut();
-      await eventually(() => lease.release().then(() => one.announce({ everything: false, ids: new Set(['a']) })));
-      const next = await other.elected(never);
+      await eventually(() => lease.release().then(() => one.publishScope({ everything: false, ids: new Set(['a']) })));
+      const next = await other.acquireLease(never);
       expect(next.term).toBeGreaterThan(lease.term);
       await knows(one, next.term);
-      await eventually(async () => expect(await other.others()).toEqual({ everything: false, ids: new Set(['a']) }));
+      await eventually(async () =>
+        expect(await other.otherScopes()).toEqual({ everything: false, ids: new Set(['a']) }),
+      );
     });
 
     it('reads the state again when messages were lost', async () => {
@@ -576,18 +589,21 @@ describeWithRedis('with a Redis server', () => {
       const feed = ownFeed();
       await using one = first.coordinator.join(feed, listener());
       await using other = deaf.coordinator.join(feed, listener());
-      const lease = await one.elected(never);
+      const lease = await one.acquireLease(never);
       await knows(other, lease.term);
       deaf.deafen(true);
-      await one.announce({ everything: false, ids: new Set(['a', 'b']) });
+      await one.publishScope({ everything: false, ids: new Set(['a', 'b']) });
       await lease.release();
-      const next = await one.elected(never);
-      expect([await other.others(), other.term]).toEqual([{ everything: false, ids: new Set(['a', 'b']) }, next.term]);
-      await one.announce({ everything: false, ids: new Set(['b', 'c']) });
-      expect(await other.others()).toEqual({ everything: false, ids: new Set(['b', 'c']) });
+      const next = await one.acquireLease(never);
+      expect([await other.otherScopes(), other.term]).toEqual([
+        { everything: false, ids: new Set(['a', 'b']) },
+        next.term,
+      ]);
+      await one.publishScope({ everything: false, ids: new Set(['b', 'c']) });
+      expect(await other.otherScopes()).toEqual({ everything: false, ids: new Set(['b', 'c']) });
       await next.release();
       const controller = new AbortController();
-      const taking = other.elected(controller.signal);
+      const taking = other.acquireLease(controller.signal);
       const { sent } = deaf;
       deaf.deafen(false);
       expect((await taking).term).toBeGreaterThan(next.term);
@@ -600,7 +616,7 @@ describeWithRedis('with a Redis server', () => {
       await using replica = await startCoordinator(server.url, { lease: leaseMs, clock: stopped });
       const feed = ownFeed();
       await using holder = replica.coordinator.join(feed, listener());
-      const lease = await holder.elected(never);
+      const lease = await holder.acquireLease(never);
       const outdated = { from: `${first.heartbeat.replicaId}/1`, message: { kind: 'held', term: lease.term - 1 } };
       const nudged = new Promise<void>((resolve) => {
         replica.coordinator.join(feed, listener({ received: () => resolve() }));
@@ -618,7 +634,7 @@ describeWithRedis('with a Redis server', () => {
       expect(lease.lost.aborted).toBe(false);
       await stopped.advanceBy(1);
       await noticed;
-      expect((await holder.elected(never)).term).toBeGreaterThan(lease.term);
+      expect((await holder.acquireLease(never)).term).toBeGreaterThan(lease.term);
     });
 
     it('skips messages that it cannot decode, and logs it once', async () => {
@@ -631,7 +647,7 @@ describeWithRedis('with a Redis server', () => {
       });
       await using other = replica.coordinator.join(feed, listener({ received: ({ kind }) => heard.push(kind) }));
       await using namesake = replica.coordinator.join({ ...feed, tenant: namesakeOf(feed.tenant) }, listener());
-      expect([await other.others(), await namesake.others()]).toEqual([null, null]);
+      expect([await other.otherScopes(), await namesake.otherScopes()]).toEqual([null, null]);
       const nonsense = ['nonsense', '{}', '{"from":"a b/1","message":{"kind":"held","term":1e99}}', '{"from":null}'];
       await eventually(async () => {
         for (const text of nonsense) await first.redis.send((client) => client.publish(channelOf(feed), text));
@@ -639,7 +655,7 @@ describeWithRedis('with a Redis server', () => {
         expect(heard.at(-1)).toBe('nudge');
       });
       expect(replica.warnings.filter((line) => line.includes('cannot be decoded'))).toHaveLength(1);
-      expect((await other.elected(never)).term).toBeGreaterThan(0);
+      expect((await other.acquireLease(never)).term).toBeGreaterThan(0);
       for (const key of [metaOf(feed), scopesOf(feed)]) {
         await first.redis.send(async (client) => {
           await client.del(key);
@@ -647,9 +663,9 @@ describeWithRedis('with a Redis server', () => {
         });
       }
       await using late = first.coordinator.join(feed, listener());
-      expect(await late.others()).toBe(null);
-      await late.announce(whole);
-      expect((await late.elected(never)).term).toBeGreaterThan(0);
+      expect(await late.otherScopes()).toBe(null);
+      await late.publishScope(whole);
+      expect((await late.acquireLease(never)).term).toBeGreaterThan(0);
     });
   });
 });

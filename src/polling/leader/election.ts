@@ -41,32 +41,32 @@ export type PollMessage =
 export interface PollListener {
   /** Called with each message of another replica. */
   received(message: PollMessage): void;
-  /** Called when `PollSeat.term` has changed, with the new lease holder: this replica, another one, or none. */
+  /** Called when `LeaderElection.term` has changed, with the new lease holder: this replica, another one, or none. */
   termChanged(holder: 'here' | 'elsewhere' | 'nobody'): void;
   /** Called after each failed attempt to reach the other replicas. The lease holder is unknown. */
   unreachable(error: unknown): void;
 }
 
 /** The membership of this replica in the group of replicas that serve one feed. */
-export interface PollSeat extends AsyncDisposable {
+export interface LeaderElection extends AsyncDisposable {
   /** Term of the current lease holder, which may be another replica. Null: there is none, or it is unknown. */
   readonly term: number | null;
   /**
    * Resolves when this replica holds the lease.
    * @throws the reason of the signal
    */
-  elected(signal: AbortSignal): Promise<Lease>;
+  acquireLease(signal: AbortSignal): Promise<Lease>;
   /**
    * Announces the scope that the subscribers of this replica watch; null: it has none. Other replicas receive it before
    * every message that this seat sends afterwards. It holds until the next call, or until this replica is gone.
    * @throws {GatewayError} the other replicas cannot be reached. The announcement is repeated when they can.
    */
-  announce(scope: WatchScope | null): Promise<void>;
+  publishScope(scope: WatchScope | null): Promise<void>;
   /**
    * Returns the scope that the subscribers of all other replicas watch; null: they have none.
    * @throws {GatewayError} the other replicas cannot be reached
    */
-  others(): Promise<WatchScope | null>;
+  otherScopes(): Promise<WatchScope | null>;
   /** @throws {GatewayError} the other replicas cannot be reached */
   send(message: PollMessage): Promise<void>;
 }
@@ -74,7 +74,7 @@ export interface PollSeat extends AsyncDisposable {
 /** Decides which replica polls which feed. */
 export interface PollCoordinator extends AsyncDisposable {
   /** Joins the replicas of a feed. Disposing of the seat releases its lease. */
-  join(feed: FeedName, listener: PollListener): PollSeat;
+  join(feed: FeedName, listener: PollListener): LeaderElection;
   /**
    * Sends a message to all seats of a feed, from a replica that has no seat.
    * @throws {GatewayError} the seats cannot be reached

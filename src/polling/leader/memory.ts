@@ -1,10 +1,10 @@
 import { tenantKey } from '../../domain/tenant.ts';
 import { unionOf, type WatchScope } from '../scope.ts';
-import type { FeedName, Lease, PollCoordinator, PollListener, PollMessage, PollSeat } from './election.ts';
+import type { FeedName, LeaderElection, Lease, PollCoordinator, PollListener, PollMessage } from './election.ts';
 
 /** Decides within this process. The first candidate polls, then the one that has waited longest. */
 export function createMemoryCoordinator(): PollCoordinator {
-  const rooms = new Map<string, Room>();
+  const groups = new Map<string, Group>();
   let lastTerm = 0;
   const nextTerm = () => {
     lastTerm += 1;
@@ -13,36 +13,36 @@ export function createMemoryCoordinator(): PollCoordinator {
 
   return {
     join(feed, listener) {
-      const key = roomKey(feed);
-      const room = rooms.get(key) ?? new Room(nextTerm);
-      rooms.set(key, room);
-      return room.join(listener, () => {
-        if (room.seats.size === 0) rooms.delete(key);
+      const key = groupKey(feed);
+      const group = groups.get(key) ?? new Group(nextTerm);
+      groups.set(key, group);
+      return group.join(listener, () => {
+        if (group.seats.size === 0) groups.delete(key);
       });
     },
     async send(feed, message) {
-      rooms.get(roomKey(feed))?.send(message, null);
+      groups.get(groupKey(feed))?.send(message, null);
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([...rooms.values()].flatMap(({ seats }) => [...seats]).map((seat) => seat.leave()));
+      await Promise.all([...groups.values()].flatMap(({ seats }) => [...seats]).map((seat) => seat.leave()));
     },
   };
 }
 
-const roomKey = ({ tenant, kind }: FeedName): string => JSON.stringify([tenantKey(tenant), kind]);
+const groupKey = ({ tenant, kind }: FeedName): string => JSON.stringify([tenantKey(tenant), kind]);
 
 interface Candidate {
-  readonly seat: MemorySeat;
+  readonly seat: MemoryLeaderElection;
   readonly win: (lease: Lease) => void;
 }
 
 interface Held {
-  readonly seat: MemorySeat;
+  readonly seat: MemoryLeaderElection;
   readonly term: number;
 }
 
-class Room {
-  readonly seats = new Set<MemorySeat>();
+class Group {
+  readonly seats = new Set<MemoryLeaderElection>();
   readonly candidates = new Set<Candidate>();
   readonly #nextTerm: () => number;
   #held: Held | null = null;
@@ -55,13 +55,13 @@ class Room {
     return this.#held;
   }
 
-  join(listener: PollListener, onLeave: () => void): MemorySeat {
-    const seat = new MemorySeat(this, listener, onLeave);
+  join(listener: PollListener, onLeave: () => void): MemoryLeaderElection {
+    const seat = new MemoryLeaderElection(this, listener, onLeave);
     this.seats.add(seat);
     return seat;
   }
 
-  send(message: PollMessage, from: MemorySeat | null): void {
+  send(message: PollMessage, from: MemoryLeaderElection | null): void {
     for (const seat of this.seats) if (seat !== from) seat.listener.received(message);
   }
 
@@ -74,7 +74,7 @@ class Room {
     next.win({ term: held.term, lost: held.seat.left, release: async () => this.#release(held) });
   }
 
-  releaseOf(seat: MemorySeat): void {
+  releaseOf(seat: MemoryLeaderElection): void {
     if (this.#held?.seat === seat) this.#release(this.#held);
   }
 
@@ -90,16 +90,16 @@ class Room {
   }
 }
 
-class MemorySeat implements PollSeat {
+class MemoryLeaderElection implements LeaderElection {
   readonly listener: PollListener;
   scope: WatchScope | null = null;
-  readonly #room: Room;
+  readonly #group: Group;
   readonly #onLeave: () => void;
   readonly #left = new AbortController();
   #reportedTerm: number | null = null;
 
-  constructor(room: Room, listener: PollListener, onLeave: () => void) {
-    this.#room = room;
+  constructor(group: Group, listener: PollListener, onLeave: () => void) {
+    this.#group = group;
     this.listener = listener;
     this.#onLeave = onLeave;
   }
@@ -109,14 +109,14 @@ class MemorySeat implements PollSeat {
   }
 
   get term(): number | null {
-    return this.#room.held?.term ?? null;
+    return this.#group.held?.term ?? null;
   }
 
-  elected(signal: AbortSignal): Promise<Lease> {
+  acquireLease(signal: AbortSignal): Promise<Lease> {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
       const onAbort = () => {
-        this.#room.candidates.delete(candidate);
+        this.#group.candidates.delete(candidate);
         reject(signal.reason);
       };
       const win = (lease: Lease) => {
@@ -125,9 +125,9 @@ class MemorySeat implements PollSeat {
       };
       const candidate: Candidate = { seat: this, win };
       signal.addEventListener('abort', onAbort, { once: true });
-      this.#room.candidates.add(candidate);
-      this.#room.elect();
-      this.reportHolder(this.#room.held);
+      this.#group.candidates.add(candidate);
+      this.#group.elect();
+      this.reportHolder(this.#group.held);
     });
   }
 
@@ -140,22 +140,22 @@ class MemorySeat implements PollSeat {
     else this.listener.termChanged(held.seat === this ? 'here' : 'elsewhere');
   }
 
-  async announce(scope: WatchScope | null): Promise<void> {
+  async publishScope(scope: WatchScope | null): Promise<void> {
     this.scope = scope;
   }
 
-  async others(): Promise<WatchScope | null> {
-    return unionOf([...this.#room.seats].filter((seat) => seat !== this).map(({ scope }) => scope));
+  async otherScopes(): Promise<WatchScope | null> {
+    return unionOf([...this.#group.seats].filter((seat) => seat !== this).map(({ scope }) => scope));
   }
 
   async send(message: PollMessage): Promise<void> {
-    this.#room.send(message, this);
+    this.#group.send(message, this);
   }
 
   async leave(): Promise<void> {
     this.#left.abort();
-    this.#room.seats.delete(this);
-    this.#room.releaseOf(this);
+    this.#group.seats.delete(this);
+    this.#group.releaseOf(this);
     this.#onLeave();
   }
 

@@ -7,7 +7,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import type { Redis, RedisSubscriber } from '../../runtime/redis.ts';
 import type { RedisHeartbeat } from '../../runtime/redis-heartbeat.ts';
 import { unionOf, type WatchScope } from '../scope.ts';
-import type { Lease, PollListener, PollMessage, PollSeat } from './election.ts';
+import type { LeaderElection, Lease, PollListener, PollMessage } from './election.ts';
 import type { FeedChannel, PollSteps } from './redis-commands.ts';
 import {
   announcedIds,
@@ -22,7 +22,7 @@ import {
 import { acquireReply, lookReply } from './redis-scripts.ts';
 import type { LiveReplicas } from './replicas.ts';
 
-export interface RedisPollSeatOptions {
+export interface RedisLeaderElectionOptions {
   readonly redis: Pick<Redis, 'subscribe'>;
   readonly heartbeat: Pick<RedisHeartbeat, 'replicaId' | 'replicas' | 'keepAlive'>;
   readonly live: LiveReplicas;
@@ -93,8 +93,8 @@ interface Vacancy {
  * The seat of this replica for a feed whose holder and scopes are in Redis. It keeps a copy of both, which follows the
  * messages on the feed's channel, so that an idle feed costs no calls.
  */
-export class RedisPollSeat implements PollSeat {
-  readonly #options: RedisPollSeatOptions;
+export class RedisLeaderElection implements LeaderElection {
+  readonly #options: RedisLeaderElectionOptions;
   readonly #changes = new EventEmitter();
   readonly #subscription: Disposable;
   readonly #keeping: Disposable;
@@ -125,12 +125,12 @@ export class RedisPollSeat implements PollSeat {
 
   /** Scope that the subscribers of this replica watch. */
   #scope: WatchScope | null = null;
-  #announced = nothing;
-  /** Whether Redis has exactly `#announced`. Otherwise it has a part of it. */
+  #scopePublished = nothing;
+  /** Whether Redis has exactly `#scopePublished`. Otherwise it has a part of it. */
   #isAnnounced = true;
   #announcing: Promise<void> = Promise.resolve();
 
-  constructor(options: RedisPollSeatOptions) {
+  constructor(options: RedisLeaderElectionOptions) {
     this.#options = options;
     const { redis, heartbeat, feed } = options;
     const subscriber: RedisSubscriber = {
@@ -152,7 +152,7 @@ export class RedisPollSeat implements PollSeat {
     return this.#term;
   }
 
-  async elected(signal: AbortSignal): Promise<Lease> {
+  async acquireLease(signal: AbortSignal): Promise<Lease> {
     const { logger, listener } = this.#options;
     for (;;) {
       signal.throwIfAborted();
@@ -176,12 +176,12 @@ export class RedisPollSeat implements PollSeat {
     }
   }
 
-  announce(scope: WatchScope | null): Promise<void> {
+  publishScope(scope: WatchScope | null): Promise<void> {
     this.#scope = scope;
-    return this.#announce();
+    return this.#publishScope();
   }
 
-  async others(): Promise<WatchScope | null> {
+  async otherScopes(): Promise<WatchScope | null> {
     if (!this.#isSynchronized) await this.#look();
     const { live } = this.#options;
     return unionOf([...this.#others].filter(([seat]) => live.has(seat)).map(([, scope]) => scopeOf(scope)));
@@ -209,7 +209,7 @@ export class RedisPollSeat implements PollSeat {
    * @returns whether Redis has no valid fields of the seat left
    */
   async leave(): Promise<boolean> {
-    for (const step of await Promise.allSettled([this.#release(), this.#announce()])) {
+    for (const step of await Promise.allSettled([this.#release(), this.#publishScope()])) {
       if (step.status === 'rejected')
         this.#options.logger.debug({ err: step.reason }, 'could not release the poll seat');
     }
@@ -221,7 +221,7 @@ export class RedisPollSeat implements PollSeat {
   catchUp(): void {
     const { logger, clock } = this.#options;
     const note = (err: unknown) => logger.debug({ err }, 'could not repeat a call of the poll seat');
-    if (!this.#isAnnounced) this.#announce().catch(note);
+    if (!this.#isAnnounced) this.#publishScope().catch(note);
     if (this.#mayHold && this.#lease === null && !this.#acquiring) this.#release().catch(note);
     const isDue = !this.#isSynchronized || clock.monotonicMs() - this.#lookedAtMs >= lookIntervalMs;
     if (this.#isSubscribed && isDue) this.#lookSoon();
@@ -233,7 +233,7 @@ export class RedisPollSeat implements PollSeat {
    */
   lapse(): void {
     this.#mayHold = false;
-    this.#announced = nothing;
+    this.#scopePublished = nothing;
     this.#isAnnounced = this.#scope === null;
     this.#isSynchronized = false;
     this.#holder = null;
@@ -297,7 +297,7 @@ export class RedisPollSeat implements PollSeat {
         ([granted, holder, term]) => {
           // A term that was granted to an earlier registration is void.
           if (seat !== this.#id) return 'not live';
-          const lease = granted === 1 && !this.#left ? new SeatLease(term, (one) => this.#giveBack(one)) : null;
+          const lease = granted === 1 && !this.#left ? new SeatLease(term, (one) => this.#releaseLease(one)) : null;
           this.#lease = lease;
           this.#mayHold = granted === 1;
           this.#learn(holder, term);
@@ -310,7 +310,7 @@ export class RedisPollSeat implements PollSeat {
     }
   }
 
-  async #giveBack(lease: SeatLease): Promise<void> {
+  async #releaseLease(lease: SeatLease): Promise<void> {
     if (this.#lease !== lease) return;
     this.#lease = null;
     this.#holder = null;
@@ -458,16 +458,16 @@ export class RedisPollSeat implements PollSeat {
     for (const id of removed) scope.ids.delete(id);
   }
 
-  #announce(): Promise<void> {
+  #publishScope(): Promise<void> {
     const everything = this.#scope?.everything ?? null;
     const ids = announcedIds(this.#scope);
-    const known = this.#announced;
+    const known = this.#scopePublished;
     const added = this.#isAnnounced ? [...ids].filter((id) => !known.ids.has(id)) : [...ids];
     const removed = [...known.ids].filter((id) => !ids.has(id));
     const isSame = everything === known.everything && added.length + removed.length === 0;
     // Most subscribers that join or leave do not change the scope.
     if (this.#isAnnounced && isSame) return this.#announcing;
-    this.#announced = { everything, ids };
+    this.#scopePublished = { everything, ids };
     this.#isAnnounced = true;
     this.#announcing = this.#sendScope({ kind: 'scope', everything, added, removed });
     return this.#announcing;
@@ -484,7 +484,10 @@ export class RedisPollSeat implements PollSeat {
     } catch (error) {
       this.#isAnnounced = false;
       // Redis may have executed the step.
-      this.#announced = { ...this.#announced, ids: new Set([...this.#announced.ids, ...added, ...removed]) };
+      this.#scopePublished = {
+        ...this.#scopePublished,
+        ids: new Set([...this.#scopePublished.ids, ...added, ...removed]),
+      };
       throw error;
     }
   }

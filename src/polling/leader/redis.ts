@@ -4,8 +4,8 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Redis } from '../../runtime/redis.ts';
 import { longestLeaseMs, type RedisHeartbeat } from '../../runtime/redis-heartbeat.ts';
-import type { FeedName, PollCoordinator, PollListener, PollMessage, PollSeat } from './election.ts';
-import { RedisPollSeat } from './redis-candidate.ts';
+import type { FeedName, LeaderElection, PollCoordinator, PollListener, PollMessage } from './election.ts';
+import { RedisLeaderElection } from './redis-candidate.ts';
 import { type FeedChannel, PollSteps } from './redis-commands.ts';
 import { encodeMessage } from './redis-messages.ts';
 import { LiveReplicas } from './replicas.ts';
@@ -38,9 +38,9 @@ class RedisCoordinator implements PollCoordinator {
   readonly #steps: PollSteps;
   readonly #live: LiveReplicas;
   readonly #listening: Disposable;
-  readonly #seats = new Set<RedisPollSeat>();
+  readonly #seats = new Set<RedisLeaderElection>();
   /** Released seats that may still have valid fields in Redis. */
-  readonly #remains = new Set<RedisPollSeat>();
+  readonly #remains = new Set<RedisLeaderElection>();
   #nextNumber = 0;
   #complainedAtMs: number | null = null;
 
@@ -63,9 +63,9 @@ class RedisCoordinator implements PollCoordinator {
     });
   }
 
-  join(name: FeedName, listener: PollListener): PollSeat {
+  join(name: FeedName, listener: PollListener): LeaderElection {
     this.#nextNumber += 1;
-    const seat = new RedisPollSeat({
+    const seat = new RedisLeaderElection({
       ...this.#options,
       steps: this.#steps,
       live: this.#live,

@@ -33,13 +33,13 @@ export class OtherReplicas {
         get term() {
           return others.term;
         },
-        elected: (signal) =>
+        acquireLease: (signal) =>
           new Promise((resolve, reject) => {
             this.#elect = resolve;
             signal.addEventListener('abort', () => reject(signal.reason), { once: true });
           }),
-        announce: async () => this.#reach('announce'),
-        others: async () => {
+        publishScope: async () => this.#reach('announce'),
+        otherScopes: async () => {
           this.#reach('others');
           return null;
         },

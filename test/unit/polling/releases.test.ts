@@ -57,12 +57,12 @@ function counted() {
         get term() {
           return seat.term;
         },
-        elected: (signal) => seat.elected(signal),
-        announce: (scope) => {
+        acquireLease: (signal) => seat.acquireLease(signal),
+        publishScope: (scope) => {
           announced.push(scope === null ? null : scope.ids.size);
-          return seat.announce(scope);
+          return seat.publishScope(scope);
         },
-        others: () => seat.others(),
+        otherScopes: () => seat.otherScopes(),
         send: (message: PollMessage) => seat.send(message),
         [Symbol.asyncDispose]: async () => {
           held.seats -= 1;

@@ -72,18 +72,18 @@ export class ReplicaSetup implements AsyncDisposable {
           get term() {
             return seat.term;
           },
-          elected: async (signal) => {
-            const lease = await seat.elected(signal);
+          acquireLease: async (signal) => {
+            const lease = await seat.acquireLease(signal);
             const lost = new AbortController();
             this.#lease = lease;
             this.#lost = lost;
             return { term: lease.term, lost: lost.signal, release: () => lease.release() };
           },
-          announce: async (scope) => {
+          publishScope: async (scope) => {
             await this.announcing;
-            await seat.announce(scope);
+            await seat.publishScope(scope);
           },
-          others: () => seat.others(),
+          otherScopes: () => seat.otherScopes(),
           send: (message) => seat.send(message),
           [Symbol.asyncDispose]: () => seat[Symbol.asyncDispose](),
         };

@@ -3,7 +3,7 @@ import type { ReadingTimes } from '../../../src/domain/reading-times.ts';
 import { ForbiddenError, PlatformError, UpstreamUnreachableError } from '../../../src/errors.ts';
 import { type EventLog, LogFencedError, type LogWrite, type LogWriteOptions } from '../../../src/events/log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
-import type { Lease, PollSeat } from '../../../src/polling/leader/election.ts';
+import type { LeaderElection, Lease } from '../../../src/polling/leader/election.ts';
 import { type FeedMember, FeedMembers } from '../../../src/polling/members.ts';
 import { PollRounds } from '../../../src/polling/round.ts';
 import type { WatchScope } from '../../../src/polling/scope.ts';
@@ -105,11 +105,11 @@ function setUp({ endedAt = null }: { readonly endedAt?: Date | null } = {}) {
       return { ...nothing, ...answer(by) };
     },
   };
-  const seat: PollSeat = {
+  const seat: LeaderElection = {
     term: 1,
-    elected: () => new Promise(() => undefined),
-    announce: async () => undefined,
-    others: async () => others.get(),
+    acquireLease: () => new Promise(() => undefined),
+    publishScope: async () => undefined,
+    otherScopes: async () => others.get(),
     send: async () => undefined,
     [Symbol.asyncDispose]: async () => undefined,
   };

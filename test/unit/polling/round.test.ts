@@ -3,7 +3,7 @@ import type { ExportJob } from '../../../src/domain/export-job.ts';
 import { ForbiddenError, PlatformError, UpstreamUnreachableError } from '../../../src/errors.ts';
 import { type EventLog, LogConflictError, LogFencedError, type LogWrite } from '../../../src/events/log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
-import type { Lease, PollSeat } from '../../../src/polling/leader/election.ts';
+import type { LeaderElection, Lease } from '../../../src/polling/leader/election.ts';
 import { type FeedMember, FeedMembers } from '../../../src/polling/members.ts';
 import { PollRounds } from '../../../src/polling/round.ts';
 import { type ExportJobReader, exportJobSource } from '../../../src/polling/sources/export-jobs.ts';
@@ -11,11 +11,11 @@ import { type FeedNote, FeedState } from '../../../src/polling/state.ts';
 import { snapshotOf } from '../../support/open-log.ts';
 import { exportJob, FakePlatform } from './fake-platform.ts';
 
-const seat: PollSeat = {
+const seat: LeaderElection = {
   term: 1,
-  elected: () => new Promise(() => undefined),
-  announce: async () => undefined,
-  others: async () => null,
+  acquireLease: () => new Promise(() => undefined),
+  publishScope: async () => undefined,
+  otherScopes: async () => null,
   send: async () => undefined,
   [Symbol.asyncDispose]: async () => undefined,
 };

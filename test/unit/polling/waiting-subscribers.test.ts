@@ -201,10 +201,10 @@ function polledElsewhere(term: number): PollCoordinator {
   return {
     join: () => ({
       term,
-      elected: (signal) =>
+      acquireLease: (signal) =>
         new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true })),
-      announce: async () => undefined,
-      others: async () => null,
+      publishScope: async () => undefined,
+      otherScopes: async () => null,
       send: async () => undefined,
       [Symbol.asyncDispose]: async () => undefined,
     }),
@@ -224,12 +224,12 @@ function slowElections(): PollCoordinator {
         get term() {
           return seat.term;
         },
-        elected: async (signal) => {
+        acquireLease: async (signal) => {
           for (let count = 0; count < 10; count += 1) await turn();
-          return await seat.elected(signal);
+          return await seat.acquireLease(signal);
         },
-        announce: (scope) => seat.announce(scope),
-        others: () => seat.others(),
+        publishScope: (scope) => seat.publishScope(scope),
+        otherScopes: () => seat.otherScopes(),
         send: (message) => seat.send(message),
         [Symbol.asyncDispose]: () => seat[Symbol.asyncDispose](),
       };

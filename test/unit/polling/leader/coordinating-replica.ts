@@ -1,5 +1,5 @@
 import { parseTenant, type Tenant } from '../../../../src/domain/tenant.ts';
-import type { PollSeat } from '../../../../src/polling/leader/election.ts';
+import type { LeaderElection } from '../../../../src/polling/leader/election.ts';
 import { createRedisCoordinator } from '../../../../src/polling/leader/redis.ts';
 import {
   type Redis,
@@ -120,9 +120,9 @@ export class Replica {
   }
 
   /** Elects a seat of a feed without a holder. */
-  async elect(seat: PollSeat) {
+  async elect(seat: LeaderElection) {
     const controller = new AbortController();
-    const lease = seat.elected(controller.signal);
+    const lease = seat.acquireLease(controller.signal);
     for (let time = 0; time < 5; time += 1) {
       await this.clock.advanceBy(1_000);
       await settle();

@@ -15,15 +15,15 @@ function join(coordinator: PollCoordinator, name = feed) {
     unreachable: () => notified.push('unreachable'),
   });
   const controller = new AbortController();
-  return { seat, notified, controller, elected: () => seat.elected(controller.signal) };
+  return { seat, notified, controller, acquireLease: () => seat.acquireLease(controller.signal) };
 }
 
 describe('the coordinator of one process', () => {
   it('lets one seat poll at a time, and then the one that has waited longest', async () => {
     await using coordinator = createMemoryCoordinator();
     const [one, two, three] = [join(coordinator), join(coordinator), join(coordinator)];
-    const lease = await one.elected();
-    const waiting = [two.elected(), three.elected()];
+    const lease = await one.acquireLease();
+    const waiting = [two.acquireLease(), three.acquireLease()];
     expect([one, two, three].map(({ seat }) => seat.term)).toEqual([1, 1, 1]);
     await lease.release();
     const second = await waiting[0];
@@ -39,7 +39,7 @@ describe('the coordinator of one process', () => {
   it('keeps its seats connected when one that does not poll leaves', async () => {
     await using coordinator = createMemoryCoordinator();
     const [polls, leaves] = [join(coordinator), join(coordinator)];
-    const lease = await polls.elected();
+    const lease = await polls.acquireLease();
     await leaves.seat[Symbol.asyncDispose]();
     expect([lease.lost.aborted, polls.seat.term]).toEqual([false, 1]);
     const comes = join(coordinator);
@@ -55,8 +55,8 @@ describe('the coordinator of one process', () => {
   it('gives the lease of a seat that leaves to the next one', async () => {
     await using coordinator = createMemoryCoordinator();
     const [leaves, waits] = [join(coordinator), join(coordinator)];
-    const lease = await leaves.elected();
-    const next = waits.elected();
+    const lease = await leaves.acquireLease();
+    const next = waits.acquireLease();
     await leaves.seat[Symbol.asyncDispose]();
     expect(lease.lost.aborted).toBe(true);
     expect((await next).term).toBe(2);
@@ -66,9 +66,9 @@ describe('the coordinator of one process', () => {
   it('reports each holder once', async () => {
     await using coordinator = createMemoryCoordinator();
     const [one, two] = [join(coordinator), join(coordinator)];
-    const first = two.elected();
+    const first = two.acquireLease();
     await first;
-    void one.elected().catch(() => undefined);
+    void one.acquireLease().catch(() => undefined);
     await turn();
     expect([one.notified, two.notified]).toEqual([['elsewhere'], ['here']]);
     one.controller.abort();
@@ -77,14 +77,14 @@ describe('the coordinator of one process', () => {
   it('does not elect a seat that no longer waits, and leaves no listener on its signal', async () => {
     await using coordinator = createMemoryCoordinator();
     const [one, two, three] = [join(coordinator), join(coordinator), join(coordinator)];
-    const lease = await one.elected();
+    const lease = await one.acquireLease();
     expect(getEventListeners(one.controller.signal, 'abort')).toEqual([]);
     const reason = new Error('nobody watches');
-    const stopped = two.elected();
-    const next = three.elected();
+    const stopped = two.acquireLease();
+    const next = three.acquireLease();
     two.controller.abort(reason);
     await expect(stopped).rejects.toBe(reason);
-    await expect(two.elected()).rejects.toBe(reason);
+    await expect(two.acquireLease()).rejects.toBe(reason);
     await lease.release();
     expect((await next).term).toBe(2);
   });
@@ -93,7 +93,7 @@ describe('the coordinator of one process', () => {
     await using coordinator = createMemoryCoordinator();
     const feeds = [feed, { ...feed, kind: 'schedules' }, { ...feed, tenant: tenantOf('dev') }];
     const seats = feeds.map((name) => join(coordinator, name));
-    const terms = await Promise.all(seats.map(async ({ elected }) => (await elected()).term));
+    const terms = await Promise.all(seats.map(async ({ acquireLease }) => (await acquireLease()).term));
     expect(terms).toEqual([1, 2, 3]);
     await coordinator.send(feed, { kind: 'nudge' });
     expect(seats.map(({ notified }) => notified)).toEqual([['here', 'nudge'], ['here'], ['here']]);
@@ -102,7 +102,7 @@ describe('the coordinator of one process', () => {
   it('ends all leases at its end', async () => {
     const coordinator = createMemoryCoordinator();
     const seats = [join(coordinator), join(coordinator, { ...feed, kind: 'schedules' })];
-    const leases = await Promise.all(seats.map(({ elected }) => elected()));
+    const leases = await Promise.all(seats.map(({ acquireLease }) => acquireLease()));
     await coordinator[Symbol.asyncDispose]();
     expect(leases.map(({ lost }) => lost.aborted)).toEqual([true, true]);
     expect(join(coordinator).seat.term).toBe(null);
@@ -111,13 +111,13 @@ describe('the coordinator of one process', () => {
   it('returns the scope of all other seats', async () => {
     await using coordinator = createMemoryCoordinator();
     const [one, two, three] = [join(coordinator), join(coordinator), join(coordinator)];
-    expect(await one.seat.others()).toBe(null);
-    await one.seat.announce({ everything: true, ids: new Set(['own']) });
-    await two.seat.announce({ everything: false, ids: new Set(['a']) });
-    await three.seat.announce({ everything: false, ids: new Set(['b']) });
-    expect(await one.seat.others()).toEqual({ everything: false, ids: new Set(['a', 'b']) });
-    await two.seat.announce(null);
+    expect(await one.seat.otherScopes()).toBe(null);
+    await one.seat.publishScope({ everything: true, ids: new Set(['own']) });
+    await two.seat.publishScope({ everything: false, ids: new Set(['a']) });
+    await three.seat.publishScope({ everything: false, ids: new Set(['b']) });
+    expect(await one.seat.otherScopes()).toEqual({ everything: false, ids: new Set(['a', 'b']) });
+    await two.seat.publishScope(null);
     await three.seat[Symbol.asyncDispose]();
-    expect(await one.seat.others()).toBe(null);
+    expect(await one.seat.otherScopes()).toBe(null);
   });
 });

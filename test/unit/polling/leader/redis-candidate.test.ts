@@ -22,7 +22,7 @@ async function attemptsOf(names: readonly string[], kind: string, dead: readonly
     const { seat } = await seated(replica, kind);
     for (let time = 0; time < 3; time += 1) await replica.beat();
     const controller = new AbortController();
-    const waiting = seat.elected(controller.signal).catch(() => null);
+    const waiting = seat.acquireLease(controller.signal).catch(() => null);
     let waitedMs = 0;
     for (; waitedMs < 3_000; waitedMs += 100) {
       await settle();
@@ -65,7 +65,7 @@ describe('a feed without a holder', () => {
     expect([seat.term, notified, replica.server.holder]).toEqual([null, ['here', 'nobody'], '']);
     const controller = new AbortController();
     const { length } = replica.named('acquire');
-    const waiting = seat.elected(controller.signal);
+    const waiting = seat.acquireLease(controller.signal);
     await replica.clock.advanceBy(599);
     await settle();
     expect(replica.named('acquire')).toHaveLength(length);
@@ -80,7 +80,7 @@ describe('a feed without a holder', () => {
     replica.server.fields = ['other/1', '1'];
     await replica.subscribed(channel);
     await replica.say(channel, { from: 'other/1', message: { kind: 'held', term: 1 } });
-    const waiting = seat.elected(new AbortController().signal);
+    const waiting = seat.acquireLease(new AbortController().signal);
     await replica.clock.advanceBy(10_000);
     expect(replica.named('acquire')).toEqual([]);
     await replica.say(channel, { from: 'other/2', message: { kind: 'released', term: 1 } });
@@ -94,12 +94,12 @@ describe('a feed without a holder', () => {
     const replica = new Replica();
     const { seat } = await replica.join();
     const controller = new AbortController();
-    const waiting = seat.elected(controller.signal);
+    const waiting = seat.acquireLease(controller.signal);
     await replica.clock.advanceBy(60_000);
     expect(replica.named('acquire')).toEqual([]);
     controller.abort(new Error('nobody watches'));
     await expect(waiting).rejects.toThrow('nobody watches');
-    await expect(seat.elected(controller.signal)).rejects.toThrow('nobody watches');
+    await expect(seat.acquireLease(controller.signal)).rejects.toThrow('nobody watches');
   });
 });
 
@@ -109,7 +109,7 @@ describe('an attempt to take a feed', () => {
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.reply = (name) => (name === 'acquire' ? [0, 'other/1', 7] : undefined);
     const controller = new AbortController();
-    const waiting = seat.elected(controller.signal);
+    const waiting = seat.acquireLease(controller.signal);
     await settle();
     await replica.clock.advanceBy(60_000);
     expect([replica.named('acquire').length, seat.term, notified]).toEqual([1, 7, ['elsewhere']]);
@@ -121,7 +121,7 @@ describe('an attempt to take a feed', () => {
   it('is repeated after 500 ms if Redis does not know the replica', async () => {
     const { replica, seat } = await seated();
     replica.reply = (name) => (name === 'acquire' ? [-1, '', 0] : undefined);
-    const waiting = seat.elected(new AbortController().signal);
+    const waiting = seat.acquireLease(new AbortController().signal);
     await settle();
     await replica.clock.advanceBy(499);
     expect(replica.named('acquire')).toHaveLength(1);
@@ -135,7 +135,7 @@ describe('an attempt to take a feed', () => {
   it('is reported and repeated after 500 ms if it fails', async () => {
     const { replica, seat, errors } = await seated();
     replica.server.fails = true;
-    const waiting = seat.elected(new AbortController().signal);
+    const waiting = seat.acquireLease(new AbortController().signal);
     await settle();
     expect([errors.length, errors[0] instanceof UpstreamUnreachableError, replica.logged]).toEqual([1, true, []]);
     replica.server.fails = false;
@@ -159,14 +159,14 @@ describe('an attempt to take a feed', () => {
     const { replica, seat, notified, errors } = await seated();
     const controller = new AbortController();
     replica.before = () => controller.abort(new Error('nobody watches'));
-    await expect(seat.elected(controller.signal)).rejects.toThrow('nobody watches');
+    await expect(seat.acquireLease(controller.signal)).rejects.toThrow('nobody watches');
     expect([replica.server.holder, replica.named('release').length, notified]).toEqual(['', 1, ['here', 'nobody']]);
     const again = new AbortController();
     replica.before = () => {
       again.abort(new Error('nobody watches'));
       throw new RedisUnavailableError('Redis is unavailable.');
     };
-    const failing = seat.elected(again.signal);
+    const failing = seat.acquireLease(again.signal);
     await expect(failing).rejects.toThrow('nobody watches');
     expect(errors).toEqual([]);
   });
@@ -179,7 +179,7 @@ describe('an attempt to take a feed', () => {
         send = resolve;
       });
     const controller = new AbortController();
-    const waiting = seat.elected(controller.signal).catch((error: Error) => error.message);
+    const waiting = seat.acquireLease(controller.signal).catch((error: Error) => error.message);
     await settle();
     replica.before = () => undefined;
     const leaving = seat[Symbol.asyncDispose]();
@@ -198,7 +198,7 @@ describe('an attempt to take a feed', () => {
       replica.before = () => undefined;
       replica.heartbeat.replicaId = 'again';
     };
-    const waiting = seat.elected(new AbortController().signal);
+    const waiting = seat.acquireLease(new AbortController().signal);
     await settle();
     expect([seat.term, notified]).toEqual([null, []]);
     replica.server.holder = '';
@@ -318,7 +318,7 @@ describe('the state of a feed', () => {
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.server.fields = ['garbage', '1', 'other/1', '1'];
     await replica.subscribed(channel);
-    expect(await seat.others()).toEqual({ everything: true, ids: new Set() });
+    expect(await seat.otherScopes()).toEqual({ everything: true, ids: new Set() });
     expect(replica.logged).toHaveLength(1);
   });
 
@@ -327,10 +327,10 @@ describe('the state of a feed', () => {
     replica.heartbeat.replicas = new Set(['me', 'one', 'two']);
     replica.server.fields = ['one/1', '1', 'two/1', '0', 'two/1 =a', ''];
     await replica.subscribed(channel);
-    expect(await seat.others()).toEqual({ everything: true, ids: new Set(['a']) });
+    expect(await seat.otherScopes()).toEqual({ everything: true, ids: new Set(['a']) });
     replica.server.fields = ['two/1', '0', 'two/1 =a', ''];
     await replica.subscribed(channel);
-    expect(await seat.others()).toEqual({ everything: false, ids: new Set(['a']) });
+    expect(await seat.otherScopes()).toEqual({ everything: false, ids: new Set(['a']) });
   });
 
   it('includes messages that arrive while it is read, in order', async () => {
@@ -351,7 +351,7 @@ describe('the state of a feed', () => {
     };
     await replica.subscribed(channel);
     expect([seat.term, notified]).toEqual([4, ['elsewhere', 'nobody', 'elsewhere']]);
-    expect(await seat.others()).toEqual({ everything: true, ids: new Set(['a']) });
+    expect(await seat.otherScopes()).toEqual({ everything: true, ids: new Set(['a']) });
   });
 
   it('treats a seat as live after a message, until two heartbeats do not include it', async () => {
@@ -376,7 +376,7 @@ describe('the state of a feed', () => {
     const { replica, seat, channel, notified } = await seated();
     await replica.say(channel, { from: null, message: { kind: 'held', term: 4 } });
     await replica.say(channel, { from: null, message: { kind: 'scope', everything: true, added: [], removed: [] } });
-    expect([seat.term, await seat.others(), notified]).toEqual([null, null, []]);
+    expect([seat.term, await seat.otherScopes(), notified]).toEqual([null, null, []]);
     await replica.say(channel, { from: 'one/1', message: { kind: 'held', term: 4 } });
     await replica.say(channel, { from: 'two/1', message: { kind: 'held', term: 4 } });
     expect([seat.term, notified]).toEqual([4, ['elsewhere']]);
@@ -398,7 +398,7 @@ describe('messages of a seat', () => {
 
   it('about its scope are kept for ten minutes, and sent to the other replicas as a change', async () => {
     const { replica, seat } = await seated();
-    await seat.announce({ everything: true, ids: new Set(['a']) });
+    await seat.publishScope({ everything: true, ids: new Set(['a']) });
     const [announced] = replica.named('announce');
     expect(announced?.values.slice(0, 2)).toEqual(['me/1', '600000']);
     expect(JSON.parse(announced?.values.at(-1) ?? '')).toEqual({
@@ -420,7 +420,7 @@ describe('a released seat', () => {
 
   it('is released only once, and is not kept for a replica that is not registered', async () => {
     const { replica, seat } = await seated();
-    await seat.announce({ everything: true, ids: new Set() });
+    await seat.publishScope({ everything: true, ids: new Set() });
     replica.server.fails = true;
     replica.heartbeat.replicas = new Set(['me']);
     await seat[Symbol.asyncDispose]();

@@ -45,7 +45,7 @@ describe('a seat of one of several replicas', () => {
     await replica.subscribed(channel);
     expect([seat.term, notified]).toEqual([7, ['elsewhere']]);
     const controller = new AbortController();
-    const waiting = seat.elected(controller.signal);
+    const waiting = seat.acquireLease(controller.signal);
     await replica.clock.advanceBy(30_000);
     await settle();
     expect(replica.named('acquire')).toEqual([]);
@@ -58,10 +58,10 @@ describe('a seat of one of several replicas', () => {
   it('announces only changes of its scope', async () => {
     const replica = new Replica();
     const { seat } = await replica.join();
-    await seat.announce({ everything: false, ids: new Set(['a', 'b']) });
-    await seat.announce({ everything: false, ids: new Set(['b', 'a']) });
-    await seat.announce({ everything: true, ids: new Set(['b', 'c']) });
-    await seat.announce(null);
+    await seat.publishScope({ everything: false, ids: new Set(['a', 'b']) });
+    await seat.publishScope({ everything: false, ids: new Set(['b', 'a']) });
+    await seat.publishScope({ everything: true, ids: new Set(['b', 'c']) });
+    await seat.publishScope(null);
     const scopes = replica.named('announce').map(({ values }) => values.slice(2, -1));
     expect(scopes).toEqual([
       ['0', '2', '=a', '=b', '0'],
@@ -73,9 +73,9 @@ describe('a seat of one of several replicas', () => {
   it('announces its whole scope again after a failure, and with the next heartbeat', async () => {
     const replica = new Replica();
     const { seat } = await replica.join();
-    await seat.announce({ everything: false, ids: new Set(['a']) });
+    await seat.publishScope({ everything: false, ids: new Set(['a']) });
     replica.server.fails = true;
-    await expect(seat.announce({ everything: false, ids: new Set(['b']) })).rejects.toBeInstanceOf(
+    await expect(seat.publishScope({ everything: false, ids: new Set(['b']) })).rejects.toBeInstanceOf(
       UpstreamUnreachableError,
     );
     await replica.beat();
@@ -92,7 +92,7 @@ describe('a seat of one of several replicas', () => {
     const replica = new Replica();
     const { seat, channel } = await replica.join();
     await replica.subscribed(channel);
-    await seat.announce({ everything: true, ids: new Set() });
+    await seat.publishScope({ everything: true, ids: new Set() });
     await replica.elect(seat);
     replica.server.fails = true;
     await seat[Symbol.asyncDispose]();
@@ -130,7 +130,7 @@ describe('a seat of one of several replicas', () => {
       const replica = new Replica();
       const { seat, notified, channel } = await replica.join();
       await replica.subscribed(channel);
-      await seat.announce({ everything: false, ids: new Set(['a']) });
+      await seat.publishScope({ everything: false, ids: new Set(['a']) });
       const lease = await replica.elect(seat);
       await replica.beat(event);
       expect([lease.lost.aborted, seat.term, notified]).toEqual([true, null, ['here', 'nobody']]);
@@ -149,12 +149,12 @@ describe('a seat of one of several replicas', () => {
     replica.server.fields = ['other/1', '0', 'other/1 =a', ''];
     const { seat, notified, channel } = await replica.join();
     await replica.subscribed(channel);
-    expect(await seat.others()).toEqual({ everything: false, ids: new Set(['a']) });
+    expect(await seat.otherScopes()).toEqual({ everything: false, ids: new Set(['a']) });
     await replica.say(channel, {
       from: 'other/1',
       message: { kind: 'scope', everything: true, added: ['=b'], removed: ['=a'] },
     });
-    expect(await seat.others()).toEqual({ everything: true, ids: new Set(['b']) });
+    expect(await seat.otherScopes()).toEqual({ everything: true, ids: new Set(['b']) });
     await replica.say(channel, { from: 'other/1', message: { kind: 'held', term: 5 } });
     await replica.say(channel, { from: 'other/1', message: { kind: 'held', term: 4 } });
     expect(seat.term).toBe(5);
@@ -170,7 +170,7 @@ describe('a seat of one of several replicas', () => {
       from: 'other/1',
       message: { kind: 'scope', everything: null, added: [], removed: [] },
     });
-    expect(await seat.others()).toBe(null);
+    expect(await seat.otherScopes()).toBe(null);
     expect(replica.named('look')).toHaveLength(1);
   });
 
@@ -181,7 +181,7 @@ describe('a seat of one of several replicas', () => {
     replica.subscribers.get(channel)?.onLost();
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.server.fields = ['other/1', '1'];
-    expect(await seat.others()).toEqual({ everything: true, ids: new Set() });
+    expect(await seat.otherScopes()).toEqual({ everything: true, ids: new Set() });
     await replica.beat();
     expect(replica.named('look')).toHaveLength(2);
     await replica.subscribed(channel);
@@ -199,7 +199,7 @@ describe('a seat of one of several replicas', () => {
     await replica.subscribed(channel);
     replica.heartbeat.replicas = new Set(['me']);
     await replica.beat('replicasChanged');
-    expect([seat.term, await seat.others(), notified]).toEqual([null, null, ['elsewhere', 'nobody']]);
+    expect([seat.term, await seat.otherScopes(), notified]).toEqual([null, null, ['elsewhere', 'nobody']]);
   });
 });
 
@@ -242,7 +242,9 @@ describe('steps of a replica', () => {
     const seats = [await replica.join(), await replica.join('1')];
     const idsOf = (size = 0) => new Set(Array.from({ length: size }, (_one, index) => `${index}`));
     // A step has seven values in addition to its ids.
-    await Promise.all(seats.map(({ seat }, index) => seat.announce({ everything: false, ids: idsOf(sizes[index]) })));
+    await Promise.all(
+      seats.map(({ seat }, index) => seat.publishScope({ everything: false, ids: idsOf(sizes[index]) })),
+    );
     expect([replica.calls, replica.named('announce').length]).toEqual([calls, 2]);
   });
 
