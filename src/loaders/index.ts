@@ -141,7 +141,7 @@ class OperationLoaders implements Loaders {
   get segmentJob(): Loader<SegmentJobId, SegmentJob> {
     this.#segmentJob ??= createLoader({
       idOf: ({ id }) => id,
-      loadMany: async (ids) => bulk(await this.#segmentJobs.getMany(ids)),
+      loadMany: async (ids) => toLoaderResults(await this.#segmentJobs.getMany(ids)),
     });
     return this.#segmentJob;
   }
@@ -149,7 +149,7 @@ class OperationLoaders implements Loaders {
   get segmentDefinition(): Loader<SegmentId, SegmentDefinition> {
     this.#segmentDefinition ??= createLoader({
       idOf: ({ id }) => id,
-      loadMany: async (ids) => bulk(await this.#api.segmentDefinitions.getMany(ids)),
+      loadMany: async (ids) => toLoaderResults(await this.#api.segmentDefinitions.getMany(ids)),
     });
     return this.#segmentDefinition;
   }
@@ -157,7 +157,7 @@ class OperationLoaders implements Loaders {
   get mergePolicy(): Loader<MergePolicyId, MergePolicy> {
     this.#mergePolicy ??= createLoader({
       idOf: ({ id }) => id,
-      loadMany: async (ids) => bulk(await this.#api.mergePolicies.getMany(ids)),
+      loadMany: async (ids) => toLoaderResults(await this.#api.mergePolicies.getMany(ids)),
     });
     return this.#mergePolicy;
   }
@@ -180,11 +180,11 @@ class OperationLoaders implements Loaders {
   }
 
   async datasets(options: DatasetConnectionOptions): Promise<Connection<Dataset>> {
-    return primed(this.dataset, await readDatasets(this.#api.datasets, options, this.#fields.dataset));
+    return primeAll(this.dataset, await readDatasets(this.#api.datasets, options, this.#fields.dataset));
   }
 
   async batches(options: BatchConnectionOptions): Promise<Connection<Batch>> {
-    return primed(this.batch, await readBatches(this.#api.batches, options, this.#fields.batch));
+    return primeAll(this.batch, await readBatches(this.#api.batches, options, this.#fields.batch));
   }
 
   files(options: FileConnectionOptions): Promise<Connection<BatchFile>> {
@@ -192,7 +192,7 @@ class OperationLoaders implements Loaders {
   }
 
   async schedules(options: PageOptions): Promise<Connection<Schedule>> {
-    return primed(this.schedule, await readSchedules(this.#api.schedules, options));
+    return primeAll(this.schedule, await readSchedules(this.#api.schedules, options));
   }
 
   async segmentJobs(options: SegmentJobConnectionOptions): Promise<Connection<SegmentJob>> {
@@ -201,11 +201,11 @@ class OperationLoaders implements Loaders {
   }
 
   async segmentDefinitions(options: SegmentDefinitionConnectionOptions): Promise<Connection<SegmentDefinition>> {
-    return primed(this.segmentDefinition, await readSegmentDefinitions(this.#api.segmentDefinitions, options));
+    return primeAll(this.segmentDefinition, await readSegmentDefinitions(this.#api.segmentDefinitions, options));
   }
 
   async mergePolicies(options: PageOptions): Promise<Connection<MergePolicy>> {
-    return primed(this.mergePolicy, await readMergePolicies(this.#api.mergePolicies, options));
+    return primeAll(this.mergePolicy, await readMergePolicies(this.#api.mergePolicies, options));
   }
 
   runsOfSchedule(id: ScheduleId, first: number): Promise<readonly SegmentJob[]> {
@@ -255,13 +255,13 @@ const withMemberships = (fields: ProfileQuery['fields']): ProfileQuery['fields']
 const membershipAttribute = 'segmentMembership';
 
 /** Adds the entities of a list to a loader, so that they are not read again by id. */
-function primed<Id extends string, Entity>(loader: Loader<Id, Entity>, page: Connection<Entity>): Connection<Entity> {
+function primeAll<Id extends string, Entity>(loader: Loader<Id, Entity>, page: Connection<Entity>): Connection<Entity> {
   loader.primeAll(page.nodes);
   return page;
 }
 
 /** Converts the result of a bulk read for a loader. */
-const bulk = <Id extends string, Entity>({
+const toLoaderResults = <Id extends string, Entity>({
   found,
   failed,
 }: BulkResult<Id, Entity>): readonly (Entity | LoadFailure<Id>)[] => [

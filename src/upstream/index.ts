@@ -2,7 +2,7 @@ import { Pool } from 'undici';
 import type { PlatformMetrics } from '../metrics/platform.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { CredentialReport } from './caller.ts';
-import { createLedger } from './creates/attempts.ts';
+import { createAttempts } from './creates/attempts.ts';
 import { proveCredential } from './credentials/prove-credential.ts';
 import { createHttpClient } from './http/client.ts';
 import { AcceptedCredentials } from './http/layers/acceptance.ts';
@@ -85,7 +85,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     connections,
     credentialFailed: options.credentialFailed,
   });
-  const shared = { http, clock, metrics, ledger: createLedger(clock), compression };
+  const shared = { http, clock, metrics, attempts: createAttempts(clock), compression };
   const connect: Upstream['connect'] = (caller, options) => new PlatformConnection(shared, caller, options);
 
   return {

@@ -14,8 +14,8 @@ import { createSchedulesApi, type SchedulesApi } from './apis/schedules.ts';
 import { createSegmentDefinitionsApi, type SegmentDefinitionsApi } from './apis/segment-definitions.ts';
 import { createSegmentJobsApi, type SegmentJobsApi } from './apis/segment-jobs.ts';
 import type { Caller } from './caller.ts';
-import type { CreateLedger } from './creates/attempts.ts';
-import type { PlatformRequest, UpstreamAnswer, UpstreamRequest } from './http/call.ts';
+import type { CreateAttempts } from './creates/attempts.ts';
+import type { PlatformRequest, UpstreamRequest, UpstreamResponse } from './http/call.ts';
 import type { HttpClient } from './http/client.ts';
 import type { Download } from './http/download.ts';
 import type { ConnectOptions, PlatformApi } from './platform-api.ts';
@@ -25,7 +25,7 @@ export interface SharedParts {
   readonly http: HttpClient;
   readonly clock: Clock;
   readonly metrics: PlatformMetrics;
-  readonly ledger: CreateLedger;
+  readonly attempts: CreateAttempts;
   /** Whether calls may request compressed responses. */
   readonly compression: boolean;
 }
@@ -94,15 +94,15 @@ export class PlatformConnection implements PlatformApi, PlatformClient {
     return this.#shared.metrics;
   }
 
-  get ledger(): CreateLedger {
-    return this.#shared.ledger;
+  get attempts(): CreateAttempts {
+    return this.#shared.attempts;
   }
 
   get tenant(): Tenant {
     return this.#caller.tenant;
   }
 
-  call(request: PlatformRequest): Promise<UpstreamAnswer> {
+  call(request: PlatformRequest): Promise<UpstreamResponse> {
     return this.#shared.http.call(this.#bind(request));
   }
 
@@ -134,7 +134,7 @@ export class PlatformConnection implements PlatformApi, PlatformClient {
       caller: this.#caller,
       priority,
       calls,
-      hastened: undefined,
+      promoted: undefined,
       signal,
       ending: undefined,
       endsAtMs: undefined,

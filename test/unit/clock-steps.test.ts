@@ -13,7 +13,7 @@ import { GatewayError } from '../../src/errors.ts';
 import { AuthorizationLeases, type LeaseHolder } from '../../src/polling/authorization.ts';
 import { createConnectionRegistry } from '../../src/server/connections/connection-registry.ts';
 import { ExecutionGroup } from '../../src/server/sharing/execution-group.ts';
-import { createLedger } from '../../src/upstream/creates/attempts.ts';
+import { createAttempts } from '../../src/upstream/creates/attempts.ts';
 import { TokenKeeper } from '../../src/upstream/credentials/token-keeper.ts';
 import { withCircuit } from '../../src/upstream/http/layers/circuit-breaker.ts';
 import { withDeadline } from '../../src/upstream/http/layers/deadline.ts';
@@ -408,7 +408,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
     'the ledger of creates',
     [1, 1, 0],
     async (clock, step) => {
-      const ledger = createLedger(clock);
+      const ledger = createAttempts(clock);
       ledger.begin({ tenant, group: 'g', body: 'a' }).lost();
       const lost = () => {
         // A rejected create leaves nothing, but removes outdated entries.

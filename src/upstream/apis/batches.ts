@@ -4,7 +4,7 @@ import { batchProperties, decodeBatch, encodeBatchStatus } from '../wire/batch.t
 import { getObjects, listObjects } from './catalog-objects.ts';
 import { catalogListQuery, newestFirst, type TimeBounds } from './catalog-query.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
-import { refusedPart } from './rejected-input.ts';
+import { rejectedPart } from './rejected-input.ts';
 
 export interface BatchesApi {
   /** One upstream call. Batches are sorted newest first. */
@@ -43,7 +43,7 @@ export function createBatchesApi(client: PlatformClient): BatchesApi {
       if (createdAfter !== undefined) query.set('createdAfter', String(createdAfter.getTime()));
       const names = ['status', 'dataSet', 'createdAfter'].filter((name) => query.has(name));
       const values = [datasetId ?? '', ...(statuses ?? [])];
-      const input = refusedPart([{ path: 'filter', values, properties: names }]);
+      const input = rejectedPart([{ path: 'filter', values, properties: names }]);
       return listObjects(client, { type: 'batches', query, orderBy, input, decode, context });
     },
 

@@ -2,11 +2,11 @@ import type { ReadingTimes } from '../../domain/reading-times.ts';
 import { NotFoundError } from '../../errors.ts';
 import { mapBounded } from '../../runtime/map-bounded.ts';
 import type { BoundClient } from '../http/call.ts';
-import { errorFromEntry, unreadable } from '../http/errors.ts';
+import { errorFromEntry, unreadableResponse } from '../http/errors.ts';
 import type { Service } from '../types.ts';
 import { readEntryError } from '../wire/entry-error.ts';
 import { asRecord } from '../wire/readers.ts';
-import { orNull } from './client.ts';
+import { nullIfNotFound } from './client.ts';
 import { inChunks } from './in-chunks.ts';
 
 /** An id whose entity a bulk read could not return, with the platform's error about this id alone. */
@@ -31,7 +31,7 @@ export interface BulkGetOptions<Id extends string, Entity> {
   readonly path: string;
   readonly ids: readonly Id[];
   /** Message about an entry that `decode` cannot use. */
-  readonly unusable: string;
+  readonly invalidEntityMessage: string;
   /** Null if the value is no such entity. */
   decode(value: unknown, reading: ReadingTimes): Entity | null;
 }
@@ -44,7 +44,7 @@ export interface BulkGetOptions<Id extends string, Entity> {
  */
 export async function bulkGet<Id extends string, Entity>(
   client: BoundClient,
-  { service, path, ids, unusable, decode }: BulkGetOptions<Id, Entity>,
+  { service, path, ids, invalidEntityMessage, decode }: BulkGetOptions<Id, Entity>,
 ): Promise<BulkResult<Id, Entity>> {
   const found: Entity[] = [];
   const failed: BulkFailure<Id>[] = [];
@@ -55,10 +55,10 @@ export async function bulkGet<Id extends string, Entity>(
   await mapBounded(chunks, concurrency, async (chunk) => {
     const body = JSON.stringify({ ids: chunk.map((id) => ({ id })) });
     const request = { service, method: 'POST', path, body, effect: 'read', subject: chunk.join(',') } as const;
-    const answer = await orNull(client.call(request));
+    const answer = await nullIfNotFound(client.call(request));
     if (answer === null) return;
     const results = asRecord(asRecord<'results'>(answer.json)?.results);
-    if (results === null) throw unreadable(request, answer, 'It contains no map of results.');
+    if (results === null) throw unreadableResponse(request, answer, 'It contains no map of results.');
     for (const id of chunk) {
       const entry = Object.hasOwn(results, id) ? (results[id] ?? null) : null;
       if (entry === null) continue;
@@ -70,7 +70,7 @@ export async function bulkGet<Id extends string, Entity>(
       }
       const record = asRecord(entry);
       const entity = decode(record === null ? entry : { ...record, id }, answer.reading);
-      if (entity === null) failed.push({ id, error: unreadable(request, answer, unusable) });
+      if (entity === null) failed.push({ id, error: unreadableResponse(request, answer, invalidEntityMessage) });
       else found.push(entity);
     }
   });

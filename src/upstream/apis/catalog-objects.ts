@@ -1,12 +1,12 @@
 import { mapBounded } from '../../runtime/map-bounded.ts';
-import type { BoundClient, PlatformRequest, RefusedInput, UpstreamAnswer } from '../http/call.ts';
-import { errorFromEntry, unreadable } from '../http/errors.ts';
+import type { BoundClient, FindRejectedInput, PlatformRequest, UpstreamResponse } from '../http/call.ts';
+import { errorFromEntry, unreadableResponse } from '../http/errors.ts';
 import { isPathSegment } from '../http/path-segment.ts';
 import type { DecodeContext } from '../wire/decode-context.ts';
 import { readEntryError } from '../wire/entry-error.ts';
 import { asRecord } from '../wire/readers.ts';
 import type { CatalogOrder } from './catalog-query.ts';
-import { orNull } from './client.ts';
+import { nullIfNotFound } from './client.ts';
 import { countDisorder } from './list-order.ts';
 
 const root = '/data/foundation/catalog';
@@ -38,7 +38,7 @@ export async function listObjects<Value extends CatalogObject>(
     readonly query: URLSearchParams;
     readonly orderBy: CatalogOrder;
     /** Finds the argument that a rejection of the query is about. */
-    readonly input?: RefusedInput;
+    readonly input?: FindRejectedInput;
     readonly decode: Decode<Value>;
     readonly context: DecodeContext;
   },
@@ -77,7 +77,7 @@ export async function getObjects<Value extends CatalogObject>(
     const query = `limit=${chunk.length}&properties=${encodeURIComponent(properties.join(','))}`;
     const path = `${root}/${type}/${chunk.map(encodeURIComponent).join(',')}?${query}`;
     const request = { ...readOf(path), subject: chunk.join(',') };
-    const answer = await orNull(client.call(request));
+    const answer = await nullIfNotFound(client.call(request));
     if (answer === null) return null;
     const map = mapIn(request, answer);
     // Objects of the response that were not requested are ignored.
@@ -123,20 +123,20 @@ function chunksOf(ids: readonly string[]): string[][] {
 const readOf = (path: string) =>
   ({ service: 'catalog', method: 'GET', path, effect: 'read', compressed: true }) as const satisfies PlatformRequest;
 
-function mapIn(request: PlatformRequest, answer: UpstreamAnswer): Readonly<Record<string, unknown>> {
+function mapIn(request: PlatformRequest, answer: UpstreamResponse): Readonly<Record<string, unknown>> {
   // An empty list stands for an empty map.
   if (Array.isArray(answer.json) && answer.json.length === 0) return {};
   const map = asRecord(answer.json);
   // A string or a number is a property of some other object. Null may stand for an object that does not exist.
   const isMap = map !== null && Object.values(map).every((value) => typeof value === 'object');
-  if (!isMap) throw unreadable(request, answer, 'It is not a map of objects.');
+  if (!isMap) throw unreadableResponse(request, answer, 'It is not a map of objects.');
   return map;
 }
 
 const notFound = 404;
 
 /** @throws the error that the response contains in the place of an object */
-function orThrow(request: PlatformRequest, answer: UpstreamAnswer, value: unknown): unknown {
+function orThrow(request: PlatformRequest, answer: UpstreamResponse, value: unknown): unknown {
   const failure = readEntryError(value);
   if (failure === null) return value;
   throw errorFromEntry(request, answer, failure, answer.reading.observedAt);

@@ -22,7 +22,7 @@ export const decodeContextOf = (metrics: PlatformMetrics, resource: WireResource
 });
 
 /** The response; null if the platform does not have the subject of the call. */
-export const orNull = <Answer>(answer: Promise<Answer>): Promise<Answer | null> =>
+export const nullIfNotFound = <Answer>(answer: Promise<Answer>): Promise<Answer | null> =>
   answer.catch((error: unknown) => {
     if (error instanceof NotFoundError) return null;
     throw error;

@@ -1,9 +1,9 @@
 import type { ReadingTimes } from '../../domain/reading-times.ts';
-import type { BoundClient, PlatformRequest, RefusedInput, UpstreamAnswer } from '../http/call.ts';
-import { unreadable } from '../http/errors.ts';
+import type { BoundClient, FindRejectedInput, PlatformRequest, UpstreamResponse } from '../http/call.ts';
+import { unreadableResponse } from '../http/errors.ts';
 import { isPathSegment } from '../http/path-segment.ts';
 import type { Service } from '../types.ts';
-import { orNull } from './client.ts';
+import { nullIfNotFound } from './client.ts';
 
 /** A page with the number of rows of the whole list. */
 export interface Counted {
@@ -17,7 +17,7 @@ export interface Collection<Entity> {
   /** Path at which entities are listed and created. The path of one entity is this path, a slash and its id. */
   readonly root: string;
   /** Message about a response that `decode` cannot use. */
-  readonly unusable: string;
+  readonly invalidEntityMessage: string;
   /** Null if the value is no such entity. */
   decode(value: unknown, reading: ReadingTimes): Entity | null;
 }
@@ -29,7 +29,7 @@ export interface Collection<Entity> {
 export async function getOne<Entity>(client: BoundClient, of: Collection<Entity>, id: string): Promise<Entity | null> {
   if (!isPathSegment(id)) return null;
   const request = { service: of.service, method: 'GET', path: pathOf(of, id), effect: 'read', subject: id } as const;
-  const answer = await orNull(client.call(request));
+  const answer = await nullIfNotFound(client.call(request));
   return answer === null ? null : decodeOne(of, request, answer);
 }
 
@@ -43,7 +43,7 @@ export async function createOne<Entity>(
   client: BoundClient,
   of: Collection<Entity>,
   body: object,
-  input: RefusedInput,
+  input: FindRejectedInput,
 ): Promise<Entity> {
   const request = {
     service: of.service,
@@ -64,12 +64,15 @@ export async function createOne<Entity>(
 export async function patchOne(
   client: BoundClient,
   of: Collection<unknown>,
-  { id, patch, input }: { readonly id: string; readonly patch: readonly object[]; readonly input: RefusedInput },
+  { id, patch, input }: { readonly id: string; readonly patch: readonly object[]; readonly input: FindRejectedInput },
 ): Promise<boolean> {
   if (!isPathSegment(id)) return false;
   const body = JSON.stringify(patch);
   const what = { service: of.service, path: pathOf(of, id), subject: id, input } as const;
-  return (await orNull(client.call({ ...what, method: 'PATCH', body, effect: 'update', answer: 'ignored' }))) !== null;
+  return (
+    (await nullIfNotFound(client.call({ ...what, method: 'PATCH', body, effect: 'update', answer: 'ignored' }))) !==
+    null
+  );
 }
 
 /**
@@ -79,12 +82,14 @@ export async function patchOne(
 export async function deleteOne(client: BoundClient, of: Collection<unknown>, id: string): Promise<boolean> {
   if (!isPathSegment(id)) return false;
   const what = { service: of.service, path: pathOf(of, id), subject: id } as const;
-  return (await orNull(client.call({ ...what, method: 'DELETE', effect: 'delete', answer: 'ignored' }))) !== null;
+  return (
+    (await nullIfNotFound(client.call({ ...what, method: 'DELETE', effect: 'delete', answer: 'ignored' }))) !== null
+  );
 }
 
-function decodeOne<Entity>(of: Collection<Entity>, request: PlatformRequest, answer: UpstreamAnswer): Entity {
+function decodeOne<Entity>(of: Collection<Entity>, request: PlatformRequest, answer: UpstreamResponse): Entity {
   const entity = of.decode(answer.json, answer.reading);
-  if (entity === null) throw unreadable(request, answer, of.unusable);
+  if (entity === null) throw unreadableResponse(request, answer, of.invalidEntityMessage);
   return entity;
 }
 

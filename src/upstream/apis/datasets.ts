@@ -2,16 +2,16 @@ import type { Dataset, DatasetField, NewDataset } from '../../domain/dataset.ts'
 import type { DatasetId } from '../../domain/ids.ts';
 import { UpstreamUnreadableError } from '../../errors.ts';
 import { fitOfDataset } from '../creates/matches-create.ts';
-import { createOnce } from '../creates/with-recovery.ts';
-import type { BoundClient, RefusedInput } from '../http/call.ts';
+import { createWithRecovery } from '../creates/with-recovery.ts';
+import type { BoundClient, FindRejectedInput } from '../http/call.ts';
 import { isPathSegment } from '../http/path-segment.ts';
 import { datasetProperties, decodeDataset, decodeDatasetReference, encodeNewDataset } from '../wire/dataset.ts';
 import { asList } from '../wire/readers.ts';
 import { getObjects, listObjects } from './catalog-objects.ts';
 import { type CatalogOrder, catalogListQuery, isPlainText, newestFirst, type TimeBounds } from './catalog-query.ts';
-import { decodeContextOf, orNull, type PlatformClient } from './client.ts';
+import { decodeContextOf, nullIfNotFound, type PlatformClient } from './client.ts';
 import { type Collection, createOne } from './collection.ts';
-import { refusedInput, refusedPart } from './rejected-input.ts';
+import { rejectedInput, rejectedPart } from './rejected-input.ts';
 
 export interface DatasetsApi {
   /** One upstream call. `limit` 1 to 100; a page shorter than `limit` is the last one. */
@@ -53,7 +53,7 @@ const orderFields = { created: 'createdAt', updated: 'updatedAt', name: 'name' }
 const references: Collection<{ readonly id: DatasetId }> = {
   service,
   root,
-  unusable: 'It names no dataset.',
+  invalidEntityMessage: 'It names no dataset.',
   decode: (value) => {
     const id = decodeDatasetReference(value);
     return id === null ? null : { id };
@@ -71,7 +71,7 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
     const query = catalogListQuery({ limit, start, orderBy, properties, created, updated });
     const isSent = name !== undefined && isPlainText(name);
     if (isSent) query.set('name', name);
-    const input = isSent ? { input: refusedPart([{ path: 'filter', values: [name], properties: ['name'] }]) } : {};
+    const input = isSent ? { input: rejectedPart([{ path: 'filter', values: [name], properties: ['name'] }]) } : {};
     return listObjects(client, { type: 'dataSets', query, orderBy, decode, context, ...input });
   };
 
@@ -84,11 +84,11 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
     create: async (dataset) => {
       const { name } = dataset;
       const body = encodeNewDataset(dataset);
-      const { id } = await createOnce(client, {
+      const { id } = await createWithRecovery(client, {
         service,
         group: name,
         body,
-        send: () => createOne(client, references, body, refusedDataset(dataset)),
+        send: () => createOne(client, references, body, rejectedDataset(dataset)),
         newest: async (lookups) => {
           const entities = await list(lookups, { limit: newestPageSize, name, fields: new Set(['name', 'schemaRef']) });
           return { entities, isAll: entities.length < newestPageSize };
@@ -103,7 +103,7 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
       const path = `${root}/${encodeURIComponent(id)}`;
       const request = { service, method: 'DELETE', path, effect: 'delete', subject: id } as const;
       try {
-        const answer = await orNull(client.call(request));
+        const answer = await nullIfNotFound(client.call(request));
         // For a dataset that does not exist, the platform responds 404, or success with an empty list.
         return answer !== null && !(Array.isArray(answer.json) && asList(answer.json).length === 0);
       } catch (error) {
@@ -116,8 +116,8 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
 }
 
 /** Finds the argument of a create that the platform rejected. A 404 is about the schema. */
-const refusedDataset = ({ name, description, schemaRef, fileFormat, tags }: NewDataset): RefusedInput =>
-  refusedInput({
+const rejectedDataset = ({ name, description, schemaRef, fileFormat, tags }: NewDataset): FindRejectedInput =>
+  rejectedInput({
     entities: [
       {
         word: /schema/i,

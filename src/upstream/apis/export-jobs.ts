@@ -3,9 +3,9 @@ import type { ReportedExportJob } from '../../domain/export-request.ts';
 import type { ExportJobId } from '../../domain/ids.ts';
 import type { ReadingTimes } from '../../domain/reading-times.ts';
 import { fitOfExportJob } from '../creates/matches-create.ts';
-import { createOnce } from '../creates/with-recovery.ts';
-import type { BoundClient, RefusedInput } from '../http/call.ts';
-import { unreadable } from '../http/errors.ts';
+import { createWithRecovery } from '../creates/with-recovery.ts';
+import type { BoundClient, FindRejectedInput } from '../http/call.ts';
+import { unreadableResponse } from '../http/errors.ts';
 import { decodeExportJob, decodeReportedExportJob, type LazyExportJob, lazyExportJob } from '../wire/export-job.ts';
 import { decodeNextCursor, type ExportJobCursor, encodeExportCursor } from '../wire/export-job-page.ts';
 import { encodeNewExportJob } from '../wire/new-export-job.ts';
@@ -13,7 +13,7 @@ import { asRecord } from '../wire/readers.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
 import { type Collection, createOne, deleteOne, getOne } from './collection.ts';
 import { countDisorder, type ListOrder } from './list-order.ts';
-import { refusedInput, refusedPart } from './rejected-input.ts';
+import { rejectedInput, rejectedPart } from './rejected-input.ts';
 
 export type { ExportJobCursor, LazyExportJob };
 
@@ -68,7 +68,7 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
   const lazyCollection: Collection<LazyExportJob> = {
     service,
     root,
-    unusable: 'It is not an export job: id or status is missing.',
+    invalidEntityMessage: 'It is not an export job: id or status is missing.',
     decode: (value, reading) => lazyExportJob(value, context, reading),
   };
   const collection: Collection<ExportJob> = {
@@ -90,13 +90,13 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
     const query = new URLSearchParams({ limit: String(limit) });
     if (cursor !== undefined) query.set('offset', encodeExportCursor(cursor));
     if (status !== undefined) query.set('status', status);
-    const input = refusedPart(
+    const input = rejectedPart(
       status === undefined ? [] : [{ path: 'filter', values: [status], properties: ['status'] }],
     );
     const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read', input } as const;
     const answer = await client.call(request);
     const records = asRecord<'records'>(answer.json)?.records;
-    if (!Array.isArray(records)) throw unreadable(request, answer, 'It contains no list of export jobs.');
+    if (!Array.isArray(records)) throw unreadableResponse(request, answer, 'It contains no list of export jobs.');
     const jobs = records.flatMap((record: unknown) => decode(record, answer.reading) ?? []);
     countDisorder(jobs, newestFirst, context);
     return { jobs, next: decodeNextCursor(answer.json, jobs, cursor) };
@@ -112,11 +112,11 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
     },
     create: (job) => {
       const body = encodeNewExportJob(job);
-      return createOnce(client, {
+      return createWithRecovery(client, {
         service,
         group: job.datasetId,
         body,
-        send: () => createOne(client, collection, body, refusedExportInput(job)),
+        send: () => createOne(client, collection, body, rejectedExportInput(job)),
         newest: async (lookups) => {
           const { jobs, next } = await list(lookups, { limit: newestPageSize }, reportedCollection.decode);
           return { entities: jobs, isAll: next === null };
@@ -131,10 +131,10 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
 /**
  * Finds the argument of a create that the platform rejected. A 404 is about the dataset, a segment or the merge policy.
  */
-function refusedExportInput(job: NewExportJob): RefusedInput {
+function rejectedExportInput(job: NewExportJob): FindRejectedInput {
   const { datasetId, filter, mergePolicy, fields, eventList, schemaName } = job;
   const dataset = 'input.destination.target.datasetId';
-  return refusedInput({
+  return rejectedInput({
     entities: [
       {
         word: /data\s*set/i,

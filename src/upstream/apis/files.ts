@@ -4,13 +4,13 @@ import { type BatchId, type DataSetFileId, platformId } from '../../domain/ids.t
 import { NotFoundError } from '../../errors.ts';
 import { mapBounded } from '../../runtime/map-bounded.ts';
 import type { PlatformRequest } from '../http/call.ts';
-import { errorFromEntry, unreadable } from '../http/errors.ts';
+import { errorFromEntry, unreadableResponse } from '../http/errors.ts';
 import { withoutError } from '../http/file-error.ts';
 import { isPathSegment } from '../http/path-segment.ts';
 import { decodeFileEntries, type FileEntryPage } from '../wire/batch-files.ts';
 import { parseContentLength, parseContentRange } from '../wire/content-range.ts';
 import { versionOf } from '../wire/file-version.ts';
-import { decodeContextOf, orNull, type PlatformClient } from './client.ts';
+import { decodeContextOf, nullIfNotFound, type PlatformClient } from './client.ts';
 
 export interface FilesApi {
   /**
@@ -88,10 +88,10 @@ export function createFilesApi(client: PlatformClient): FilesApi {
   const readPage = async (path: string, subject: string, start: string, limit: number) => {
     const query = new URLSearchParams({ start, limit: String(limit) });
     const request = { service, method: 'GET', path: `${root}${path}?${query}`, effect: 'read', subject } as const;
-    const answer = await orNull(client.call(request));
+    const answer = await nullIfNotFound(client.call(request));
     if (answer === null) return null;
     const page = decodeFileEntries(answer.json, context);
-    if (page === null) throw unreadable(request, answer, 'It contains no list of files.');
+    if (page === null) throw unreadableResponse(request, answer, 'It contains no list of files.');
     // A list that omits an existing file would look like the whole export.
     for (const entry of page.entries) {
       if (entry.kind !== 'failure') continue;
@@ -115,7 +115,7 @@ export function createFilesApi(client: PlatformClient): FilesApi {
       const read = await readPage(`/files/${encodeURIComponent(fileId)}`, fileId, start, pageSize);
       if (read === null) return;
       const { page, request, answer } = read;
-      const refuse = (reason: string) => unreadable(request, answer, reason);
+      const refuse = (reason: string) => unreadableResponse(request, answer, reason);
       walk.pages += 1;
       for (const entry of page.entries) {
         if (entry.kind === 'failure') continue;
@@ -159,7 +159,7 @@ export function createFilesApi(client: PlatformClient): FilesApi {
       const content = contentRequest('GET', fileId, name);
       const wanted = range === undefined ? {} : { range: `bytes=${range.first}-${range.last ?? ''}` };
       const request = { ...content, headers: { ...content.headers, ...wanted } } as const;
-      const answer = await orNull(
+      const answer = await nullIfNotFound(
         client.open(request).then((opened) => withoutError(request, name, opened, client.clock.now())),
       );
       if (answer === null) return null;
@@ -178,14 +178,14 @@ export function createFilesApi(client: PlatformClient): FilesApi {
       const bytes = contentRange?.bytes ?? null;
       if (bytes === null) {
         answer.cancel();
-        throw unreadable(request, answer, 'It is a part of the file, but does not name the range.');
+        throw unreadableResponse(request, answer, 'It is a part of the file, but does not name the range.');
       }
       return { kind: 'bytes', ...known, totalBytes: contentRange?.totalBytes ?? null, ...bytes, body };
     },
 
     stat: async ({ fileId, name }): Promise<FileInfo | null> => {
       if (!isPathSegment(fileId)) return null;
-      const answer = await orNull(client.call({ ...contentRequest('HEAD', fileId, name), answer: 'ignored' }));
+      const answer = await nullIfNotFound(client.call({ ...contentRequest('HEAD', fileId, name), answer: 'ignored' }));
       if (answer === null) return null;
       return {
         contentType: contentTypeOf(answer.headers['content-type']),

@@ -1,6 +1,6 @@
 import type { MergePolicyId } from '../../domain/ids.ts';
 import type { MergePolicy } from '../../domain/merge-policy.ts';
-import { unreadable } from '../http/errors.ts';
+import { unreadableResponse } from '../http/errors.ts';
 import { decodeMergePolicies, decodeMergePolicy, decodeNextPolicyStart } from '../wire/merge-policy.ts';
 import { type BulkResult, bulkGet } from './bulk-get.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
@@ -30,7 +30,7 @@ export function createMergePoliciesApi(client: PlatformClient): MergePoliciesApi
       const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
       const answer = await client.call(request);
       const page = decodeMergePolicies(answer.json, context);
-      if (page === null) throw unreadable(request, answer, 'It contains no list of merge policies.');
+      if (page === null) throw unreadableResponse(request, answer, 'It contains no list of merge policies.');
       return { policies: page.entities, next: decodeNextPolicyStart(page, start), total: page.total };
     },
 
@@ -39,7 +39,7 @@ export function createMergePoliciesApi(client: PlatformClient): MergePoliciesApi
         service,
         path: `${root}/bulk-get`,
         ids,
-        unusable: 'It contains something that is not a merge policy.',
+        invalidEntityMessage: 'It contains something that is not a merge policy.',
         decode: (value) => decodeMergePolicy(value, context),
       }),
   };

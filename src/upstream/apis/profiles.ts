@@ -1,7 +1,7 @@
 import type { Profile, ProfileQuery } from '../../domain/profile.ts';
 import { GatewayError, NotFoundError } from '../../errors.ts';
 import { mapBounded } from '../../runtime/map-bounded.ts';
-import { errorFromEntry, unreadable } from '../http/errors.ts';
+import { errorFromEntry, unreadableResponse } from '../http/errors.ts';
 import { decodeProfileEntries } from '../wire/profile.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
 import { inChunks } from './in-chunks.ts';
@@ -50,7 +50,7 @@ export function createProfilesApi(client: PlatformClient): ProfilesApi {
     try {
       const answer = await client.call(request);
       const entries = decodeProfileEntries(answer.json, context);
-      if (entries === null) throw unreadable(request, answer, 'It is neither a map of profiles nor a list.');
+      if (entries === null) throw unreadableResponse(request, answer, 'It is neither a map of profiles nor a list.');
       const outcomeOf = (match: Match): Outcome | 'unsettled' => {
         if (match === 'unsettled') return match;
         switch (match.kind) {

@@ -1,6 +1,6 @@
 import type { SegmentId } from '../../domain/ids.ts';
 import { everySegment } from '../../domain/segment-job.ts';
-import type { RefusedInput } from '../http/call.ts';
+import type { FindRejectedInput } from '../http/call.ts';
 import { mentions } from './mentions.ts';
 
 /** A part of the argument, as the platform's messages may name it. */
@@ -30,8 +30,8 @@ const notFound = 404;
  * this part. A rejection that mentions none is about no argument. It can concern the organization, its licence, the
  * sandbox or a header, so that another input would not help.
  */
-export const refusedPart =
-  (parts: readonly NamedPart[]): RefusedInput =>
+export const rejectedPart =
+  (parts: readonly NamedPart[]): FindRejectedInput =>
   ({ reason }) =>
     pathIn(parts, reason ?? '');
 
@@ -46,7 +46,7 @@ function pathIn(parts: readonly NamedPart[], text: string): string | null {
  * entity of the kind that the message mentions first, or `unknown` if it mentions none.
  * @param options.unknown path for a 404 whose message mentions no kind; null if such a 404 is about no argument
  */
-export function refusedInput({
+export function rejectedInput({
   entities,
   parts,
   unknown,
@@ -54,7 +54,7 @@ export function refusedInput({
   readonly entities: readonly NamedEntities[];
   readonly parts: readonly NamedPart[];
   readonly unknown: string | null;
-}): RefusedInput {
+}): FindRejectedInput {
   const named = entities.flatMap((kind) => kind.named.map(({ id, path }) => ({ path, values: [id] })));
   const lists = entities.map(({ list, properties }) => ({ path: list, properties }));
   return ({ status, reason }) => {
@@ -80,7 +80,10 @@ function entityIn(entities: readonly NamedEntities[], text: string): string | nu
  * Finds the rejected part of a create that names segments only. `*` means all segments, so that no segment can be
  * unknown.
  */
-export function refusedSegments(segmentIds: readonly SegmentId[], parts: readonly NamedPart[] = []): RefusedInput {
+export function rejectedSegments(
+  segmentIds: readonly SegmentId[],
+  parts: readonly NamedPart[] = [],
+): FindRejectedInput {
   const list = 'input.segmentIds';
   const named = segmentIds
     .map((id, index) => ({ id, path: `${list}.${index}` }))
@@ -88,5 +91,5 @@ export function refusedSegments(segmentIds: readonly SegmentId[], parts: readonl
   const [only, ...others] = named;
   const unknown = others.length > 0 ? list : (only?.path ?? 'input');
   const segments = { word: /segment|audience/i, list, properties: ['segmentId', 'segmentIds', 'segments'], named };
-  return refusedInput({ entities: [segments], parts, unknown });
+  return rejectedInput({ entities: [segments], parts, unknown });
 }

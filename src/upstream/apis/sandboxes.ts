@@ -1,5 +1,5 @@
 import type { Sandbox } from '../../domain/sandbox.ts';
-import { unreadable } from '../http/errors.ts';
+import { unreadableResponse } from '../http/errors.ts';
 import { decodeSandboxPage } from '../wire/sandbox.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
 
@@ -34,12 +34,12 @@ export function createSandboxesApi(client: PlatformClient): SandboxesApi {
         const request = { service: 'sandboxes', method: 'GET', path, effect: 'read', sandboxed: false } as const;
         const answer = await client.call(request);
         const decoded = decodeSandboxPage(answer.json, context);
-        if (decoded === null) throw unreadable(request, answer, 'It contains no list of sandboxes.');
+        if (decoded === null) throw unreadableResponse(request, answer, 'It contains no list of sandboxes.');
         const before = byName.size;
         for (const sandbox of decoded.sandboxes) byName.set(sandbox.name, sandbox);
         pagesWithoutNew = byName.size === before ? pagesWithoutNew + 1 : 0;
         if (decoded.rows < pageSize || pagesWithoutNew === maxPagesWithoutNew) return [...byName.values()];
-        if (page + 1 === maxPages) throw unreadable(request, answer, `It has more than ${maxPages} pages.`);
+        if (page + 1 === maxPages) throw unreadableResponse(request, answer, `It has more than ${maxPages} pages.`);
       }
     },
   };

@@ -1,14 +1,14 @@
 import type { ScheduleId } from '../../domain/ids.ts';
 import type { NewSchedule, Schedule, ScheduleChange } from '../../domain/schedule.ts';
 import { fitOfSchedule } from '../creates/matches-create.ts';
-import { createOnce } from '../creates/with-recovery.ts';
+import { createWithRecovery } from '../creates/with-recovery.ts';
 import type { BoundClient } from '../http/call.ts';
-import { unreadable } from '../http/errors.ts';
+import { unreadableResponse } from '../http/errors.ts';
 import { decodeChildren, nextStart } from '../wire/children.ts';
 import { decodeSchedule, encodeNewSchedule, encodeScheduleChange } from '../wire/schedule.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
 import { type Collection, createOne, deleteOne, getOne, patchOne } from './collection.ts';
-import { type NamedPart, refusedPart, refusedSegments } from './rejected-input.ts';
+import { type NamedPart, rejectedPart, rejectedSegments } from './rejected-input.ts';
 
 export interface SchedulesApi {
   /**
@@ -48,7 +48,7 @@ export function createSchedulesApi(client: PlatformClient): SchedulesApi {
   const schedules: Collection<Schedule> = {
     service,
     root,
-    unusable: 'It is not a schedule: its id is missing.',
+    invalidEntityMessage: 'It is not a schedule: its id is missing.',
     decode: (value, reading) => decodeSchedule(value, context, reading),
   };
 
@@ -61,13 +61,13 @@ export function createSchedulesApi(client: PlatformClient): SchedulesApi {
       const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
       const answer = await client.call(request);
       const page = decodeChildren(answer.json, (value) => schedules.decode(value, answer.reading));
-      if (page === null) throw unreadable(request, answer, 'It contains no list of schedules.');
+      if (page === null) throw unreadableResponse(request, answer, 'It contains no list of schedules.');
       const before = byId.size;
       for (const schedule of page.entities) byId.set(schedule.id, schedule);
       const next = nextStart(page, start, pageSize);
       pagesWithoutNew = byId.size === before ? pagesWithoutNew + 1 : 0;
       if (next === null || pagesWithoutNew === maxPagesWithoutNew) return [...byId.values()];
-      if (pages === maxPages) throw unreadable(request, answer, `It has more than ${maxPages} pages.`);
+      if (pages === maxPages) throw unreadableResponse(request, answer, `It has more than ${maxPages} pages.`);
       start = next;
     }
   };
@@ -77,17 +77,17 @@ export function createSchedulesApi(client: PlatformClient): SchedulesApi {
     get: (id) => getOne(client, schedules, id),
     create: (schedule) => {
       const body = encodeNewSchedule(schedule);
-      return createOnce(client, {
+      return createWithRecovery(client, {
         service,
         group: schedule.name,
         body,
-        send: () => createOne(client, schedules, body, refusedSegments(schedule.segmentIds, partsOf(schedule))),
+        send: () => createOne(client, schedules, body, rejectedSegments(schedule.segmentIds, partsOf(schedule))),
         newest: async (lookups) => ({ entities: await list(lookups), isAll: true }),
         fitOf: (candidate: Schedule) => fitOfSchedule(schedule, candidate),
       });
     },
     update: (id, change) =>
-      patchOne(client, schedules, { id, patch: encodeScheduleChange(change), input: refusedPart(partsOf(change)) }),
+      patchOne(client, schedules, { id, patch: encodeScheduleChange(change), input: rejectedPart(partsOf(change)) }),
     delete: (id) => deleteOne(client, schedules, id),
   };
 }

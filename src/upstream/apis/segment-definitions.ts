@@ -1,9 +1,9 @@
 import type { SegmentId } from '../../domain/ids.ts';
 import type { SegmentDefinition } from '../../domain/segment-definition.ts';
-import { unreadable } from '../http/errors.ts';
+import { unreadableResponse } from '../http/errors.ts';
 import { decodeSegmentDefinition, decodeSegmentDefinitions } from '../wire/segment-definition.ts';
 import { type BulkResult, bulkGet } from './bulk-get.ts';
-import { decodeContextOf, orNull, type PlatformClient } from './client.ts';
+import { decodeContextOf, nullIfNotFound, type PlatformClient } from './client.ts';
 import type { Counted } from './collection.ts';
 import { countDisorder } from './list-order.ts';
 
@@ -46,10 +46,10 @@ export function createSegmentDefinitionsApi(client: PlatformClient): SegmentDefi
       const what = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
       // A page after the last page may be empty or a 404.
       const request = page > 0 ? { ...what, subject: String(page) } : what;
-      const answer = await orNull(client.call(request));
+      const answer = await nullIfNotFound(client.call(request));
       if (answer === null) return { definitions: [], next: null, total: null };
       const decoded = decodeSegmentDefinitions(answer.json, { page, limit }, context);
-      if (decoded === null) throw unreadable(request, answer, 'It contains no list of segment definitions.');
+      if (decoded === null) throw unreadableResponse(request, answer, 'It contains no list of segment definitions.');
       if (field !== 'name') {
         const keyOf = ({ createdAt, updatedAt }: SegmentDefinition) =>
           field === 'creationTime' ? createdAt : updatedAt;
@@ -63,7 +63,7 @@ export function createSegmentDefinitionsApi(client: PlatformClient): SegmentDefi
         service,
         path: `${root}/bulk-get`,
         ids,
-        unusable: 'It contains something that is not a segment definition.',
+        invalidEntityMessage: 'It contains something that is not a segment definition.',
         decode: (value) => decodeSegmentDefinition(value, context),
       }),
   };

@@ -1,16 +1,16 @@
 import type { SegmentId, SegmentJobId } from '../../domain/ids.ts';
 import type { SegmentJob } from '../../domain/segment-job.ts';
 import { fitOfSegmentJob } from '../creates/matches-create.ts';
-import { createOnce } from '../creates/with-recovery.ts';
+import { createWithRecovery } from '../creates/with-recovery.ts';
 import type { BoundClient } from '../http/call.ts';
-import { unreadable } from '../http/errors.ts';
+import { unreadableResponse } from '../http/errors.ts';
 import { decodeChildren, nextStart } from '../wire/children.ts';
 import { decodeSegmentJob, encodeNewSegmentJob } from '../wire/segment-job.ts';
 import { type BulkResult, bulkGet } from './bulk-get.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
 import { type Collection, type Counted, createOne, deleteOne, getOne } from './collection.ts';
 import { countDisorder } from './list-order.ts';
-import { type NamedPart, refusedPart, refusedSegments } from './rejected-input.ts';
+import { type NamedPart, rejectedPart, rejectedSegments } from './rejected-input.ts';
 
 export interface SegmentJobsApi {
   /**
@@ -60,7 +60,7 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
   const jobs: Collection<SegmentJob> = {
     service,
     root,
-    unusable: 'It is not a segment job: id or status is missing.',
+    invalidEntityMessage: 'It is not a segment job: id or status is missing.',
     decode: (value, reading) => decodeSegmentJob(value, context, reading),
   };
 
@@ -70,11 +70,11 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
       method: 'GET',
       path: `${root}?${listQuery(options)}`,
       effect: 'read',
-      input: refusedPart([filterOf(options)]),
+      input: rejectedPart([filterOf(options)]),
     } as const;
     const answer = await client.call(request);
     const page = decodeChildren(answer.json, (value) => jobs.decode(value, answer.reading));
-    if (page === null) throw unreadable(request, answer, 'It contains no list of segment jobs.');
+    if (page === null) throw unreadableResponse(request, answer, 'It contains no list of segment jobs.');
     const { field, direction } = options.orderBy ?? newestFirst;
     const keyOf = ({ createdAt, updatedAt }: SegmentJob) => (field === 'creationTime' ? createdAt : updatedAt);
     countDisorder(page.entities, { direction, keyOf }, context);
@@ -90,11 +90,11 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
 
     create: (segmentIds) => {
       const body = encodeNewSegmentJob(segmentIds);
-      return createOnce(client, {
+      return createWithRecovery(client, {
         service,
         group: JSON.stringify(segmentIds.toSorted()),
         body,
-        send: () => createOne(client, jobs, body, refusedSegments(segmentIds)),
+        send: () => createOne(client, jobs, body, rejectedSegments(segmentIds)),
         newest: async (lookups) => {
           const page = await list(lookups, { limit: newestPageSize });
           return { entities: page.jobs, isAll: page.next === null };

@@ -15,17 +15,17 @@ const sweepIntervalMs = 10_000;
 
 /**
  * Recent creates of this process, so that the result of one create is never taken for the result of another one. Each
- * process has its own ledger. If a tenant has too many entries, the oldest are dropped; for the next five minutes
+ * process has its own record. If a tenant has too many entries, the oldest are dropped; for the next five minutes
  * lost creates of that tenant are then found by their request id only.
  */
-export interface CreateLedger {
+export interface CreateAttempts {
   /**
    * Records a create before it is sent.
    * @param options.group creates of a tenant whose results could be taken for each other
    * @param options.body the body of the request
    */
   begin(options: { readonly tenant: Tenant; readonly group: string; readonly body: string }): CreateAttempt;
-  /** Creates that the ledger holds, the groups that they are in, and their tenants. */
+  /** Creates that are remembered, the groups that they are in, and their tenants. */
   readonly size: { readonly creates: number; readonly groups: number; readonly tenants: number };
 }
 
@@ -63,13 +63,13 @@ interface Tenancy {
   /** By digest of the group, least recently used group first. */
   readonly groups: Map<string, Set<Entry>>;
   size: number;
-  /** Time until which the ledger is incomplete, because entries were dropped to stay within the bounds. */
+  /** Time until which the record is incomplete, because entries were dropped to stay within the bounds. */
   incompleteUntilMs: number;
 }
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64');
 
-export function createLedger(clock: Clock): CreateLedger {
+export function createAttempts(clock: Clock): CreateAttempts {
   /** Least recently used tenant first. */
   const tenancies = new Map<string, Tenancy>();
   let size = 0;

@@ -8,7 +8,7 @@ import type { Fit } from './matches-create.ts';
 const clockSkewMs = 2_000;
 
 /** An entity that a lost create may have made. */
-export interface LostCandidate {
+export interface CreatedCandidate {
   readonly id: string;
   readonly createdAt: Date | null;
   /** Request that created it, if the platform reports it. */
@@ -40,7 +40,7 @@ export type Lookup<Candidate> =
  * parts count only if no other candidate fits. A single candidate is the result, unless another create of this process
  * may have made it. A candidate with the request id of the create is certain.
  */
-export function findLost<Candidate extends LostCandidate>(
+export function findCreated<Candidate extends CreatedCandidate>(
   newest: Newest<Candidate>,
   { attempt, requestId, fitOf }: LostCreate<Candidate>,
 ): Lookup<Candidate> {
@@ -61,7 +61,7 @@ export function findLost<Candidate extends LostCandidate>(
 }
 
 /** Whether the list contains every entity that was created since a moment. An unordered list proves nothing. */
-function reachesBackTo(sinceMs: number, { entities, isAll }: Newest<LostCandidate>): boolean {
+function reachesBackTo(sinceMs: number, { entities, isAll }: Newest<CreatedCandidate>): boolean {
   if (isAll) return true;
   const times = entities.map(({ createdAt }) => createdAt?.getTime() ?? Number.NaN);
   const isNewestFirst = times.every((time, index) => index === 0 || time <= (times[index - 1] ?? Number.NaN));

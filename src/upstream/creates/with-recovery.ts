@@ -3,8 +3,8 @@ import { mayHaveHappened, OutcomeUnknownError, PlatformError } from '../../error
 import type { PlatformMetrics } from '../../metrics/platform.ts';
 import type { BoundClient } from '../http/call.ts';
 import type { Service } from '../types.ts';
-import type { CreateLedger } from './attempts.ts';
-import { findLost, type Lookup, type LostCandidate, type Newest } from './find-created.ts';
+import type { CreateAttempts } from './attempts.ts';
+import { type CreatedCandidate, findCreated, type Lookup, type Newest } from './find-created.ts';
 import type { Fit } from './matches-create.ts';
 
 /** Deadline of the lookup after a lost create, in milliseconds. */
@@ -16,10 +16,10 @@ const unavailable = 503;
 export interface CreateClient extends BoundClient {
   readonly metrics: Pick<PlatformMetrics, 'createLost'>;
   readonly tenant: Tenant;
-  readonly ledger: CreateLedger;
+  readonly attempts: CreateAttempts;
 }
 
-export interface Creation<Created extends Pick<LostCandidate, 'id'>, Candidate extends LostCandidate & Created> {
+export interface Creation<Created extends Pick<CreatedCandidate, 'id'>, Candidate extends CreatedCandidate & Created> {
   readonly service: Service;
   /** Creates of one tenant, service and group can be taken for each other. */
   readonly group: string;
@@ -39,11 +39,11 @@ export interface Creation<Created extends Pick<LostCandidate, 'id'>, Candidate e
  * @throws {PlatformError} 503, and nothing was created. The request can be repeated.
  * @throws {OutcomeUnknownError} the lookup did not determine whether the platform carried out the create
  */
-export async function createOnce<Created extends Pick<LostCandidate, 'id'>, Candidate extends LostCandidate & Created>(
-  client: CreateClient,
-  { service, group, body, send, newest, fitOf }: Creation<Created, Candidate>,
-): Promise<Created> {
-  const attempt = client.ledger.begin({
+export async function createWithRecovery<
+  Created extends Pick<CreatedCandidate, 'id'>,
+  Candidate extends CreatedCandidate & Created,
+>(client: CreateClient, { service, group, body, send, newest, fitOf }: Creation<Created, Candidate>): Promise<Created> {
+  const attempt = client.attempts.begin({
     tenant: client.tenant,
     group: JSON.stringify([service, group]),
     body: JSON.stringify(body),
@@ -62,7 +62,7 @@ export async function createOnce<Created extends Pick<LostCandidate, 'id'>, Cand
     const requestId = error.upstream?.requestId ?? null;
     const lookups: BoundClient = { call: (request) => client.call({ ...request, timeoutMs: lookupTimeoutMs }) };
     const lookup = await newest(lookups).then(
-      (entities) => findLost(entities, { attempt, requestId, fitOf }),
+      (entities) => findCreated(entities, { attempt, requestId, fitOf }),
       (): Lookup<Candidate> => ({ kind: 'unknown' }),
     );
     client.metrics.createLost({ service, found: lookup.kind === 'found' });

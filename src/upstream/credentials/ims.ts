@@ -9,8 +9,8 @@ import type { PlatformMetrics } from '../../metrics/platform.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Credential, CredentialHeaders, CredentialReport } from '../caller.ts';
 import type { PlatformRequest } from '../http/call.ts';
-import { unreadable } from '../http/errors.ts';
-import { openCallScope } from '../http/layers/deadline.ts';
+import { unreadableResponse } from '../http/errors.ts';
+import { startDeadline } from '../http/layers/deadline.ts';
 import { poolOptions } from '../http/pool-options.ts';
 import { sendOnce } from '../http/send.ts';
 import { decodeToken } from '../wire/token.ts';
@@ -65,15 +65,15 @@ export function createClientCredential(options: ClientCredentialOptions): Client
   const scope = scopes.join(',');
 
   const requestToken = async (): Promise<Token> => {
-    using callScope = openCallScope(clock, timeoutMs, 'ims', keeper.closing);
+    using deadline = startDeadline(clock, timeoutMs, 'ims', keeper.closing);
     const request = tokenRequest({ clientId, clientSecret, scope });
     const askedAtMs = clock.monotonicMs();
-    const answer = await sendOnce({ dispatcher, basePath, clock, metrics }, { ...request, signal: callScope.signal });
+    const answer = await sendOnce({ dispatcher, basePath, clock, metrics }, { ...request, signal: deadline.signal });
     const decoded = decodeToken(answer.json);
     if (decoded === null || !isHeaderValue(decoded.accessToken)) {
       // The error omits the body, which may contain the token in another form.
       const { status, requestId } = answer;
-      throw unreadable(request, { status, requestId }, 'It contains no access token.');
+      throw unreadableResponse(request, { status, requestId }, 'It contains no access token.');
     }
     // The lifetime is counted from the request, so that a slow response does not extend it.
     const expiresAtMs = askedAtMs + decoded.lifetimeMs;

@@ -24,7 +24,7 @@ export interface PlatformRequest {
    * Finds the argument that a 400 or 422 is about; for a create also a 404. The response then is an InvalidInputError.
    * If it is about no argument, it is a PlatformError.
    */
-  readonly input?: RefusedInput | undefined;
+  readonly input?: FindRejectedInput | undefined;
   /** Whether the body of the response is returned. An error in it counts in either case. @default 'json' */
   readonly answer?: 'json' | 'ignored' | undefined;
   /** Whether to request a compressed response. @default false */
@@ -36,7 +36,7 @@ export interface PlatformRequest {
 }
 
 /** Finds the path of the argument that the platform rejected. Null if the rejection is about no argument. */
-export type RefusedInput = (refusal: { readonly status: number; readonly reason: string | null }) => string | null;
+export type FindRejectedInput = (refusal: { readonly status: number; readonly reason: string | null }) => string | null;
 
 /** A call that is bound to its caller and its lifetime. */
 export interface UpstreamRequest extends PlatformRequest {
@@ -45,7 +45,7 @@ export interface UpstreamRequest extends PlatformRequest {
   /** Counts the calls of the operation. Polls and downloads have no counter, because other limits bound them. */
   readonly calls?: OperationCalls | undefined;
   /** Aborts when an interactive caller joins this poll. The poll then gets interactive priority. */
-  readonly hastened?: EndSignal | undefined;
+  readonly promoted?: EndSignal | undefined;
   /** Ends this call. Its reason is thrown unchanged; it is an UpstreamTimeoutError if the deadline has passed. */
   readonly signal: EndSignal;
   /** Controller of `signal`, if the signal belongs to this call only. */
@@ -59,7 +59,7 @@ export interface UpstreamRequest extends PlatformRequest {
 }
 
 /** A response with a 2xx status. Any other response is thrown as a GatewayError. */
-export interface UpstreamAnswer {
+export interface UpstreamResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   /** The decoded body. Undefined if it was empty, or if the request ignores it. */
@@ -78,7 +78,7 @@ export interface UpstreamAnswer {
  * rejections and never thrown synchronously, because a layer that has to undo something would miss a synchronous error.
  * The result is a promise or a `Completion`, so that it can settle at once, and its callbacks are set once.
  */
-export type UpstreamCall<Answer = UpstreamAnswer> = (request: UpstreamRequest) => PromiseLike<Answer>;
+export type UpstreamCall<Answer = UpstreamResponse> = (request: UpstreamRequest) => PromiseLike<Answer>;
 
 /** One behaviour around a call. It does not depend on the type of the response. */
 export type CallLayer = <Answer>(next: UpstreamCall<Answer>) => UpstreamCall<Answer>;
@@ -86,5 +86,5 @@ export type CallLayer = <Answer>(next: UpstreamCall<Answer>) => UpstreamCall<Ans
 /** Sends the requests of one caller. */
 export interface BoundClient {
   /** Returns the platform's response. */
-  call(request: PlatformRequest): Promise<UpstreamAnswer>;
+  call(request: PlatformRequest): Promise<UpstreamResponse>;
 }

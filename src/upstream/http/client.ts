@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 import type { CredentialReport } from '../caller.ts';
-import type { CallLayer, UpstreamAnswer, UpstreamCall, UpstreamRequest } from './call.ts';
+import type { CallLayer, UpstreamCall, UpstreamRequest, UpstreamResponse } from './call.ts';
 import { type Download, openDownload } from './download.ts';
 import { type AcceptedCredentials, withAcceptance } from './layers/acceptance.ts';
 import { withAuthorization } from './layers/authorization.ts';
@@ -32,7 +32,7 @@ export interface HttpClientOptions extends Omit<SendOptions, 'dispatcher'>, Buck
 
 /** The HTTP client that all platform APIs share. */
 export interface HttpClient {
-  readonly call: (request: UpstreamRequest) => Promise<UpstreamAnswer>;
+  readonly call: (request: UpstreamRequest) => Promise<UpstreamResponse>;
   readonly open: (request: UpstreamRequest) => Promise<Download>;
 }
 

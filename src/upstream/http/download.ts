@@ -4,7 +4,7 @@ import { UpstreamUnreachableError } from '../../errors.ts';
 import type { EndSignal } from '../../runtime/end-signal.ts';
 import { untilAborted } from '../../runtime/until-aborted.ts';
 import type { UpstreamRequest } from './call.ts';
-import { errorFromAnswer, errorFromFailure, unanswered } from './errors.ts';
+import { errorFromFailure, errorFromResponse, noResponse } from './errors.ts';
 import { ExchangeFailure } from './exchange.ts';
 import { requestHeaders, type SendOptions } from './send.ts';
 
@@ -75,7 +75,7 @@ export async function openDownload(
   }
   if (status < 200 || status > 299) {
     const text = await readSome(body, signal);
-    throw errorFromAnswer(request, { status, headers: answerHeaders, text }, requestId, clock.now());
+    throw errorFromResponse(request, { status, headers: answerHeaders, text }, requestId, clock.now());
   }
   const leave = () => controller.abort(lifetime.reason);
   lifetime.addEventListener('abort', leave, { once: true });
@@ -97,7 +97,7 @@ async function* bytesOf(
     lifetime.throwIfAborted();
     throw new UpstreamUnreachableError({
       message: `The connection to the platform (${service}) broke before the file was complete.`,
-      upstream: unanswered(service, requestId),
+      upstream: noResponse(service, requestId),
       cause: error,
     });
   }

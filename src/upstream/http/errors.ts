@@ -29,7 +29,7 @@ export type FailedRequest = Pick<PlatformRequest, 'service' | 'effect' | 'subjec
 const credentialCodes: ReadonlySet<string> = new Set(['403010', '403000', '403003']);
 
 /** Statuses of a proxy that lost the connection to the service. The service may have carried out the request. */
-const lostAnswerStatuses: ReadonlySet<number> = new Set([502, 504]);
+const lostResponseStatuses: ReadonlySet<number> = new Set([502, 504]);
 const notImplemented = 501;
 
 /**
@@ -52,7 +52,7 @@ const notImplemented = 501;
  * @param answer.text the decoded body, which may be empty or in any form
  * @param sentRequestId the `x-request-id` of the request, used if the response contains none
  */
-export function errorFromAnswer(
+export function errorFromResponse(
   request: FailedRequest,
   answer: { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string },
   sentRequestId: string,
@@ -99,7 +99,7 @@ export function errorFromSuccess(
   if (isChange || entry.status !== null || gatewayStatus(body) !== null) {
     return errorFromEntry(request, answer, entry, now);
   }
-  return unreadable(request, { ...answer, json: entry.error }, 'It is an error.');
+  return unreadableResponse(request, { ...answer, json: entry.error }, 'It is an error.');
 }
 
 /** The status of an error of the API gateway: the first digits of its code. Used only where no status line exists. */
@@ -129,7 +129,7 @@ function errorOf(
   // The API gateway rejects headers and routes, which do not come from an argument.
   const path = body.fromGateway
     ? null
-    : (refusedHeader(request, status, { code: body.code, reason }) ?? refusedPath(request, status, reason));
+    : (rejectedHeader(request, status, { code: body.code, reason }) ?? rejectedPath(request, status, reason));
   if (path !== null) return new InvalidInputError([{ path, message: reason ?? message }], { message, upstream });
   switch (status) {
     case 401:
@@ -155,7 +155,7 @@ function errorOf(
 }
 
 /** Path of the argument that a status is about; null if it is about none. */
-function refusedPath({ effect, input }: FailedRequest, status: number, reason: string | null): string | null {
+function rejectedPath({ effect, input }: FailedRequest, status: number, reason: string | null): string | null {
   const isAboutInput = status === 400 || status === 422 || (status === 404 && effect === 'create');
   return isAboutInput && input !== undefined ? input({ status, reason }) : null;
 }
@@ -180,7 +180,7 @@ const quotedWords = /(["'`])[^"'`]*\s[^"'`]*\1/g;
  * The header of the caller that a status is about. In service mode the claims of the token stand for it.
  * A 404 about the sandbox is not about an id.
  */
-function refusedHeader(
+function rejectedHeader(
   { service, sandboxed = true }: FailedRequest,
   status: number,
   { code, reason }: { readonly code: string | null; readonly reason: string | null },
@@ -207,7 +207,7 @@ function isInconclusive({ effect }: FailedRequest, status: number): boolean {
       return status >= 500 && status !== notImplemented;
     case 'update':
     case 'delete':
-      return lostAnswerStatuses.has(status);
+      return lostResponseStatuses.has(status);
   }
 }
 
@@ -215,7 +215,7 @@ function isInconclusive({ effect }: FailedRequest, status: number): boolean {
  * A call that received no response.
  * @param requestId the `x-request-id` that was sent; null if nothing was sent
  */
-export const unanswered = (service: Service, requestId: string | null = null): UpstreamFailure => ({
+export const noResponse = (service: Service, requestId: string | null = null): UpstreamFailure => ({
   service,
   status: null,
   requestId,
@@ -230,7 +230,7 @@ export const unanswered = (service: Service, requestId: string | null = null): U
  */
 export function errorFromFailure(request: FailedRequest, failure: ExchangeFailure, sentRequestId: string): unknown {
   const { service } = request;
-  const upstream = unanswered(service, sentRequestId);
+  const upstream = noResponse(service, sentRequestId);
   const timedOut = failure.kind === 'aborted' && failure.cause instanceof UpstreamTimeoutError;
   if (request.effect !== 'read' && failure.sent) {
     return new OutcomeUnknownError({
@@ -257,7 +257,7 @@ export function errorFromFailure(request: FailedRequest, failure: ExchangeFailur
         cause: failure,
       });
     case 'too-large':
-      return unreadable(
+      return unreadableResponse(
         request,
         { status: null, requestId: sentRequestId },
         'The response is too large.',
@@ -270,7 +270,7 @@ export function errorFromFailure(request: FailedRequest, failure: ExchangeFailur
  * The error of a response that is not in the form of the API. After a create the outcome is unknown.
  * @param answer.json the body; a reason that it contains becomes a part of the message
  */
-export function unreadable(
+export function unreadableResponse(
   request: FailedRequest,
   answer: { readonly status: number | null; readonly requestId: string; readonly json?: unknown },
   fault: string,

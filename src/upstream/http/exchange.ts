@@ -13,7 +13,7 @@ export interface ExchangeRequest {
   readonly maxBodyBytes: number;
 }
 
-export interface ExchangeAnswer {
+export interface ExchangeResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
@@ -42,15 +42,15 @@ export class ExchangeFailure extends Error {
  * that fails before then has certainly done nothing.
  * @throws {ExchangeFailure}
  */
-export function exchange(dispatcher: Dispatcher, request: ExchangeRequest): Completion<ExchangeAnswer> {
-  const completion = new Completion<ExchangeAnswer>();
+export function exchange(dispatcher: Dispatcher, request: ExchangeRequest): Completion<ExchangeResponse> {
+  const completion = new Completion<ExchangeResponse>();
   new Exchange(request, completion).start(dispatcher);
   return completion;
 }
 
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #request: ExchangeRequest;
-  readonly #completion: Completion<ExchangeAnswer>;
+  readonly #completion: Completion<ExchangeResponse>;
   readonly #onAbort = () => this.#fail('aborted', this.#request.signal.reason);
   #controller: Dispatcher.DispatchController | null = null;
   #settled = false;
@@ -61,7 +61,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #first: Buffer | null = null;
   #others: Buffer[] | null = null;
 
-  constructor(request: ExchangeRequest, completion: Completion<ExchangeAnswer>) {
+  constructor(request: ExchangeRequest, completion: Completion<ExchangeResponse>) {
     this.#request = request;
     this.#completion = completion;
   }

@@ -4,9 +4,9 @@ import type { ReadingTimes } from '../../domain/reading-times.ts';
 import type { PlatformMetrics } from '../../metrics/platform.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { readBodyError } from '../wire/entry-error.ts';
-import type { PlatformRequest, UpstreamAnswer, UpstreamRequest } from './call.ts';
-import { errorFromAnswer, errorFromFailure, errorFromSuccess, requestIdOf, unreadable } from './errors.ts';
-import { type ExchangeAnswer, ExchangeFailure, exchange } from './exchange.ts';
+import type { PlatformRequest, UpstreamRequest, UpstreamResponse } from './call.ts';
+import { errorFromFailure, errorFromResponse, errorFromSuccess, requestIdOf, unreadableResponse } from './errors.ts';
+import { ExchangeFailure, type ExchangeResponse, exchange } from './exchange.ts';
 import { decompressed, jsonOf, maxBodyBytes } from './json-body.ts';
 
 export interface SendOptions {
@@ -23,7 +23,7 @@ type Unsent = PlatformRequest & Partial<Pick<UpstreamRequest, 'caller' | 'author
 type RequestToSend = Unsent & Pick<UpstreamRequest, 'signal'>;
 
 /** Sends a request once and reads the whole response. Throws a GatewayError unless the response is a success. */
-export function sendOnce(options: SendOptions, request: RequestToSend): PromiseLike<UpstreamAnswer> {
+export function sendOnce(options: SendOptions, request: RequestToSend): PromiseLike<UpstreamResponse> {
   const { dispatcher, basePath, clock, metrics } = options;
   const { service, method, signal } = request;
   const headers = requestHeaders(request);
@@ -37,7 +37,7 @@ export function sendOnce(options: SendOptions, request: RequestToSend): PromiseL
   return exchange(dispatcher, { method, path, headers, body: request.body ?? null, signal, maxBodyBytes }).then(
     (answer) => {
       ended(answer.status);
-      return readAnswer(request, answer, sentRequestId, { requestedAt, observedAt: clock.now() });
+      return readResponse(request, answer, sentRequestId, { requestedAt, observedAt: clock.now() });
     },
     (error: unknown) => {
       ended(null);
@@ -47,12 +47,12 @@ export function sendOnce(options: SendOptions, request: RequestToSend): PromiseL
 }
 
 /** Reads a response, after decompressing its body if necessary. */
-function readAnswer(
+function readResponse(
   request: PlatformRequest,
-  answer: ExchangeAnswer,
+  answer: ExchangeResponse,
   sentRequestId: string,
   reading: ReadingTimes,
-): UpstreamAnswer | Promise<UpstreamAnswer> {
+): UpstreamResponse | Promise<UpstreamResponse> {
   const read = (body: Buffer) => readBody(request, answer, body, sentRequestId, reading);
   const encoding = answer.headers['content-encoding'];
   if (encoding === undefined) return read(answer.body);
@@ -60,30 +60,30 @@ function readAnswer(
     const { status, headers } = answer;
     const requestId = requestIdOf(headers) ?? sentRequestId;
     if (isSuccess(status) && request.answer !== 'ignored')
-      throw unreadable(request, { status, requestId }, 'Its content encoding is broken.', error);
+      throw unreadableResponse(request, { status, requestId }, 'Its content encoding is broken.', error);
     return read(Buffer.alloc(0));
   });
 }
 
 function readBody(
   request: PlatformRequest,
-  { status, headers }: ExchangeAnswer,
+  { status, headers }: ExchangeResponse,
   body: Buffer,
   sentRequestId: string,
   reading: ReadingTimes,
-): UpstreamAnswer {
+): UpstreamResponse {
   const requestId = requestIdOf(headers) ?? sentRequestId;
   const isIgnored = request.answer === 'ignored';
   if (!isSuccess(status)) {
     const text = body.toString('utf8');
-    throw errorFromAnswer(request, { status, headers, text }, sentRequestId, reading.observedAt);
+    throw errorFromResponse(request, { status, headers, text }, sentRequestId, reading.observedAt);
   }
   let json: unknown;
   try {
     json = jsonOf(body);
   } catch {
     // The syntax error is dropped, because its message quotes the body.
-    if (!isIgnored) throw unreadable(request, { status, requestId }, 'It is not JSON.');
+    if (!isIgnored) throw unreadableResponse(request, { status, requestId }, 'It is not JSON.');
   }
   const error = readBodyError(json, { isMessage: request.effect === 'update' || request.effect === 'delete' });
   if (error !== null) throw errorFromSuccess(request, { status, requestId }, error, reading.observedAt);

@@ -7,7 +7,7 @@ import { createProfilesApi } from '../../../src/upstream/apis/profiles.ts';
 import { createSchedulesApi } from '../../../src/upstream/apis/schedules.ts';
 import { createSegmentDefinitionsApi } from '../../../src/upstream/apis/segment-definitions.ts';
 import { createSegmentJobsApi } from '../../../src/upstream/apis/segment-jobs.ts';
-import { createLedger } from '../../../src/upstream/creates/attempts.ts';
+import { createAttempts } from '../../../src/upstream/creates/attempts.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { reading } from './decoding.ts';
 import { caller, MetricsRecorder } from './platform-stub.ts';
@@ -34,7 +34,7 @@ const answeredBy = (json: unknown) => {
     clock,
     metrics: new MetricsRecorder(),
     tenant: caller().tenant,
-    ledger: createLedger(clock),
+    attempts: createAttempts(clock),
   };
 };
 

@@ -4,7 +4,7 @@ import type { PlatformMetrics } from '../../../metrics/platform.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { Service } from '../../types.ts';
 import type { CallLayer } from '../call.ts';
-import { unanswered } from '../errors.ts';
+import { noResponse } from '../errors.ts';
 
 /**
  * Consecutive failures that stop the calls of one organization to a service. One call with all its attempts causes
@@ -170,7 +170,7 @@ class Circuit {
     if (waitMs > 0) {
       throw new CircuitOpenError({
         message: `The platform (${this.#service}) keeps failing, so the gateway pauses its calls to it.`,
-        upstream: unanswered(this.#service),
+        upstream: noResponse(this.#service),
         retryAfterMs: waitMs,
       });
     }
@@ -224,9 +224,9 @@ function outcomeOf(error: unknown): Outcome {
   if (!(error instanceof GatewayError) || error.upstream === null) return 'unknown';
   const { status } = error.upstream;
   if (status !== null) return status >= 500 && status !== notImplemented ? 'failed' : 'alive';
-  const unanswered =
+  const hasNoResponse =
     error instanceof UpstreamTimeoutError ||
     error instanceof UpstreamUnreachableError ||
     error.code === 'OUTCOME_UNKNOWN';
-  return unanswered ? 'failed' : 'unknown';
+  return hasNoResponse ? 'failed' : 'unknown';
 }

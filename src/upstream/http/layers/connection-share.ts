@@ -4,7 +4,7 @@ import { FairQueue } from '../../../runtime/fair-queue.ts';
 import { whenOver } from '../../../runtime/when-over.ts';
 import type { CallLayer, UpstreamRequest } from '../call.ts';
 import { keysOf } from '../caller-keys.ts';
-import { unanswered } from '../errors.ts';
+import { noResponse } from '../errors.ts';
 import type { AcceptedCredentials } from './acceptance.ts';
 
 /** Maximum numbers of calls in flight. Each call holds one connection. */
@@ -158,6 +158,6 @@ export function createConnectionShare(limits: ConnectionLimits, accepted: Accept
 const noConnection = (service: UpstreamRequest['service']): RateLimitedError =>
   new RateLimitedError({
     message: 'Too many calls of this organization wait for the platform to respond.',
-    upstream: unanswered(service),
+    upstream: noResponse(service),
     retryAfterMs,
   });

@@ -4,19 +4,19 @@ import { EndController, type EndSignal } from '../../../runtime/end-signal.ts';
 import { whenOver } from '../../../runtime/when-over.ts';
 import type { Service } from '../../types.ts';
 import type { CallLayer } from '../call.ts';
-import { unanswered } from '../errors.ts';
+import { noResponse } from '../errors.ts';
 
 /** The deadline of one call, combined with the signal of its caller. */
-export interface CallScope extends Disposable {
+export interface Deadline extends Disposable {
   /** Aborts with the reason of `outer`, or with an UpstreamTimeoutError once `timeoutMs` have passed. */
   readonly signal: EndSignal;
 }
 
 /**
- * Opens the scope of a call. Dispose it when the call is over, so that no listener stays on `outer`, which may live as
+ * Starts the deadline of a call. Dispose it when the call is over, so that no listener stays on `outer`, which may live as
  * long as the process. (`AbortSignal.any` would keep a listener there until it is collected.)
  */
-export function openCallScope(clock: Clock, timeoutMs: number, service: Service, outer: EndSignal): CallScope {
+export function startDeadline(clock: Clock, timeoutMs: number, service: Service, outer: EndSignal): Deadline {
   const controller = new EndController();
   const onOuterAbort = () => controller.abort(outer.reason);
   if (outer.aborted) onOuterAbort();
@@ -34,7 +34,7 @@ export function openCallScope(clock: Clock, timeoutMs: number, service: Service,
 function timeout(service: Service, timeoutMs: number): UpstreamTimeoutError {
   return new UpstreamTimeoutError({
     message: `The platform (${service}) did not respond within ${timeoutMs} ms.`,
-    upstream: unanswered(service),
+    upstream: noResponse(service),
   });
 }
 
@@ -53,6 +53,6 @@ export const withDeadline =
       const alarm = clock.alarm(timeoutMs, () => ending.abort(timeout(service, timeoutMs)));
       return whenOver(next({ ...request, endsAtMs }), () => alarm[Symbol.dispose]());
     }
-    const scope = openCallScope(clock, timeoutMs, service, request.signal);
+    const scope = startDeadline(clock, timeoutMs, service, request.signal);
     return whenOver(next({ ...request, signal: scope.signal, endsAtMs }), () => scope[Symbol.dispose]());
   };

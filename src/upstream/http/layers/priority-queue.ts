@@ -2,7 +2,7 @@ import { FairQueue } from '../../../runtime/fair-queue.ts';
 import type { Priority } from '../../types.ts';
 
 /** Maximum number of consecutive interactive calls while a poll waits. Then one poll goes first. */
-const maxOvertakings = 9;
+const maxConsecutiveInteractive = 9;
 
 /** A call that waits for its turn. */
 export interface Waiter {
@@ -16,7 +16,7 @@ export interface Waiter {
  * A queue of waiting calls. Interactive calls go before polls, and the members of each priority are served in turn.
  * While a poll waits, at least every tenth call is a poll.
  */
-export class WaitingLine<Each extends Waiter = Waiter> {
+export class PriorityQueue<Each extends Waiter = Waiter> {
   readonly #interactive = new FairQueue<Each>();
   readonly #polls = new FairQueue<Each>();
   #overtakings = 0;
@@ -30,7 +30,7 @@ export class WaitingLine<Each extends Waiter = Waiter> {
   }
 
   /** Moves a waiting poll to the interactive calls, behind the calls of its member. */
-  hasten(waiter: Each): void {
+  promote(waiter: Each): void {
     if (this.#polls.delete(waiter.member, waiter)) this.#interactive.add(waiter.member, waiter);
   }
 
@@ -51,7 +51,8 @@ export class WaitingLine<Each extends Waiter = Waiter> {
 
   /** Releases the next call, if there is one. */
   next(): void {
-    const pollsTurn = this.#polls.size > 0 && (this.#interactive.size === 0 || this.#overtakings >= maxOvertakings);
+    const pollsTurn =
+      this.#polls.size > 0 && (this.#interactive.size === 0 || this.#overtakings >= maxConsecutiveInteractive);
     const pollsWait = this.#polls.size > 0;
     const waiter = pollsTurn ? this.#polls.take() : this.#interactive.take();
     if (waiter === undefined) return;

@@ -81,8 +81,8 @@ const isRejection = (error: unknown): boolean =>
   error.upstream.service !== 'ims';
 
 /** Whether the call is interactive, or an interactive call shares its response. */
-const isAwaited = ({ priority, hastened }: UpstreamRequest): boolean =>
-  priority === 'interactive' || hastened?.aborted === true;
+const isAwaited = ({ priority, promoted }: UpstreamRequest): boolean =>
+  priority === 'interactive' || promoted?.aborted === true;
 
 const hasTime = (
   { endsAtMs = Number.POSITIVE_INFINITY }: UpstreamRequest,

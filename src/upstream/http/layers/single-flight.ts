@@ -59,7 +59,7 @@ interface Flight<Answer> {
 interface FlightParts<Answer> {
   readonly controller: EndController;
   /** Controller for the promotion of a poll. Null for an interactive call. */
-  readonly hastened: EndController | null;
+  readonly promoted: EndController | null;
   readonly party: Party<Answer>;
 }
 
@@ -82,9 +82,9 @@ export const withSingleFlight =
 
     const takeOff = (key: string, request: UpstreamRequest, first: Waiter<Answer>): Flight<Answer> => {
       const controller = new EndController();
-      const hastened = request.priority === 'poll' ? new EndController() : null;
+      const promoted = request.priority === 'poll' ? new EndController() : null;
       const party = new Party(first);
-      const flight: Flight<Answer> = { parts: { controller, hastened, party } };
+      const flight: Flight<Answer> = { parts: { controller, promoted, party } };
       const land = (): ReadonlySet<Waiter<Answer>> => {
         flight.parts = null;
         // After all callers have left, or a poll has started, the map may contain another flight.
@@ -98,7 +98,7 @@ export const withSingleFlight =
         signal: controller,
         ending: controller,
         lifetime: controller,
-        hastened: hastened ?? undefined,
+        promoted: promoted ?? undefined,
       }).then(
         (answer) => {
           for (const waiter of land()) waiter.answer(answer);
@@ -128,7 +128,7 @@ export const withSingleFlight =
       return new Promise<Answer>((resolve, reject) => {
         const waiter = new Waiter(request.calls, resolve, reject);
         const flight = join(key, request, waiter);
-        if (request.priority === 'interactive') flight.parts?.hastened?.abort();
+        if (request.priority === 'interactive') flight.parts?.promoted?.abort();
         waiter.listen(signal, () => {
           const { parts } = flight;
           parts?.party.leave(waiter);

@@ -2,8 +2,8 @@ import { RateLimitedError, UpstreamTimeoutError } from '../../../errors.ts';
 import type { PlatformMetrics } from '../../../metrics/platform.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { UpstreamRequest } from '../call.ts';
-import { unanswered } from '../errors.ts';
-import { type Waiter, WaitingLine } from './priority-queue.ts';
+import { noResponse } from '../errors.ts';
+import { PriorityQueue, type Waiter } from './priority-queue.ts';
 import { type BucketOptions, TokenBucket } from './token-bucket.ts';
 
 /** Number of budgets at which the first search for unused budgets runs. */
@@ -59,7 +59,7 @@ export class TenantBudget {
   readonly #options: TenantBudgetOptions;
   readonly #lender: TenantBudget | null;
   readonly #bucket: TokenBucket;
-  readonly #line = new WaitingLine<WaitingCall>();
+  readonly #line = new PriorityQueue<WaitingCall>();
   #inFlight = 0;
   /** Number of halvings of the rate. A 429 to a call that was sent before the last halving does not count again. */
   #halvings = 0;
@@ -143,11 +143,11 @@ export class TenantBudget {
   }
 
   /** @returns false if the call was dismissed */
-  #wait({ signal, hastened, priority, caller }: UpstreamRequest): Promise<boolean> {
+  #wait({ signal, promoted, priority, caller }: UpstreamRequest): Promise<boolean> {
     return new Promise((resolve, reject) => {
       const done = () => {
         signal.removeEventListener('abort', leave);
-        hastened?.removeEventListener('abort', hasten);
+        promoted?.removeEventListener('abort', promote);
       };
       const waiter: WaitingCall = {
         member: caller.credential.fingerprint,
@@ -167,10 +167,10 @@ export class TenantBudget {
         if (this.#line.size === 0) this.#sleep?.abort();
         reject(signal.reason);
       };
-      const hasten = () => this.#line.hasten(waiter);
+      const promote = () => this.#line.promote(waiter);
       signal.addEventListener('abort', leave, { once: true });
-      hastened?.addEventListener('abort', hasten, { once: true });
-      this.#line.join(waiter, hastened?.aborted === true ? 'interactive' : priority);
+      promoted?.addEventListener('abort', promote, { once: true });
+      this.#line.join(waiter, promoted?.aborted === true ? 'interactive' : priority);
       void this.#serve();
     });
   }
@@ -212,7 +212,7 @@ export class TenantBudget {
   noRoom({ service }: UpstreamRequest): RateLimitedError {
     return new RateLimitedError({
       message: 'Too many calls to the platform are waiting for the budget of this sandbox.',
-      upstream: unanswered(service),
+      upstream: noResponse(service),
       retryAfterMs: this.#bucket.msUntil(this.#line.size + 1, this.#nowMs()),
     });
   }

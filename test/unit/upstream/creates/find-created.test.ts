@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createLedger } from '../../../../src/upstream/creates/attempts.ts';
-import { findLost } from '../../../../src/upstream/creates/find-created.ts';
+import { createAttempts } from '../../../../src/upstream/creates/attempts.ts';
+import { findCreated } from '../../../../src/upstream/creates/find-created.ts';
 import type { Fit } from '../../../../src/upstream/creates/matches-create.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { otherOrganization, tenantOf } from '../../../support/tenants.ts';
@@ -14,14 +14,14 @@ interface Job {
 
 function harness() {
   const clock = new FakeClock();
-  const ledger = createLedger(clock);
+  const attempts = createAttempts(clock);
   /** A job that was created some time from now. */
   const job = (id: string, inMs = 0, more: Partial<Job> = {}): Job => ({
     id,
     createdAt: new Date(clock.now().getTime() + inMs),
     ...more,
   });
-  const begin = (body = 'body', group = 'group', tenant = tenantOf('prod')) => ledger.begin({ tenant, group, body });
+  const begin = (body = 'body', group = 'group', tenant = tenantOf('prod')) => attempts.begin({ tenant, group, body });
   const lost = (...which: Parameters<typeof begin>) => {
     const attempt = begin(...which);
     attempt.lost();
@@ -29,13 +29,13 @@ function harness() {
   };
   type Attempt = ReturnType<typeof begin>;
   const look = (attempt: Attempt, entities: readonly Job[], requestId: string | null = null, isAll = false) =>
-    findLost({ entities, isAll }, { attempt, requestId, fitOf: ({ fit }) => fit ?? 'same' });
+    findCreated({ entities, isAll }, { attempt, requestId, fitOf: ({ fit }) => fit ?? 'same' });
   /** Id of the entity that is found; null: none. */
   const find = (...which: Parameters<typeof look>) => {
     const lookup = look(...which);
     return lookup.kind === 'found' ? lookup.entity.id : null;
   };
-  return { clock, ledger, job, begin, lost, look, find };
+  return { clock, attempts, job, begin, lost, look, find };
 }
 
 describe('the job of a lost create', () => {
@@ -155,7 +155,7 @@ describe('a lost create without a candidate', () => {
   });
 });
 
-describe('the ledger', () => {
+describe('recent creates', () => {
   it('remembers results for five minutes, and running creates for longer', async () => {
     const { clock, begin, lost } = harness();
     const running = begin();
@@ -172,52 +172,52 @@ describe('the ledger', () => {
   });
 
   it('holds nothing of rejected creates, and nothing of any tenant after five minutes', async () => {
-    const { clock, ledger, begin, lost } = harness();
+    const { clock, attempts, begin, lost } = harness();
     for (let each = 0; each < 20; each += 1) {
       const tenant = tenantOf(`sandbox-${each}`);
       begin('body', `rejected ${each}`, tenant).refused();
       begin('body', `answered ${each}`, tenant).answered('a');
       lost('body', `lost ${each}`, tenant);
     }
-    expect(ledger.size).toEqual({ creates: 40, groups: 40, tenants: 20 });
+    expect(attempts.size).toEqual({ creates: 40, groups: 40, tenants: 20 });
     await clock.advanceBy(310_001);
     begin().refused();
-    expect(ledger.size).toEqual({ creates: 0, groups: 0, tenants: 0 });
+    expect(attempts.size).toEqual({ creates: 0, groups: 0, tenants: 0 });
   });
 
   it('holds no group without creates, also of a tenant with a running create', () => {
-    const { ledger, begin } = harness();
+    const { attempts, begin } = harness();
     begin('body', 'running');
     for (let each = 0; each < 20; each += 1) begin('body', `rejected ${each}`).refused();
-    expect(ledger.size).toEqual({ creates: 1, groups: 1, tenants: 1 });
+    expect(attempts.size).toEqual({ creates: 1, groups: 1, tenants: 1 });
   });
 
   it('holds a tenant of which it has dropped creates for five minutes, without any create', async () => {
-    const { clock, ledger, begin } = harness();
+    const { clock, attempts, begin } = harness();
     begin('body', 'dropped').answered('a');
     const running = Array.from({ length: 5_000 }, (_, each) => begin('body', `group ${each}`));
     for (const attempt of running) attempt.refused();
-    expect(ledger.size).toEqual({ creates: 0, groups: 0, tenants: 1 });
+    expect(attempts.size).toEqual({ creates: 0, groups: 0, tenants: 1 });
     await clock.advanceBy(310_001);
     begin('body', 'group', tenantOf('dev')).refused();
-    expect(ledger.size).toEqual({ creates: 0, groups: 0, tenants: 0 });
+    expect(attempts.size).toEqual({ creates: 0, groups: 0, tenants: 0 });
   });
 
   it('drops the creates of the group first that was used least recently', () => {
-    const { ledger, begin } = harness();
+    const { attempts, begin } = harness();
     begin('body', 'used again').answered('a');
     for (let each = 0; each < 4_998; each += 1) begin('body', `group ${each}`).answered(`${each}`);
     begin('body', 'used again').answered('b');
     begin('body', 'one more').answered('c');
-    expect(ledger.size.creates).toBe(5_000);
+    expect(attempts.size.creates).toBe(5_000);
     expect(begin('body', 'used again').isTaken('a')).toBe(true);
     expect(begin('body', 'group 0').isTaken('0')).toBe(false);
   });
 
   it('bounds the entries of a tenant, and claims nothing uncertain after it has dropped some', async () => {
-    const { clock, ledger, job, begin, lost, find } = harness();
+    const { clock, attempts, job, begin, lost, find } = harness();
     for (let each = 0; each < 5_001; each += 1) begin('body', `group ${each}`).answered(`${each}`);
-    expect(ledger.size.creates).toBe(5_000);
+    expect(attempts.size.creates).toBe(5_000);
     expect(find(lost(), [job('whose')])).toBeNull();
     expect(find(lost(), [job('mine', 0, { requestId: 'own' })], 'own')).toBe('mine');
     expect(find(lost('body', 'group', tenantOf('dev')), [job('whose')])).toBe('whose');
@@ -226,12 +226,12 @@ describe('the ledger', () => {
   });
 
   it('bounds the entries of all tenants, and drops those of the least recently used tenants', () => {
-    const { ledger, begin } = harness();
+    const { attempts, begin } = harness();
     for (let tenant = 0; tenant < 11; tenant += 1) {
       if (tenant === 10) begin('body', 'group', tenantOf('sandbox-0')).answered('b');
       for (let each = 0; each < 4_999; each += 1) begin('body', 'group', tenantOf(`sandbox-${tenant}`)).answered('a');
     }
-    expect(ledger.size.creates).toBeLessThanOrEqual(50_000);
+    expect(attempts.size.creates).toBeLessThanOrEqual(50_000);
     expect(begin('body', 'group', tenantOf('sandbox-1')).isTaken('a')).toBe(false);
     expect(begin('body', 'group', tenantOf('sandbox-0')).isTaken('a')).toBe(true);
     expect(begin('body', 'group', tenantOf('sandbox-10')).isTaken('a')).toBe(true);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GatewayError, InvalidInputError, UpstreamTimeoutError } from '../../../../src/errors.ts';
-import { errorFromAnswer, errorFromFailure, type FailedRequest } from '../../../../src/upstream/http/errors.ts';
+import { errorFromFailure, errorFromResponse, type FailedRequest } from '../../../../src/upstream/http/errors.ts';
 import { ExchangeFailure } from '../../../../src/upstream/http/exchange.ts';
 
 const now = new Date('2030-01-01T00:00:00Z');
@@ -14,7 +14,7 @@ const update: FailedRequest = { service: 'schedules', effect: 'update', subject:
 const remove: FailedRequest = { service: 'export', effect: 'delete', subject: '7' };
 
 const translate = (request: FailedRequest, status: number, body: unknown, headers = {}) =>
-  errorFromAnswer(
+  errorFromResponse(
     request,
     { status, headers, text: typeof body === 'string' ? body : JSON.stringify(body) },
     'sent-id',

@@ -5,7 +5,7 @@ import { RateLimitedError } from '../../../../../src/errors.ts';
 import type { UpstreamRequest } from '../../../../../src/upstream/http/call.ts';
 import { AcceptedCredentials } from '../../../../../src/upstream/http/layers/acceptance.ts';
 import { withBudget } from '../../../../../src/upstream/http/layers/budget.ts';
-import { type Waiter, WaitingLine } from '../../../../../src/upstream/http/layers/priority-queue.ts';
+import { PriorityQueue, type Waiter } from '../../../../../src/upstream/http/layers/priority-queue.ts';
 import { createTenantBudgets } from '../../../../../src/upstream/http/layers/tenant-budget.ts';
 import { createPassthroughCredential } from '../../../../../src/upstream/index.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
@@ -86,17 +86,17 @@ describe('a budget', () => {
     expect(paths().indexOf('p2')).toBe(20);
   });
 
-  it('lets a poll that is hastened go before other polls, behind interactive calls', async () => {
+  it('lets a poll that is promoted go before other polls, behind interactive calls', async () => {
     const { clock, send, paths } = harness();
     await send(interactive('first'));
-    const hasten = new AbortController();
+    const promote = new AbortController();
     const answers = [
       send(poll('p1')),
-      send(poll('p2', { hastened: hasten.signal })),
+      send(poll('p2', { promoted: promote.signal })),
       send(interactive('i1')),
-      send(poll('p3', { hastened: AbortSignal.abort() })),
+      send(poll('p3', { promoted: AbortSignal.abort() })),
     ];
-    hasten.abort();
+    promote.abort();
     await clock.runUntil(Promise.all(answers));
     expect(paths()).toEqual(['first', 'i1', 'p3', 'p2', 'p1']);
   });
@@ -140,9 +140,9 @@ describe('who waits for a budget', () => {
     const { clock, send } = harness();
     await send(interactive('first'));
     const leaving = new AbortController();
-    const hastened = new AbortController();
-    const counts = [countListeners(leaving.signal), countListeners(hastened.signal)];
-    const left = send(poll('left', { signal: leaving.signal, hastened: hastened.signal })).then(undefined, () => {});
+    const promoted = new AbortController();
+    const counts = [countListeners(leaving.signal), countListeners(promoted.signal)];
+    const left = send(poll('left', { signal: leaving.signal, promoted: promoted.signal })).then(undefined, () => {});
     await clock.sleeping();
     leaving.abort();
     await left;
@@ -428,7 +428,7 @@ describe('the waiting line', () => {
     const moves = fc.array(fc.constantFrom('interactive', 'poll', 'next', 'next', 'leave'), { maxLength: 200 });
     fc.assert(
       fc.property(moves, (steps) => {
-        const line = new WaitingLine();
+        const line = new PriorityQueue();
         const served: string[] = [];
         const waiting: (Waiter & { readonly id: string })[] = [];
         let overtaken = 0;

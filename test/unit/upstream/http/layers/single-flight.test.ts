@@ -159,9 +159,9 @@ describe('a poll', () => {
   it('receives the priority of an interactive caller that joins it', async () => {
     const { calls, send } = harness();
     const first = send(readRequest({ priority: 'poll' }));
-    expect(calls[0]?.request).toMatchObject({ priority: 'poll', hastened: { aborted: false } });
+    expect(calls[0]?.request).toMatchObject({ priority: 'poll', promoted: { aborted: false } });
     const second = send(readRequest());
-    expect(calls[0]?.request.hastened?.aborted).toBe(true);
+    expect(calls[0]?.request.promoted?.aborted).toBe(true);
     calls[0]?.resolve('answer');
     expect(await Promise.all([first, second])).toEqual(['answer', 'answer']);
   });
