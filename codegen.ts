@@ -80,7 +80,8 @@ function configurationTable(page: string): string {
 }
 
 async function metricsTable(page: string): Promise<string> {
-  const metrics = createMetrics();
+  const metrics = createMetrics({ version: '' });
+  metrics.watchConnections(() => ({ streams: 0, waitingBytes: 0 }));
   metrics.watchRedis(() => 'ready');
   const { body } = await metrics.render();
   const types = new Map([...body.matchAll(/^# TYPE (\S+) (.+)$/gm)].map(([, name = '', type = '']) => [name, type]));

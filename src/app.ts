@@ -54,6 +54,8 @@ import {
 
 export interface AppOptions {
   readonly config: Config;
+  /** Version of the gateway, for the metrics. */
+  readonly version: string;
   /** Base URLs of the platform, or of the emulator in this process. */
   readonly platform: { readonly baseUrl: string; readonly imsUrl: string };
   /** @default the clock of the machine */
@@ -122,15 +124,15 @@ const waitResultsMs = 500;
 const waitResultsShare = 0.1;
 
 async function start(
-  { config, platform, clock = systemClock, connectionClock = systemClock, logger }: AppOptions,
+  { config, version, platform, clock = systemClock, connectionClock = systemClock, logger }: AppOptions,
   lifecycle: Lifecycle,
 ): Promise<App> {
   const log = logger ?? createLogger({ level: config.logLevel });
-  const metrics = createMetrics();
+  const metrics = createMetrics({ version });
   const findDocument = await createDocuments(config.trustedDocuments);
 
   const lifetime = new AbortController();
-  const credentialFailed = createCredentialReport({ clock, logger: log });
+  const credentialFailed = createCredentialReport({ clock, logger: log, metrics: metrics.credentials });
   const upstream = createUpstream({
     baseUrl: platform.baseUrl,
     clock,
@@ -153,6 +155,7 @@ async function start(
       const failed = credentialFailed;
       const credential = createClientCredential({ ...client, imsUrl, clock, metrics: metrics.platform, failed });
       hasToken = () => credential.isReady;
+      metrics.credentials.watchToken(() => credential.remainingMs);
       // The token is requested at start, so that an operator notices a wrong secret before the first caller does.
       if (config.auth.mode === 'service') firstToken = credential.start();
       lifecycle.add('platform credential', () => credential[Symbol.asyncDispose]());
@@ -161,6 +164,7 @@ async function start(
     createCallerCredential: createPassthroughCredential,
     clock,
     logger: log,
+    metrics: metrics.credentials,
   });
 
   const shared = { clock, logger: log, pollMinMs: config.polling.minMs, lifetime: lifetime.signal, lifecycle };
@@ -196,6 +200,7 @@ async function start(
   lifecycle.add('live connections', () => connections[Symbol.dispose]());
   const buffers = createSendBuffers({ clock: connectionClock, logger: log });
   lifecycle.add('send buffers', () => buffers[Symbol.dispose]());
+  metrics.watchConnections(() => ({ streams: connections.size, waitingBytes: buffers.waitingBytes }));
   const limited = { clock, isAccepted: upstream.isAccepted };
   const connectionLimiter = createRateLimiter({ ...connectionRate, ...limited });
   /** Called for each WebSocket. */
@@ -236,6 +241,7 @@ async function start(
     idempotency: createIdempotencyRecords({
       store: redis?.idempotency ?? createMemoryIdempotencyStore({ clock }),
       clock,
+      metrics: metrics.writes,
     }),
     exportRequests: createExportRequests({
       store: redis?.exportRequests ?? createMemoryRequestStore(),
@@ -300,6 +306,7 @@ async function start(
       clock,
       connectionClock,
       logger: log,
+      metrics: metrics.downloads,
     }),
     metrics: metrics.render,
     notReadyReason: () => {

@@ -3,7 +3,7 @@ import { type Config, ConfigurationError, loadConfig } from './config/config.ts'
 import { usage } from './config/usage.ts';
 import { systemClock } from './runtime/clock.ts';
 import { collectGarbage } from './runtime/collect-garbage.ts';
-import { runProgram } from './runtime/command-line.ts';
+import { runProgram, versionIn } from './runtime/command-line.ts';
 import { explainError } from './runtime/explain-error.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
@@ -21,6 +21,8 @@ const startAbortMs = 900;
  * idle gateway.
  */
 const settledMs = 1_000;
+
+const manifest = new URL('../package.json', import.meta.url);
 
 /**
  * Runs until a signal. The exit code is 2 when the configuration is wrong, and 1 when another problem prevents the
@@ -60,7 +62,7 @@ async function run(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
   signal.throwIfAborted();
   const { startApp } = await loading;
   signal.throwIfAborted();
-  const app = await startApp({ config, platform, logger });
+  const app = await startApp({ config, version: await versionIn(manifest), platform, logger });
   lifecycle.add('gateway', () => app.close());
   signal.throwIfAborted();
   signal.removeEventListener('abort', onEarlyStop);
@@ -112,6 +114,6 @@ async function findPlatform(
 
 await runProgram(process.argv.slice(2), {
   usage,
-  manifest: new URL('../package.json', import.meta.url),
+  manifest,
   run: main,
 });

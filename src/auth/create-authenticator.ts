@@ -1,5 +1,6 @@
 import type { AuthConfig } from '../config/config.ts';
 import type { AuthMode } from '../domain/auth-mode.ts';
+import type { CredentialMetrics } from '../metrics/credentials.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Credential } from '../upstream/caller.ts';
@@ -23,6 +24,7 @@ export interface AuthenticatorOptions {
   readonly createCallerCredential: PassthroughOptions['createCredential'];
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
+  readonly metrics: CredentialMetrics;
 }
 
 /** The OAuth client for which the gateway requests tokens. */
@@ -34,7 +36,7 @@ export interface ClientIdentity {
 
 /** Creates the authentication of the configured mode. */
 export async function createAuthenticator(options: AuthenticatorOptions): Promise<Authenticator> {
-  const { auth, createOwnCredential, createCallerCredential: createCredential, clock, logger } = options;
+  const { auth, createOwnCredential, createCallerCredential: createCredential, clock, logger, metrics } = options;
   switch (auth.mode) {
     case 'embedded': {
       const { clientId, clientSecret, defaultTenant } = auth;
@@ -56,8 +58,8 @@ export async function createAuthenticator(options: AuthenticatorOptions): Promis
       const { clientId, clientSecret, scopes, jwt, onlyOrg, defaultSandbox } = auth;
       const { jwksUrl, issuer, audience, claims } = jwt;
       const credential = createOwnCredential({ clientId, clientSecret, scopes });
-      const trusted = { keys: createKeySet({ url: jwksUrl, clock, logger }), issuer, audience };
-      const rejections = createTokenRejections({ clock, logger });
+      const trusted = { keys: createKeySet({ url: jwksUrl, clock, logger, metrics }), issuer, audience };
+      const rejections = createTokenRejections({ clock, logger, metrics });
       const rights = { claims, onlyOrg, defaultSandbox };
       const authenticate = serviceAuthenticator({ ...rights, trusted, credential, clock, rejections });
       return { mode: auth.mode, ownCredential: credential, authenticate };

@@ -1,5 +1,6 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { UpstreamUnreachableError } from '../errors.ts';
+import type { CredentialMetrics } from '../metrics/credentials.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 
@@ -8,6 +9,7 @@ export interface KeySetOptions {
   readonly url: string;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
+  readonly metrics: Pick<CredentialMetrics, 'keysRead'>;
 }
 
 /** The keys of one issuer. */
@@ -58,7 +60,7 @@ const maxBodyBytes = 512 * 1_024;
  * `createRemoteJWKSet` of jose is not suitable, because it reads the clock of the machine, drops old keys even if newer
  * ones cannot be read, and does not pause between failing readings.
  */
-export function createKeySet({ url, clock, logger }: KeySetOptions): KeySet {
+export function createKeySet({ url, clock, logger, metrics }: KeySetOptions): KeySet {
   let keys: { readonly find: JWTVerifyGetKey; readonly readAtMs: number } | null = null;
   let triedAtMs = Number.NEGATIVE_INFINITY;
   let reading: Promise<void> | null = null;
@@ -80,6 +82,7 @@ export function createKeySet({ url, clock, logger }: KeySetOptions): KeySet {
       const found = await readJson(url, deadline.signal);
       // The cast is safe, because jose checks the form of the set and throws JWKSInvalid.
       keys = { find: createLocalJWKSet(found as JSONWebKeySet), readAtMs: triedAtMs };
+      metrics.keysRead(clock.now());
       if (failing) logger.info('the keys for verifying tokens can be read again');
       failing = false;
     } catch (error) {

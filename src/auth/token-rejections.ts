@@ -1,22 +1,7 @@
 import { errors } from 'jose';
+import type { CredentialMetrics, TokenRejection } from '../metrics/credentials.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-
-/** Reason for which a token was rejected, for the log. Clients do not receive the reason for an invalid token. */
-export type TokenRejection =
-  | 'algorithm'
-  | 'audience'
-  | 'expired'
-  | 'issuer'
-  | 'malformed'
-  | 'no expiry'
-  | 'not valid yet'
-  | 'organization'
-  | 'other claim'
-  | 'sandbox'
-  | 'signature'
-  | 'too long'
-  | 'unknown key';
 
 export interface TokenRejections {
   /** Counts a rejected token, and logs it unless one with the same reason was logged within the last minute. */
@@ -33,13 +18,16 @@ const logIntervalMs = 60_000;
 export function createTokenRejections({
   clock,
   logger,
+  metrics,
 }: {
   readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly logger: Pick<Logger, 'warn'>;
+  readonly metrics: Pick<CredentialMetrics, 'tokenRejected'>;
 }): TokenRejections {
   const counts = new Map<TokenRejection, { readonly loggedAtMs: number; readonly unlogged: number }>();
   return {
     add: (reason) => {
+      metrics.tokenRejected({ reason });
       const nowMs = clock.monotonicMs();
       const { loggedAtMs, unlogged } = counts.get(reason) ?? { loggedAtMs: Number.NEGATIVE_INFINITY, unlogged: 0 };
       const count = unlogged + 1;

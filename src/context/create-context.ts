@@ -148,7 +148,8 @@ class OperationContext implements GatewayContext {
   }
 
   countSubscription(): Disposable {
-    return this.#services.subscriptionQuota.open(this);
+    const slot = this.#services.subscriptionQuota.open(this);
+    return { [Symbol.dispose]: () => slot.end('completed') };
   }
 
   get downloads(): GatewayContext['downloads'] {

@@ -1,6 +1,6 @@
 import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import { RateLimitedError } from '../errors.ts';
-import type { SubscriptionMetrics as AllMetrics, QuotaLevel } from '../metrics/subscriptions.ts';
+import type { QuotaLevel, SubscriptionEnd, SubscriptionMetrics } from '../metrics/subscriptions.ts';
 import { Counts } from '../runtime/counts.ts';
 
 /** Maximum number of subscriptions that are open at a time in this replica, over all transports. */
@@ -17,15 +17,21 @@ export interface QuotaHolder {
   readonly tenant: Tenant;
 }
 
-type SubscriptionMetrics = Pick<AllMetrics, 'opened' | 'closed' | 'rejected'>;
+/** One counted subscription. */
+export interface SubscriptionSlot {
+  /** A result is sent to the subscriber. */
+  delivered(): void;
+  /** Ends the subscription. A second call does nothing. */
+  end(reason: SubscriptionEnd): void;
+}
 
 /** Number of open subscriptions of each caller, of each tenant, and of all of them. */
 export interface SubscriptionQuota {
   /**
-   * Counts a subscription until the result is disposed of.
+   * Counts a subscription until the result is ended.
    * @throws {RateLimitedError} the caller, its tenant or the replica has reached its limit
    */
-  open(holder: QuotaHolder): Disposable;
+  open(holder: QuotaHolder): SubscriptionSlot;
 }
 
 export const createSubscriptionQuota = (limits: SubscriptionLimits, metrics: SubscriptionMetrics): SubscriptionQuota =>
@@ -73,7 +79,7 @@ class Quota implements SubscriptionQuota {
     ];
   }
 
-  open({ principal, tenant }: QuotaHolder): Disposable {
+  open({ principal, tenant }: QuotaHolder): SubscriptionSlot {
     // Copies only these two, because the given object is the context of an operation and must not stay in memory.
     const holder = { principal, tenant };
     const full = this.#levels.find(({ counts, keyOf, max }) => counts.of(keyOf(holder)) >= max);
@@ -87,9 +93,13 @@ class Quota implements SubscriptionQuota {
   }
 
   /** Called once for each slot. */
-  close(holder: QuotaHolder): void {
+  close(holder: QuotaHolder, reason: SubscriptionEnd): void {
     this.#add(holder, -1);
-    this.#metrics.closed();
+    this.#metrics.closed(reason);
+  }
+
+  delivered(): void {
+    this.#metrics.delivered();
   }
 
   #add(holder: QuotaHolder, difference: number): void {
@@ -101,9 +111,9 @@ class Quota implements SubscriptionQuota {
  * One counted subscription. It is an instance of a class to save memory, because thousands of silent subscribers have
  * one each.
  */
-class Slot implements Disposable {
+class Slot implements SubscriptionSlot {
   readonly #quota: Quota;
-  /** Null: the slot was disposed of. */
+  /** Null: the subscription has ended. */
   #holder: QuotaHolder | null;
 
   constructor(quota: Quota, holder: QuotaHolder) {
@@ -111,9 +121,13 @@ class Slot implements Disposable {
     this.#holder = holder;
   }
 
-  [Symbol.dispose](): void {
+  delivered(): void {
+    this.#quota.delivered();
+  }
+
+  end(reason: SubscriptionEnd): void {
     const holder = this.#holder;
     this.#holder = null;
-    if (holder !== null) this.#quota.close(holder);
+    if (holder !== null) this.#quota.close(holder, reason);
   }
 }

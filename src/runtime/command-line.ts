@@ -41,7 +41,8 @@ function commandOf(args: readonly string[]): 'run' | 'help' | 'version' | 'unkno
   }
 }
 
-async function versionIn(manifest: URL): Promise<string> {
+/** Reads the version of a package from its package.json. */
+export async function versionIn(manifest: URL): Promise<string> {
   // The cast is safe, because npm does not install a package whose manifest has no version.
   const { version } = JSON.parse(await readFile(manifest, 'utf8')) as { version: string };
   return version;

@@ -105,10 +105,23 @@ export const checkReleased = (
   redis: Pick<RedisUnderTest, 'command'> | null,
 ): Promise<readonly Violation[]> =>
   untilNone(async () =>
-    [...(await costsOf(gateways, redis))]
+    [
+      ...(await costsOf(gateways, redis)),
+      ['subscriptions without a counted end', await uncountedEnds(gateways)] as const,
+    ]
       .filter(([, left]) => left !== 0)
       .map(([where, left]) => ({ rule: releaseRule, where, detail: String(left) })),
   );
+
+/** Each subscription ends with exactly one reason, so that the others are open. Not 0 if an end is missing or doubled. */
+async function uncountedEnds(gateways: Replicas): Promise<number> {
+  const [started, ended, open] = await Promise.all([
+    gateways.metric('aep_subscriptions_started_total'),
+    gateways.metric('aep_subscriptions_ended_total'),
+    gateways.metric('aep_subscriptions'),
+  ]);
+  return started - ended - open;
+}
 
 /** Checks that Redis knows no replica after all gateways are closed. */
 export async function checkDeregistered(redis: Pick<RedisUnderTest, 'command'> | null): Promise<readonly Violation[]> {

@@ -16,6 +16,7 @@ import {
 } from '../../src/errors.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { otherOrganization, tenantOf } from '../support/tenants.ts';
+import { uncountedWrites } from '../support/uncounted-metrics.ts';
 
 /** Creates a store without records. */
 export type MakeIdempotencyStore = (clock: FakeClock) => Promise<IdempotencyStore>;
@@ -63,7 +64,7 @@ export function idempotencyContract(name: string, make: MakeIdempotencyStore): v
       return await send();
     };
     const store = await make(clock);
-    const records: IdempotencyRecords = createIdempotencyRecords({ store, clock });
+    const records: IdempotencyRecords = createIdempotencyRecords({ store, clock, metrics: uncountedWrites });
     return { clock, store, create, send, records };
   };
 
@@ -217,7 +218,7 @@ export function idempotencyContract(name: string, make: MakeIdempotencyStore): v
           return { ...found, claim: { start: async () => false, end: (outcome) => found.claim.end(outcome) } };
         },
       };
-      const records = createIdempotencyRecords({ store: stolen, clock });
+      const records = createIdempotencyRecords({ store: stolen, clock, metrics: uncountedWrites });
       await expect(records.run(request(), create)).rejects.toMatchObject({ retryable: true });
       expect(send).not.toHaveBeenCalled();
     });

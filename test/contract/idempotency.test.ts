@@ -11,6 +11,7 @@ import { describeWithRedis } from '../support/redis.ts';
 import { type RedisReplica, startReplica } from '../support/redis-replica.ts';
 import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
 import { tenantOf } from '../support/tenants.ts';
+import { uncountedWrites } from '../support/uncounted-metrics.ts';
 import { controlledCreate, createRequest, idempotencyContract } from './idempotency.contract.ts';
 
 const dayMs = 24 * 60 * 60 * 1_000;
@@ -21,7 +22,7 @@ describe('createMemoryIdempotencyStore', () => {
   const setUp = () => {
     const clock = new FakeClock();
     const store = createMemoryIdempotencyStore({ clock });
-    return { clock, store, records: createIdempotencyRecords({ store, clock }) };
+    return { clock, store, records: createIdempotencyRecords({ store, clock, metrics: uncountedWrites }) };
   };
   const create = async () => 'job-1';
 
@@ -99,7 +100,8 @@ describeWithRedis('with a Redis server', () => {
   const ending = new AbortController();
   const storeOf = ({ redis }: RedisReplica, clock: Clock) =>
     createRedisIdempotencyStore({ redis, clock, logger, lifetime: ending.signal });
-  const recordsOf = (of: RedisReplica, clock: Clock) => createIdempotencyRecords({ store: storeOf(of, clock), clock });
+  const recordsOf = (of: RedisReplica, clock: Clock) =>
+    createIdempotencyRecords({ store: storeOf(of, clock), clock, metrics: uncountedWrites });
 
   beforeAll(async () => {
     server = await startRedisServer();

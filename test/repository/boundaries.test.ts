@@ -109,7 +109,7 @@ const rules: Rules = {
     {
       area: 'src/server/sharing/',
       values: ['src/server/graphql/', 'src/execution/execute.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
-      types: ['src/context/'],
+      types: ['src/context/', 'src/metrics/'],
       reason: 'subscriptions of all transports share executions, so that sharing knows no transport',
     },
     {
@@ -130,7 +130,7 @@ const rules: Rules = {
         'src/domain/',
         'src/runtime/',
       ],
-      types: ['src/context/'],
+      types: ['src/context/', 'src/metrics/'],
       reason: 'a download executes no operation, and receives the file from a source that the composition root passes',
     },
     {
@@ -152,7 +152,7 @@ const rules: Rules = {
     {
       area: 'src/auth/',
       values: ['src/errors.ts', 'src/domain/', 'src/runtime/'],
-      types: ['src/config/config.ts', 'src/upstream/caller.ts'],
+      types: ['src/config/config.ts', 'src/upstream/caller.ts', 'src/metrics/'],
       reason: 'a caller is known before its context exists, and its token is checked without a call to the platform',
     },
     {

@@ -87,6 +87,7 @@ export async function startGateway({ platform, clock, connectionClock, env = {} 
     lookForSecrets('the log of the gateway', line);
   };
   const app = await startApp({
+    version: 'test',
     config: loadConfig({ ...defaults, ...env }),
     platform: { baseUrl: platform.url, imsUrl: platform.imsUrl ?? platform.url },
     ...(clock === undefined ? {} : { clock }),

@@ -26,6 +26,7 @@ import { startStub } from '../support/platform.ts';
 import { quietSendBuffers } from '../support/send-buffers.ts';
 import { tenantOf } from '../support/tenants.ts';
 import { startTokenIssuer } from '../support/token-issuer.ts';
+import { uncountedCredentials, uncountedWrites } from '../support/uncounted-metrics.ts';
 import { failedWith, limited, readRequest } from './upstream/layers.ts';
 import { caller, connectTo, MetricsRecorder, sendJson } from './upstream/platform-stub.ts';
 
@@ -84,7 +85,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
     [1, 1, 2],
     async (clock, step) => {
       await using issuer = await startTokenIssuer();
-      const keys = createKeySet({ url: issuer.jwksUrl, clock, logger: silentLogger });
+      const keys = createKeySet({ url: issuer.jwksUrl, clock, metrics: uncountedCredentials, logger: silentLogger });
       await keys.refresh();
       const did = [issuer.reads];
       step();
@@ -101,7 +102,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
     [1, 1, 2],
     async (clock, step) => {
       await using issuer = await startTokenIssuer();
-      const keys = createKeySet({ url: issuer.jwksUrl, clock, logger: silentLogger });
+      const keys = createKeySet({ url: issuer.jwksUrl, clock, metrics: uncountedCredentials, logger: silentLogger });
       const find = async () => {
         const jws = { payload: '', signature: '' };
         try {
@@ -126,6 +127,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
       let lines = 0;
       const rejections = createTokenRejections({
         clock,
+        metrics: uncountedCredentials,
         logger: {
           warn: () => {
             lines += 1;
@@ -147,6 +149,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
       let lines = 0;
       const report = createCredentialReport({
         clock,
+        metrics: uncountedCredentials,
         logger: {
           error: () => {
             lines += 1;
@@ -181,7 +184,11 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
     'a request that waits for another one with the same idempotency key',
     ['waits', 'UPSTREAM_TIMEOUT'],
     async (clock, step) => {
-      const records = createIdempotencyRecords({ store: createMemoryIdempotencyStore({ clock }), clock });
+      const records = createIdempotencyRecords({
+        store: createMemoryIdempotencyStore({ clock }),
+        clock,
+        metrics: uncountedWrites,
+      });
       const request = { tenant, operation: 'createDataset', key: 'k', input: {}, signal: noSignal } as const;
       void records.run(request, () => new Promise(() => {}));
       let end = 'waits';

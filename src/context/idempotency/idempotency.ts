@@ -5,6 +5,7 @@ import {
   UpstreamTimeoutError,
   UpstreamUnreachableError,
 } from '../../errors.ts';
+import type { WriteMetrics } from '../../metrics/writes.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Claim, digest, type IdempotencyKey, type IdempotencyStore } from './store.ts';
 
@@ -54,35 +55,47 @@ const patienceMs = 60_000;
 export function createIdempotencyRecords({
   store,
   clock,
+  metrics,
 }: {
   readonly store: IdempotencyStore;
   readonly clock: Pick<Clock, 'deadline'>;
+  readonly metrics: WriteMetrics;
 }): IdempotencyRecords {
+  const run: IdempotencyRecords['run'] = async ({ input, signal, ...key }, create) => {
+    const inputDigest = digest(JSON.stringify(input));
+    using patience = clock.deadline(patienceMs);
+    for (;;) {
+      const found = await store.claim(key, inputDigest);
+      switch (found.state) {
+        case 'claimed':
+          return { id: await createUnder(found.claim, create), replayed: false };
+        case 'done':
+          return { id: found.id, replayed: true };
+        case 'conflict':
+          throw new ConflictError({ message: 'The idempotency key was used before, with another input.' });
+        case 'unknown':
+          throw new OutcomeUnknownError({
+            message: 'The idempotency key was used before, and the outcome of that create is unknown.',
+          });
+        case 'busy':
+          await found.changed(AbortSignal.any([signal, patience.signal])).catch((reason: unknown) => {
+            if (!patience.signal.aborted) throw reason;
+            throw new UpstreamTimeoutError({
+              message: 'Another request with the same idempotency key is still running.',
+            });
+          });
+      }
+    }
+  };
   return {
-    run: async ({ input, signal, ...key }, create) => {
-      const inputDigest = digest(JSON.stringify(input));
-      using patience = clock.deadline(patienceMs);
-      for (;;) {
-        const found = await store.claim(key, inputDigest);
-        switch (found.state) {
-          case 'claimed':
-            return { id: await createUnder(found.claim, create), replayed: false };
-          case 'done':
-            return { id: found.id, replayed: true };
-          case 'conflict':
-            throw new ConflictError({ message: 'The idempotency key was used before, with another input.' });
-          case 'unknown':
-            throw new OutcomeUnknownError({
-              message: 'The idempotency key was used before, and the outcome of that create is unknown.',
-            });
-          case 'busy':
-            await found.changed(AbortSignal.any([signal, patience.signal])).catch((reason: unknown) => {
-              if (!patience.signal.aborted) throw reason;
-              throw new UpstreamTimeoutError({
-                message: 'Another request with the same idempotency key is still running.',
-              });
-            });
-        }
+    run: async (request, create) => {
+      try {
+        const outcome = await run(request, create);
+        metrics.keyUsed({ outcome: outcome.replayed ? 'replayed' : 'created' });
+        return outcome;
+      } catch (error) {
+        metrics.keyUsed({ outcome: 'failed' });
+        throw error;
       }
     },
   };

@@ -18,6 +18,8 @@ export interface ConnectionRegistry extends Disposable {
    * @param windowMs maximum duration in milliseconds
    */
   drain(windowMs: number): Promise<void>;
+  /** Number of open connections. */
+  readonly size: number;
 }
 
 export interface ConnectionRegistryOptions {
@@ -87,6 +89,9 @@ export function createConnectionRegistry({
         if (waitMs > 0) await clock.sleep(waitMs);
         for (const { connection } of leaving.slice(wave * perWave, (wave + 1) * perWave)) endSoon(connection);
       }
+    },
+    get size() {
+      return connections.size;
     },
     [Symbol.dispose]: rest,
   };

@@ -30,6 +30,8 @@ export interface SendBuffers extends Disposable {
   add(buffer: SendBuffer, principal?: string): CountedBuffer;
   /** Numbers of counted buffers and of their callers. */
   readonly size: { readonly buffers: number; readonly callers: number };
+  /** Unread bytes of all counted buffers, as of their last writes and checks. */
+  readonly waitingBytes: number;
 }
 
 export interface SendBuffersOptions {
@@ -180,6 +182,9 @@ export function createSendBuffers({ clock, logger }: SendBuffersOptions): SendBu
     },
     get size() {
       return { buffers: all.entries.size, callers: byPrincipal.size };
+    },
+    get waitingBytes() {
+      return all.bytes;
     },
     [Symbol.dispose]: rest,
   };

@@ -3,6 +3,7 @@ import type { Download } from '../../context/download-links.ts';
 import type { DownloadFormat } from '../../domain/batch.ts';
 import { nameOfDownload } from '../../domain/file-name.ts';
 import { FileUnreadableError } from '../../errors.ts';
+import type { DownloadMetrics } from '../../metrics/downloads.ts';
 import { convertParquet } from '../../parquet/convert.ts';
 import { ParquetError } from '../../parquet/parquet-error.ts';
 import type { RangeReader } from '../../parquet/range-reader.ts';
@@ -10,7 +11,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { contentDisposition } from './content-disposition.ts';
 import { bytesOf, type DownloadSource, type KnownFile, withVersionOf } from './file-body.ts';
 import { startingWith } from './starting-with.ts';
-import { writeBody } from './write-body.ts';
+import { counted, writeBody } from './write-body.ts';
 
 export type ConvertedFormat = Exclude<DownloadFormat, 'ORIGINAL'>;
 
@@ -24,6 +25,7 @@ export interface ConvertedFileOptions {
   readonly clock: Clock;
   /** Time on the connections to clients. */
   readonly connectionClock: Pick<Clock, 'sleep'>;
+  readonly metrics: Pick<DownloadMetrics, 'sent'>;
   /** Aborts when the client leaves. Nothing more is read from the platform then. */
   readonly signal: AbortSignal;
 }
@@ -40,7 +42,7 @@ const contentTypes = {
  * @throws {GatewayError} the platform did not send the file
  */
 export async function sendConvertedFile(options: ConvertedFileOptions): Promise<void> {
-  const { response, isHead, download, format, clock, connectionClock, signal } = options;
+  const { response, isHead, download, format, clock, connectionClock, metrics, signal } = options;
   const begin = () =>
     response.writeHead(200, {
       'accept-ranges': 'none',
@@ -59,7 +61,7 @@ export async function sendConvertedFile(options: ConvertedFileOptions): Promise<
     const first = await chunks.next();
     begin();
     const body = startingWith(first.done === true ? Buffer.alloc(0) : first.value, chunks);
-    await writeBody(response, body, { clock: connectionClock, signal });
+    await writeBody(response, counted(body, metrics.sent), { clock: connectionClock, signal });
   } finally {
     await chunks.return();
   }

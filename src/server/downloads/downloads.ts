@@ -2,6 +2,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import type { Download } from '../../context/download-links.ts';
 import { fileNameOf } from '../../domain/file-name.ts';
 import { GatewayError, httpStatusByCode, NotFoundError } from '../../errors.ts';
+import type { DownloadMetrics } from '../../metrics/downloads.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { extensionsOf, internalError, logUnexpected } from '../graphql/error-mask.ts';
@@ -15,7 +16,7 @@ import { createKnownFiles, type KnownFiles } from './known-files.ts';
 import { createDownloadLimits, type DownloadLimitsOptions } from './limits.ts';
 import { checkPreconditions, rangeApplies } from './preconditions.ts';
 import { startingWith } from './starting-with.ts';
-import { StalledClientError, writeBody } from './write-body.ts';
+import { counted, StalledClientError, writeBody } from './write-body.ts';
 
 export interface FileHandlerOptions {
   /**
@@ -32,6 +33,7 @@ export interface FileHandlerOptions {
   /** Time on the connections to clients. */
   readonly connectionClock: Pick<Clock, 'sleep'>;
   readonly logger: Logger;
+  readonly metrics: DownloadMetrics;
 }
 
 const methods = ['GET', 'HEAD'] as const;
@@ -43,7 +45,7 @@ const conditionalHeaders = ['range', 'if-match', 'if-none-match', 'if-range'] as
  * the rows of a Parquet file as text, if the link has a format.
  */
 export function createFileHandler(options: FileHandlerOptions) {
-  const { open, cors, clock, logger } = options;
+  const { open, cors, clock, logger, metrics } = options;
   const limits = createDownloadLimits({ ...options.limits, clock });
   const conversionLimits = createDownloadLimits({ ...options.limits, total: options.maxConversions, clock });
   const knownFiles = createKnownFiles({ clock });
@@ -59,6 +61,8 @@ export function createFileHandler(options: FileHandlerOptions) {
     }
     const gone = new AbortController();
     response.on('close', () => gone.abort());
+    let outcome: 'complete' | 'left' | 'failed' = 'failed';
+    metrics.began();
     try {
       const path = (request.url ?? '').slice(filesPath.length).split('?', 1)[0] ?? '';
       const download = await open(path);
@@ -66,15 +70,18 @@ export function createFileHandler(options: FileHandlerOptions) {
       using __ = download.format === 'ORIGINAL' ? null : conversionLimits.enter(download);
       const source = options.source(download);
       await serve({ ...options, request, response, download, source, knownFiles, signal: gone.signal });
+      outcome = 'complete';
     } catch (error) {
-      if (gone.signal.aborted) return;
-      sendFailure(response, error, logger);
+      if (gone.signal.aborted) outcome = 'left';
+      else sendFailure(response, error, logger);
+    } finally {
+      metrics.ended(outcome);
     }
   };
 }
 
 /** One request for a file. */
-interface Serving extends Pick<FileHandlerOptions, 'clock' | 'connectionClock'> {
+interface Serving extends Pick<FileHandlerOptions, 'clock' | 'connectionClock' | 'metrics'> {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly download: Download;
@@ -148,7 +155,7 @@ interface Sending {
 }
 
 async function sendBytes(serving: Serving, { known, first, last, begin }: Sending): Promise<void> {
-  const { download, source, knownFiles, response, clock, connectionClock, signal } = serving;
+  const { download, source, knownFiles, response, clock, connectionClock, metrics, signal } = serving;
   let file = known;
   const bytes = bytesOf({
     name: download.file.name,
@@ -168,7 +175,10 @@ async function sendBytes(serving: Serving, { known, first, last, begin }: Sendin
     knownFiles.set(download, file);
     begin(file);
     if (beginning.done !== true)
-      await writeBody(response, startingWith(beginning.value, bytes), { clock: connectionClock, signal });
+      await writeBody(response, counted(startingWith(beginning.value, bytes), metrics.sent), {
+        clock: connectionClock,
+        signal,
+      });
   } finally {
     await bytes.return();
   }

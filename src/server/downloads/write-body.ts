@@ -54,3 +54,14 @@ export async function writeBody(
   response.end();
   await wait('finish', () => response.writableFinished);
 }
+
+/** Reports the length of each chunk when the next one is requested, which is after it was written. */
+export async function* counted(
+  chunks: AsyncIterable<Uint8Array>,
+  sent: (bytes: number) => void,
+): AsyncGenerator<Uint8Array, void> {
+  for await (const chunk of chunks) {
+    yield chunk;
+    sent(chunk.byteLength);
+  }
+}

@@ -1,17 +1,19 @@
 import type { ExecutionResult } from 'graphql';
+import type { SubscriptionSlot } from '../../context/subscription-quota.ts';
+import type { SubscriptionEnd } from '../../metrics/subscriptions.ts';
 import { type ExecutionGroup, PendingResult } from './execution-group.ts';
 
 export interface GroupMemberOptions {
   readonly group: ExecutionGroup;
-  /** The slot of the subscription in the quotas. Disposed when the subscription has ended, for any reason. */
-  readonly slot: Disposable;
+  /** The slot of the subscription in the quotas. Ended with the subscription, for any reason. */
+  readonly slot: SubscriptionSlot;
 }
 
 /** One subscriber of a group, from its construction until it leaves. It requests results in sequence. */
 export class GroupMember {
   /** Null after the member has left. */
   #group: ExecutionGroup | null;
-  readonly #slot: Disposable;
+  readonly #slot: SubscriptionSlot;
   /** The result that the member waits for. */
   #pending: PendingResult | null = null;
 
@@ -29,17 +31,18 @@ export class GroupMember {
   resultOf(event: unknown): ExecutionResult | Promise<ExecutionResult> {
     if (this.#group === null) throw new Error('The member has left its group.');
     const result = this.#group.resultOf(event);
+    this.#slot.delivered();
     return result instanceof PendingResult ? this.#wait(result) : result;
   }
 
   /** Stops the reads that no other member waits for. A second call does nothing. */
-  leave(): void {
+  leave(reason: SubscriptionEnd): void {
     const group = this.#group;
     if (group === null) return;
     this.#group = null;
     group.leave();
     this.#pending?.leave();
-    this.#slot[Symbol.dispose]();
+    this.#slot.end(reason);
   }
 
   #wait(pending: PendingResult): Promise<ExecutionResult> {

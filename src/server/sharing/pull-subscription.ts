@@ -1,4 +1,6 @@
 import type { ExecutionResult } from 'graphql';
+import type { SubscriptionEnd } from '../../metrics/subscriptions.ts';
+import { endReasonOf } from './end-reason.ts';
 import type { GroupMember } from './group-member.ts';
 
 const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -16,13 +18,13 @@ export class PullSubscription implements AsyncIterableIterator<ExecutionResult, 
   readonly #member: GroupMember;
   readonly #signal: AbortSignal;
   /** A transport that waits for a result does not return the stream before the result is there. */
-  readonly #onAbort = () => this.#leave();
+  readonly #onAbort = () => this.#leave('left');
 
   constructor({ events, member, signal }: PullSubscriptionOptions) {
     this.#events = events;
     this.#member = member;
     this.#signal = signal;
-    if (signal.aborted) this.#leave();
+    if (signal.aborted) this.#leave('left');
     else signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
@@ -34,24 +36,25 @@ export class PullSubscription implements AsyncIterableIterator<ExecutionResult, 
     const member = this.#member;
     try {
       const { done, value: event } = await this.#events.next();
-      if (done === true) this.#leave();
+      if (done === true) this.#leave('completed');
       if (member.left) return end;
       const value = await member.resultOf(event);
       return member.left ? end : { done: false, value };
     } catch (error) {
-      await this.return();
+      this.#leave(endReasonOf(error));
+      await this.#events.return?.();
       throw error;
     }
   }
 
   async return(): Promise<IteratorReturnResult<undefined>> {
-    this.#leave();
+    this.#leave('left');
     await this.#events.return?.();
     return end;
   }
 
-  #leave(): void {
+  #leave(reason: SubscriptionEnd): void {
     this.#signal.removeEventListener('abort', this.#onAbort);
-    this.#member.leave();
+    this.#member.leave(reason);
   }
 }

@@ -1,5 +1,7 @@
 import type { ExecutionResult } from 'graphql';
+import type { SubscriptionEnd } from '../../metrics/subscriptions.ts';
 import type { PullSource, ReadableListener } from '../../runtime/pull-source.ts';
+import { endReasonOf } from './end-reason.ts';
 import type { GroupMember } from './group-member.ts';
 import { PullSubscription } from './pull-subscription.ts';
 
@@ -43,10 +45,13 @@ export class PushSubscription implements AsyncIterable<ExecutionResult, undefine
     this.onReadable();
   }
 
-  /** Ends the subscription. Its receiver is not called again. */
-  stop(): void {
+  /**
+   * Ends the subscription. Its receiver is not called again.
+   * @param reason the client has left by default
+   */
+  stop(reason: SubscriptionEnd = 'left'): void {
     if (this.#member.left) return;
-    this.#member.leave();
+    this.#member.leave(reason);
     void this.#events.return();
   }
 
@@ -65,7 +70,7 @@ export class PushSubscription implements AsyncIterable<ExecutionResult, undefine
         const event = this.#events.read();
         if (event === null) return;
         if (event.done === true) {
-          this.stop();
+          this.stop('completed');
           receiver.complete();
           return;
         }
@@ -96,7 +101,7 @@ export class PushSubscription implements AsyncIterable<ExecutionResult, undefine
 
   #fail(error: unknown, receiver: ResultReceiver): void {
     if (this.#member.left) return;
-    this.stop();
+    this.stop(endReasonOf(error));
     receiver.fail(error);
   }
 }

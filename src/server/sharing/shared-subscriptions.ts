@@ -1,7 +1,7 @@
 // biome-ignore lint/suspicious/noDeprecatedImports: only the form with positional arguments is deprecated.
 import { createSourceEventStream, type DocumentNode, type ExecutionResult } from 'graphql';
 import type { GatewayContext } from '../../context/context.ts';
-import type { SubscriptionQuota } from '../../context/subscription-quota.ts';
+import type { SubscriptionQuota, SubscriptionSlot } from '../../context/subscription-quota.ts';
 import { tenantKey } from '../../domain/tenant.ts';
 import { isPullSource } from '../../runtime/pull-source.ts';
 import type { MaskError } from '../graphql/error-mask.ts';
@@ -52,7 +52,7 @@ export function createSharedSubscriptions({ maskError, quota }: SharedSubscripti
     return group;
   };
 
-  const begin = async (args: SubscriptionArgs, slot: Disposable) => {
+  const begin = async (args: SubscriptionArgs, slot: SubscriptionSlot) => {
     const { signal } = args.contextValue;
     // The start has a separate context, so that data that plugins keep by context is released after the stream has
     // started.
@@ -72,7 +72,7 @@ export function createSharedSubscriptions({ maskError, quota }: SharedSubscripti
       return begun;
     } finally {
       // Without a stream, the subscription was rejected or has failed.
-      if (begun === null || !(Symbol.asyncIterator in begun)) slot[Symbol.dispose]();
+      if (begun === null || !(Symbol.asyncIterator in begun)) slot.end('not_started');
     }
   };
 }

@@ -1,4 +1,5 @@
 import { GatewayError } from '../../errors.ts';
+import type { CredentialMetrics } from '../../metrics/credentials.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { CredentialReport } from '../caller.ts';
@@ -14,14 +15,17 @@ const intervalMs = 60_000;
 export function createCredentialReport({
   clock,
   logger,
+  metrics,
 }: {
   readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly logger: Pick<Logger, 'error'>;
+  readonly metrics: Pick<CredentialMetrics, 'failed'>;
 }): CredentialReport {
   let nextAtMs = Number.NEGATIVE_INFINITY;
   let failures = 0;
   return (error) => {
     failures += 1;
+    metrics.failed();
     const nowMs = clock.monotonicMs();
     if (nowMs < nextAtMs) return;
     nextAtMs = nowMs + intervalMs;

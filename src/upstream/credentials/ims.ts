@@ -47,6 +47,8 @@ export interface ClientCredential extends Credential, AsyncDisposable {
   start(): Promise<void>;
   /** False while the gateway cannot obtain a token. A read that returns false starts the repetition of the request. */
   readonly isReady: boolean;
+  /** Time until the current token expires, in milliseconds; null: there is none. */
+  readonly remainingMs: number | null;
 }
 
 const maxConnections = 2;
@@ -93,6 +95,10 @@ export function createClientCredential(options: ClientCredentialOptions): Client
     start: () => keeper.start(),
     get isReady() {
       return keeper.isReady;
+    },
+    get remainingMs() {
+      const { expiresAtMs } = keeper;
+      return expiresAtMs === null ? null : expiresAtMs - clock.monotonicMs();
     },
     headers: async (signal, rejected) => {
       signal.throwIfAborted();

@@ -75,6 +75,11 @@ export class TokenKeeper {
     await this.#renew().catch(() => {});
   }
 
+  /** Expiry of the current token, in monotonic milliseconds; null: there is none. */
+  get expiresAtMs(): number | null {
+    return this.#token?.expiresAtMs ?? null;
+  }
+
   /** False while the gateway cannot obtain a token. */
   get isReady(): boolean {
     if (this.#failure === null) return !this.#awaited;

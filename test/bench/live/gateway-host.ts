@@ -15,7 +15,7 @@ const handlers = {
       MAX_SUBSCRIPTIONS: '100000',
       RATE_LIMIT_PER_SECOND: '0',
     });
-    const app = await startApp({ config, platform: { baseUrl: platformUrl, imsUrl: platformUrl } });
+    const app = await startApp({ config, version: 'bench', platform: { baseUrl: platformUrl, imsUrl: platformUrl } });
     return app.url;
   },
   usage,

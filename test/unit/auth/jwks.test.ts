@@ -6,6 +6,7 @@ import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { startStub } from '../../support/platform.ts';
 import { startTokenIssuer, type TokenIssuer } from '../../support/token-issuer.ts';
+import { uncountedCredentials } from '../../support/uncounted-metrics.ts';
 
 let issuer: TokenIssuer;
 let clock: FakeClock;
@@ -26,6 +27,7 @@ const keysAt = (url: string): KeySet =>
   createKeySet({
     url,
     clock,
+    metrics: uncountedCredentials,
     logger: {
       warn: (_: unknown, message?: string) => void logged.push(`warn ${message}`),
       info: (message: unknown) => void logged.push(`info ${message}`),

@@ -1,12 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { createTokenRejections } from '../../../src/auth/token-rejections.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { uncountedCredentials } from '../../support/uncounted-metrics.ts';
 
 describe('rejected tokens', () => {
   it('are logged once a minute for each reason, with their number', async () => {
     const clock = new FakeClock();
     const lines: unknown[] = [];
-    const rejections = createTokenRejections({ clock, logger: { warn: (line: unknown) => void lines.push(line) } });
+    const rejections = createTokenRejections({
+      clock,
+      metrics: uncountedCredentials,
+      logger: { warn: (line: unknown) => void lines.push(line) },
+    });
     for (let count = 0; count < 1_000; count += 1) rejections.add('audience');
     rejections.add('issuer');
     expect(lines).toEqual([

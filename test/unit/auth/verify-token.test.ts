@@ -5,6 +5,7 @@ import { verifyToken } from '../../../src/auth/verify-token.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { startStub } from '../../support/platform.ts';
 import { startTokenIssuer, type TokenIssuer } from '../../support/token-issuer.ts';
+import { uncountedCredentials } from '../../support/uncounted-metrics.ts';
 
 let clock: FakeClock;
 let issuer: TokenIssuer;
@@ -15,7 +16,10 @@ const logger = { info: () => {}, warn: () => {} };
 beforeEach(async () => {
   clock = new FakeClock();
   issuer = await startTokenIssuer({ clock });
-  const trust = (url: string) => ({ ...issuer, keys: createKeySet({ url, clock, logger }) });
+  const trust = (url: string) => ({
+    ...issuer,
+    keys: createKeySet({ url, clock, metrics: uncountedCredentials, logger }),
+  });
   const trusted = trust(issuer.jwksUrl);
   verify = (token, url) => verifyToken(token, url === undefined ? trusted : trust(url), clock);
 });

@@ -1,7 +1,12 @@
+import fc from 'fast-check';
+import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { createSubscriptionQuota, type QuotaHolder } from '../../../src/context/subscription-quota.ts';
 import { RateLimitedError } from '../../../src/errors.ts';
+import { MetricDefinitions } from '../../../src/metrics/definitions.ts';
+import { defineSubscriptionMetrics } from '../../../src/metrics/subscriptions.ts';
 import { isCollected } from '../../support/garbage.ts';
+import { subscriptionNumbers } from '../../support/metrics-text.ts';
 import { otherOrganization, tenantOf } from '../../support/tenants.ts';
 
 /** Creates a quota with one of its limits at 2, and records its metrics. */
@@ -13,6 +18,7 @@ function setUp(limits: Partial<Parameters<typeof createSubscriptionQuota>[0]>) {
       opened: () => {
         seen.open += 1;
       },
+      delivered: () => {},
       closed: () => {
         seen.open -= 1;
       },
@@ -54,12 +60,12 @@ describe.each([
     const { quota, seen } = setUp(limits);
     const slots = same.map((each) => quota.open(each));
     for (const each of same) expect(() => quota.open(each)).toThrow(new RateLimitedError({ message }));
-    for (const other of others) quota.open(other)[Symbol.dispose]();
+    for (const other of others) quota.open(other).end('left');
     expect(seen).toEqual({ open: 2, rejected: [counted, counted] });
     // A second disposal does not free a second slot.
-    for (const _ of [1, 2]) slots[0]?.[Symbol.dispose]();
+    for (const _ of [1, 2]) slots[0]?.end('left');
     expect(seen.open).toBe(1);
-    for (const each of same) quota.open(each)[Symbol.dispose]();
+    for (const each of same) quota.open(each).end('left');
     quota.open(holder('a'));
     expect(() => quota.open(holder('a'))).toThrow(RateLimitedError);
   });
@@ -70,9 +76,9 @@ it('a subscription that one limit rejects is not counted by another limit', () =
   const first = quota.open(holder('a'));
   for (const other of [holder('b'), holder('c', 'dev')]) expect(() => quota.open(other)).toThrow(RateLimitedError);
   expect(seen.rejected).toEqual(['tenant', 'total']);
-  first[Symbol.dispose]();
-  quota.open(holder('b'))[Symbol.dispose]();
-  quota.open(holder('c', 'dev'))[Symbol.dispose]();
+  first.end('left');
+  quota.open(holder('b')).end('left');
+  quota.open(holder('c', 'dev')).end('left');
   expect(seen.open).toBe(0);
 });
 
@@ -84,5 +90,36 @@ it('a slot does not keep the object of its holder in memory', async () => {
   };
   const { slot, context } = open();
   expect(await isCollected(context)).toBe(true);
-  slot[Symbol.dispose]();
+  slot.end('left');
+});
+
+it('every subscription ends with one reason, so that those that have not ended are open', async () => {
+  const reasons = ['completed', 'left', 'failed'] as const;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(fc.nat(20), fc.constantFrom(...reasons)), { maxLength: 60 }),
+      async (actions) => {
+        const registry = new Registry();
+        const metrics = defineSubscriptionMetrics(new MetricDefinitions(registry));
+        const quota = createSubscriptionQuota({ perCaller: 5, perTenant: 100, total: 100 }, metrics);
+        const slots: ReturnType<typeof quota.open>[] = [];
+        for (const [index, reason] of actions) {
+          // An action on a subscription that has ended already is repeated on purpose.
+          const slot = slots[index];
+          if (slot !== undefined) slot.end(reason);
+          else {
+            try {
+              slots.push(quota.open(holder(String(index % 2))));
+            } catch (error) {
+              expect(error).toBeInstanceOf(RateLimitedError);
+            }
+          }
+        }
+        const numbers = subscriptionNumbers(await registry.metrics());
+        expect(numbers.started).toBe(slots.length);
+        expect(numbers.started - numbers.ended).toBe(numbers.open);
+      },
+    ),
+    { numRuns: 50 },
+  );
 });

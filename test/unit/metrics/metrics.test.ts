@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { createMetrics } from '../../../src/metrics/index.ts';
 
 it('the metrics show for live views whether this replica polls, its last round, the outcomes of rounds, and events', async () => {
-  const { polls, render } = createMetrics();
+  const { polls, render } = createMetrics({ version: '1.2.3' });
   const kind = 'export-jobs';
   let lastRoundAt: Date | null = null;
   polls.watch(kind, () => ({ feeds: 5, polling: 2, subscribers: 70, lastRoundAt }));
@@ -34,11 +34,16 @@ it('the metrics show for live views whether this replica polls, its last round, 
 });
 
 it('the metrics show the number of open subscriptions, and the limits that rejected others', async () => {
-  const { subscriptions, render } = createMetrics();
+  const { subscriptions, render } = createMetrics({ version: '1.2.3' });
   subscriptions.opened();
   subscriptions.opened();
-  subscriptions.closed();
+  subscriptions.closed('left');
   subscriptions.rejected({ limit: 'tenant' });
   const lines = (await render()).body.split('\n').filter((line) => line.startsWith('aep_subscriptions'));
-  expect(lines).toEqual(['aep_subscriptions 1', 'aep_subscriptions_refused_total{limit="tenant"} 1']);
+  expect(lines).toEqual([
+    'aep_subscriptions 1',
+    'aep_subscriptions_started_total 2',
+    'aep_subscriptions_ended_total{reason="left"} 1',
+    'aep_subscriptions_refused_total{limit="tenant"} 1',
+  ]);
 });

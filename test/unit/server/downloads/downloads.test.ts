@@ -7,6 +7,7 @@ import { pieceBytes } from '../../../../src/server/downloads/file-body.ts';
 import { createCors } from '../../../../src/server/http/cors.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
+import { uncountedDownloads } from '../../../support/uncounted-metrics.ts';
 import { bodyOf, bytesOf, download, fakeSource, get, mebibyte, origin, serve } from './file-fixtures.ts';
 import { exchangeBytes, httpHost } from './http-host.ts';
 
@@ -353,6 +354,7 @@ describe('a reader that leaves', () => {
     const source = fakeSource({ content: bytesOf(64 * mebibyte) });
     const log: string[] = [];
     const handler = createFileHandler({
+      metrics: uncountedDownloads,
       clock: new FakeClock(),
       connectionClock: new FakeClock(),
       limits: { total: 128 },

@@ -7,6 +7,7 @@ import { createFileHandler, type FileHandlerOptions } from '../../../../src/serv
 import type { DownloadPiece, DownloadSource, FileInfo } from '../../../../src/server/downloads/file-body.ts';
 import { createCors } from '../../../../src/server/http/cors.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
+import { uncountedDownloads } from '../../../support/uncounted-metrics.ts';
 import { type HttpHost, httpHost } from './http-host.ts';
 
 export const mebibyte = 1024 * 1024;
@@ -137,6 +138,7 @@ export async function serve(source: DownloadSource, options: Partial<FileHandler
   const log: Record<string, unknown>[] = [];
   const pauses: number[] = [];
   const handler = createFileHandler({
+    metrics: uncountedDownloads,
     open: async (token) => {
       if (token !== 'good') throw new ForbiddenError({ message: 'The link is not valid.' });
       return download;

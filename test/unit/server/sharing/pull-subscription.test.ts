@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { buildSchema, parse } from 'graphql';
 import { expect, it } from 'vitest';
 import type { GatewayContext } from '../../../../src/context/context.ts';
+import type { SubscriptionEnd } from '../../../../src/metrics/subscriptions.ts';
 import { publicError } from '../../../../src/server/graphql/error-mask.ts';
 import { ExecutionGroup } from '../../../../src/server/sharing/execution-group.ts';
 import { GroupMember } from '../../../../src/server/sharing/group-member.ts';
@@ -17,7 +18,7 @@ const failing = {
 
 /** A stream of events, the only one of its group. */
 function setUp(events: readonly unknown[]) {
-  const seen = { returned: false, emptied: false, freed: 0 };
+  const seen = { returned: false, emptied: false, ends: [] as SubscriptionEnd[] };
   async function* source(): AsyncGenerator<unknown, void, void> {
     try {
       yield* events;
@@ -36,9 +37,8 @@ function setUp(events: readonly unknown[]) {
     },
   });
   const slot = {
-    [Symbol.dispose]: () => {
-      seen.freed += 1;
-    },
+    delivered: () => {},
+    end: (reason: SubscriptionEnd) => void seen.ends.push(reason),
   };
   const controller = new AbortController();
   const member = new GroupMember({ group, slot });
@@ -51,23 +51,23 @@ it('a stream returns the result of each event and then the end', async () => {
   expect(await stream.next()).toMatchObject({ done: false, value: { data: { number: 1 } } });
   expect(await stream.next()).toMatchObject({ done: false, value: { errors: [{ message: 'no number' }] } });
   expect(await stream.next()).toMatchObject({ done: false, value: { data: { number: 2 } } });
-  expect(seen).toEqual({ returned: false, emptied: false, freed: 0 });
+  expect(seen).toEqual({ returned: false, emptied: false, ends: [] });
   expect(await stream.next()).toEqual({ done: true, value: undefined });
-  expect(seen).toEqual({ returned: true, emptied: true, freed: 1 });
+  expect(seen).toEqual({ returned: true, emptied: true, ends: ['completed'] });
 });
 
 it('a stream that is returned leaves its events and its group', async () => {
   const { stream, seen } = setUp([failing, { number: 1 }]);
   await stream.next();
   await stream.return();
-  expect(seen).toEqual({ returned: true, emptied: true, freed: 1 });
+  expect(seen).toEqual({ returned: true, emptied: true, ends: ['left'] });
 });
 
 it('is left at once when its client leaves while a result depends on a read', async () => {
   const { stream, seen, abort } = setUp([{ number: () => new Promise(() => {}) }]);
   void stream.next();
   await turn();
-  expect(seen.freed).toBe(0);
+  expect(seen.ends).toEqual([]);
   abort();
-  expect(seen).toMatchObject({ emptied: true, freed: 1 });
+  expect(seen).toMatchObject({ emptied: true, ends: ['left'] });
 });

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { GatewayContext } from '../../../../src/context/context.ts';
 import { createMemoryEventLog } from '../../../../src/events/memory-log.ts';
 import { WatchStream } from '../../../../src/events/subscriber/stream.ts';
+import type { SubscriptionEnd } from '../../../../src/metrics/subscriptions.ts';
 import { publicError } from '../../../../src/server/graphql/error-mask.ts';
 import { ExecutionGroup } from '../../../../src/server/sharing/execution-group.ts';
 import { GroupMember } from '../../../../src/server/sharing/group-member.ts';
@@ -21,7 +22,13 @@ const observedAt = new Date('2030-01-01T00:00:00Z');
 /** A push subscription over the changes of a log, to a receiver with room for a configured number of results. */
 async function setUp({ room = Number.POSITIVE_INFINITY, ids = null as readonly string[] | null } = {}) {
   const log = createMemoryEventLog<Item>({ key: ({ id }) => id });
-  const seen = { streamEnded: 0, emptied: 0, freed: 0, makeRoom: () => {}, completeRead: (_: number) => {} };
+  const seen = {
+    streamEnded: 0,
+    emptied: 0,
+    ends: [] as SubscriptionEnd[],
+    makeRoom: () => {},
+    completeRead: (_: number) => {},
+  };
   const slow = new Promise<number>((resolve) => {
     seen.completeRead = resolve;
   });
@@ -52,9 +59,8 @@ async function setUp({ room = Number.POSITIVE_INFINITY, ids = null as readonly s
     },
   });
   const slot = {
-    [Symbol.dispose]: () => {
-      seen.freed += 1;
-    },
+    delivered: () => {},
+    end: (reason: SubscriptionEnd) => void seen.ends.push(reason),
   };
   const member = new GroupMember({ group, slot });
   const subscription = new PushSubscription({ events: rootsOf(stream, slow), member, signal: operation.signal });
@@ -99,7 +105,7 @@ function numberOf(number: number | 'broken'): number {
   return number;
 }
 
-const over = { streamEnded: 1, emptied: 1, freed: 1 };
+const over = (reason: SubscriptionEnd) => ({ streamEnded: 1, emptied: 1, ends: [reason] });
 
 describe('a push subscription', () => {
   it('delivers the current state and then each event', async () => {
@@ -121,7 +127,7 @@ describe('a push subscription', () => {
     await write(2);
     subscription.stop();
     expect(delivered).toEqual([1]);
-    expect(seen).toMatchObject(over);
+    expect(seen).toMatchObject(over('left'));
   });
 
   it('reads no further events while there is no room', async () => {
@@ -156,7 +162,7 @@ describe('a push subscription', () => {
     seen.completeRead(1);
     await turn();
     expect(delivered).toEqual([]);
-    expect(seen).toMatchObject(over);
+    expect(seen).toMatchObject(over('left'));
   });
 
   it('completes when all watched entities have ended', async () => {
@@ -165,7 +171,7 @@ describe('a push subscription', () => {
     await turn();
     // Nothing of it is there, so there is nothing to wait for.
     expect(delivered).toEqual(['complete']);
-    expect(seen).toMatchObject(over);
+    expect(seen).toMatchObject(over('completed'));
     await log[Symbol.asyncDispose]();
   });
 
@@ -177,7 +183,7 @@ describe('a push subscription', () => {
     stream.fail(new Error('again'));
     await write(1);
     expect(delivered).toEqual([error]);
-    expect(seen).toMatchObject(over);
+    expect(seen).toMatchObject(over('failed'));
   });
 });
 
@@ -189,7 +195,7 @@ it('a subscription that is iterated instead of started ends when the signal of t
   const next = iterator.next();
   operation.abort();
   expect(await next).toMatchObject({ done: true });
-  expect(seen).toMatchObject(over);
+  expect(seen).toMatchObject(over('left'));
 });
 
 it('a started subscription cannot be iterated', async () => {

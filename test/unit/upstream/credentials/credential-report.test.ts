@@ -1,11 +1,16 @@
 import { expect, it } from 'vitest';
 import { createCredentialReport } from '../../../../src/upstream/index.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
+import { uncountedCredentials } from '../../../support/uncounted-metrics.ts';
 
 it('a failing credential is logged at most once a minute, with the failures since the last line', async () => {
   const clock = new FakeClock();
   const lines: unknown[] = [];
-  const report = createCredentialReport({ clock, logger: { error: (line: unknown) => void lines.push(line) } });
+  const report = createCredentialReport({
+    clock,
+    metrics: uncountedCredentials,
+    logger: { error: (line: unknown) => void lines.push(line) },
+  });
   const [first, later] = [new Error('first'), new Error('later')];
   report(first);
   for (let call = 0; call < 10; call += 1) report(new Error('between'));

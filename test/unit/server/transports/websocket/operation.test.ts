@@ -123,7 +123,7 @@ async function setUp({ items = 1 } = {}) {
   const run = (query: string) => operation.run({ query }, () => null);
   const isFree = () => {
     try {
-      quota.open({ principal, tenant: tenantOf('prod') })[Symbol.dispose]();
+      quota.open({ principal, tenant: tenantOf('prod') }).end('left');
       return true;
     } catch {
       return false;
