@@ -309,6 +309,7 @@ async function start(
       metrics: metrics.downloads,
     }),
     metrics: metrics.render,
+    hasAdminPort: config.admin !== null,
     notReadyReason: () => {
       if (!hasToken()) return 'no access token for the platform';
       // Queries continue without Redis. A Redis that rejects commands needs an operator, so the gateway is not ready.
@@ -323,8 +324,13 @@ async function start(
     clock: connectionClock,
     logger: log,
   });
-  const address = await http.listen(config.server);
-  url = `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
+  if (config.admin !== null) {
+    const admin = urlOf(await http.listenForOperators(config.admin));
+    // Closed after the clients have left, so that readiness and metrics can be read during the drain.
+    lifecycle.add('admin port', () => http.closeForOperators());
+    log.info({ url: admin }, 'the admin port is listening');
+  }
+  url = urlOf(await http.listen(config.server));
   // Resources are closed in reverse order. Clients come first, so that they do not receive a failure of their
   // subscriptions.
   for (const feeds of watches.feeds) lifecycle.add(`watches of ${feeds.kind}`, () => feeds.close());
@@ -357,6 +363,9 @@ async function start(
   await untilAborted(firstToken, deadline.signal).catch(() => {});
   return { url, close: () => lifecycle.close(), [Symbol.asyncDispose]: () => lifecycle.close() };
 }
+
+const urlOf = ({ host, port }: { readonly host: string; readonly port: number }): string =>
+  `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /** Loads the Redis client only if Redis is configured, because it makes up a quarter of all modules. */
 async function startReplica(options: RedisServicesOptions): Promise<RedisServices> {

@@ -11,6 +11,8 @@ import { realImsUrl, variableNames, variables } from './variables.ts';
 /** The checked and complete configuration. `loadConfig` creates it once, at start. */
 export interface Config {
   readonly server: ServerConfig;
+  /** Where the paths for operators are served; null: with the other paths. */
+  readonly admin: { readonly host: string; readonly port: number } | null;
   readonly platform: PlatformConfig;
   readonly upstream: UpstreamConfig;
   readonly auth: AuthConfig;
@@ -184,6 +186,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       pingIntervalMs: set.PING_INTERVAL_MS,
       drainMs: set.DRAIN_MS,
     },
+    admin: set.ADMIN_PORT === undefined ? null : { host: set.ADMIN_HOST, port: set.ADMIN_PORT },
     platform:
       set.AEP_BASE_URL === undefined
         ? {

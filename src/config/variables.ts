@@ -121,6 +121,12 @@ export const variables = z.object({
     '127.0.0.1',
     'Address to listen on. Only loopback addresses are accepted in `embedded` mode.',
   ),
+  ADMIN_PORT: optionalVariable(
+    integer(0, 65_535),
+    'none',
+    'Port of its own for `/metrics`, `/healthz` and `/readyz`, which `PORT` then does not serve; 0 takes any free port, which the log shows. Without it, `PORT` serves them, to everyone who reaches it.',
+  ),
+  ADMIN_HOST: variable(z.string().min(1), '127.0.0.1', 'Address to listen on for `ADMIN_PORT`.'),
   PUBLIC_URL: optionalVariable(
     baseUrl,
     'the address it listens on; on `0.0.0.0` or `::` the `Host` of each request',

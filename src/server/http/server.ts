@@ -23,6 +23,8 @@ export interface HttpServerOptions {
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
   /** Short reason why this replica cannot serve new requests; null if it can. */
   readonly notReadyReason: () => string | null;
+  /** Whether the paths for operators (`/metrics`, `/healthz`, `/readyz`) have a port of their own. */
+  readonly hasAdminPort: boolean;
   readonly isAllowedHost: IsAllowedHost;
   /** Whether the page that made a browser send this GET may use the gateway. */
   readonly isAllowedPage: (request: IncomingMessage) => boolean;
@@ -42,6 +44,16 @@ export interface HttpServer {
     readonly host: string;
     readonly port: number;
   }): Promise<{ readonly host: string; readonly port: number }>;
+  /**
+   * Serves the paths for operators on a port of their own.
+   * @throws the error of `listen`, with its `code`
+   */
+  listenForOperators(options: {
+    readonly host: string;
+    readonly port: number;
+  }): Promise<{ readonly host: string; readonly port: number }>;
+  /** Stops to serve the paths for operators. */
+  closeForOperators(): Promise<void>;
   /** Makes `/readyz` return 503, so that the load balancer sends no new requests. */
   startDraining(): void;
   /**
@@ -74,6 +86,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     files,
     metrics,
     notReadyReason,
+    hasAdminPort,
     keepAliveTimeoutMs,
     isAllowedHost,
     isAllowedPage,
@@ -94,6 +107,24 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     const reason = draining ? 'shutting down' : notReadyReason();
     if (reason === null) sendText(response, 200, 'ready');
     else sendText(response, 503, reason);
+  };
+
+  /** Serves a path for operators. @returns null if it is another path */
+  const serveOperator = (path: string, response: ServerResponse): Promise<void> | undefined | null => {
+    switch (path) {
+      case '/healthz':
+        sendText(response, 200, 'ok');
+        return undefined;
+      case '/readyz':
+        sendReadiness(response);
+        return undefined;
+      case '/metrics':
+        return metrics().then(({ contentType, body }) => {
+          response.writeHead(200, { 'content-type': contentType }).end(body);
+        });
+      default:
+        return null;
+    }
   };
 
   const route: Handler = (request, response) => {
@@ -118,15 +149,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       return graphql(request, response);
     } else if (path.startsWith(filesPath)) {
       return files(request, response);
-    } else if (path === '/healthz') {
-      sendText(response, 200, 'ok');
-    } else if (path === '/readyz') {
-      sendReadiness(response);
-    } else if (path === '/metrics') {
-      return metrics().then(({ contentType, body }) => {
-        response.writeHead(200, { 'content-type': contentType }).end(body);
-      });
     } else {
+      const served = hasAdminPort ? null : serveOperator(path, response);
+      if (served !== null) return served;
       sendText(response, 404, 'not found');
     }
     return undefined;
@@ -198,17 +223,26 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     lingering.attach(socket);
   });
 
+  const operators = createServer({ requestTimeout: requestTimeoutMs }, (request, response) => {
+    response.setHeader('x-request-id', requestIdOf(request));
+    const wrongHost = checkHostHeader(request.headers.host, isAllowedHost);
+    if (wrongHost !== null) {
+      sendText(response, wrongHost.status, wrongHost.message);
+      return;
+    }
+    const served = serveOperator(pathOf(request), response);
+    if (served === null) sendText(response, 404, 'not found');
+    else served?.catch((error: unknown) => fail(request, response, error));
+  });
+
   return {
     server,
-    listen: ({ host, port }) =>
-      new Promise((resolve, reject) => {
-        server.once('error', reject);
-        server.listen({ host, port }, () => {
-          server.off('error', reject);
-          // A server that listens on a port has an AddressInfo, never a pipe's name.
-          const address = server.address() as AddressInfo;
-          resolve({ host, port: address.port });
-        });
+    listen: (address) => listenOn(server, address),
+    listenForOperators: (address) => listenOn(operators, address),
+    closeForOperators: () =>
+      new Promise((resolve) => {
+        operators.close(() => resolve());
+        operators.closeAllConnections();
       }),
     startDraining: () => {
       draining = true;
@@ -230,6 +264,20 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
   };
 }
+
+const listenOn = (
+  server: Server,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<{ readonly host: string; readonly port: number }> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.off('error', reject);
+      // A server that listens on a port has an AddressInfo, never a pipe's name.
+      const address = server.address() as AddressInfo;
+      resolve({ host, port: address.port });
+    });
+  });
 
 /** A proxy removed the headers of the upgrade, so that the handshake would look like a query without a document. */
 const isStrippedHandshake = ({ method, headers }: IncomingMessage): boolean =>

@@ -33,6 +33,7 @@ describe('the configuration', () => {
         pingIntervalMs: 12_000,
         drainMs: 10_000,
       },
+      admin: null,
       platform: { kind: 'emulator', options: { profiles: 10_000, seed: 1, pace: 'real' } },
       upstream: { timeoutMs: 30_000, callsPerSecond: 4_000 },
       auth: {
@@ -91,6 +92,8 @@ describe('the configuration', () => {
     const config = loadConfig({
       PORT: '0',
       HOST: '::1',
+      ADMIN_PORT: '9000',
+      ADMIN_HOST: '::',
       PUBLIC_URL: 'https://exports.example.com/aep/',
       AEP_SANDBOX: 'dev',
       UPSTREAM_TIMEOUT_MS: '500',
@@ -143,6 +146,7 @@ describe('the configuration', () => {
         pingIntervalMs: 1_000,
         drainMs: 0,
       },
+      admin: { host: '::', port: 9_000 },
       platform: {
         kind: 'emulator',
         options: {

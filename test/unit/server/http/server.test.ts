@@ -15,6 +15,7 @@ describe('a request that fails in an unforeseen way', () => {
       graphql: () => {},
       files: () => {},
       metrics: () => Promise.reject(new Error('internals')),
+      hasAdminPort: false,
       notReadyReason: () => null,
       isAllowedHost: () => true,
       isAllowedPage: () => true,

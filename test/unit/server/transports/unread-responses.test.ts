@@ -30,6 +30,7 @@ beforeEach(async () => {
     },
     files: () => {},
     metrics: async () => ({ contentType: 'text/plain', body: '' }),
+    hasAdminPort: false,
     notReadyReason: () => null,
     isAllowedHost: () => true,
     isAllowedPage: () => true,
