@@ -24,6 +24,7 @@ import {
   ReadByIdDocument,
   ReadContentsDocument,
   ReadDatasetsDocument,
+  ReadEndedJobsDocument,
   ReadExportJobsDocument,
   ReadFilesDocument,
   ReadMergePoliciesDocument,
@@ -99,6 +100,22 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
     for (const jobs of [answer.exportJobs, answer.segmentJobs])
       expect(new Set(jobs.map(({ status }) => status)).size).toBeGreaterThanOrEqual(5);
     expect(answer.batches.flat().length).toBeGreaterThan(10);
+  });
+
+  it('a wait for an ended job returns its state at once', async () => {
+    const { answer, expected } = await whileNothingChanges(async () => {
+      const { exportJobs, segmentJobs } = await readPlatform(rest);
+      const ended = <Job extends { readonly status: string }>(jobs: readonly Job[]) =>
+        jobs.find(({ status }) => status === 'SUCCEEDED');
+      const [exportJob, segmentJob] = [ended(exportJobs)?.id, ended(segmentJobs)?.id];
+      return asked.query(ReadEndedJobsDocument, { exportJob: String(exportJob), segmentJob: String(segmentJob) });
+    });
+    const { awaitExportJob, awaitSegmentJob } = answer;
+    expect([awaitExportJob?.ended, awaitSegmentJob?.ended]).toEqual([true, true]);
+    const find = <Job extends { readonly id: string }>(jobs: readonly Job[], id: string | undefined) =>
+      jobs.find((job) => job.id === id);
+    expect(awaitExportJob?.job).toEqual(find(expected.exportJobs, awaitExportJob?.job.id));
+    expect(awaitSegmentJob?.job).toEqual(find(expected.segmentJobs, awaitSegmentJob?.job.id));
   });
 
   it('each list reports its number of entries if the platform does', async () => {
@@ -342,6 +359,7 @@ describe('the comparison', () => {
     ReadByIdDocument,
     ReadContentsDocument,
     ReadDatasetsDocument,
+    ReadEndedJobsDocument,
     ReadExportJobsDocument,
     ReadFilesDocument,
     ReadMergePoliciesDocument,
