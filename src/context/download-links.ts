@@ -25,7 +25,7 @@ export interface Download {
   /** Unique per link, and not secret. */
   readonly id: string;
   readonly caller: Caller;
-  readonly file: Pick<BatchFile, 'fileId' | 'name'>;
+  readonly file: Pick<BatchFile, 'fileId' | 'name' | 'place'>;
   readonly format: DownloadFormat;
   readonly expiresAt: Date;
 }
@@ -71,6 +71,8 @@ const claims = z.object({
   sandbox: z.string(),
   file: z.string(),
   name: z.string(),
+  /** Present for a file of rejected rows. */
+  place: z.literal('failed').optional(),
   /** Absent: the unchanged bytes. */
   format: z.enum(downloadFormats).optional(),
   /** The headers of the caller's credential, if callers bring their own. */
@@ -98,6 +100,7 @@ export function createDownloadLinks(options: DownloadLinksOptions): DownloadLink
       sandbox: tenant.sandbox,
       file: file.fileId,
       name: file.name,
+      ...(file.place === undefined ? {} : { place: file.place }),
       ...(format === 'ORIGINAL' ? {} : { format }),
       ...(own === null ? {} : { auth: own['authorization'], key: own['x-api-key'] }),
     })
@@ -161,7 +164,11 @@ export function createDownloadLinks(options: DownloadLinksOptions): DownloadLink
       return {
         id: tag,
         caller: { tenant, credential },
-        file: { fileId: platformId<DataSetFileId>(found.file), name: found.name },
+        file: {
+          fileId: platformId<DataSetFileId>(found.file),
+          name: found.name,
+          ...(found.place === undefined ? {} : { place: found.place }),
+        },
         format,
         expiresAt: found.expiresAt,
       };

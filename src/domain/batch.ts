@@ -94,9 +94,12 @@ export type DownloadFormat = (typeof downloadFormats)[number];
 
 /** One file of a batch. Reading its bytes requires both file id and name. */
 export interface BatchFile {
+  /** For a file of rejected rows, the id of its batch. */
   readonly fileId: DataSetFileId;
   readonly name: string;
   readonly sizeBytes: number | null;
+  /** Present for a file of rejected rows, which is read at its batch. */
+  readonly place?: 'failed' | undefined;
 }
 
 export interface BatchFilter {

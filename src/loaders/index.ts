@@ -27,7 +27,7 @@ import { createRunReads, notingExports, notingSegmentations, type RunReads } fro
 import { type BatchConnectionOptions, readBatches } from './lists/batches.ts';
 import { type DatasetConnectionOptions, readDatasets } from './lists/datasets.ts';
 import { type ExportJobConnectionOptions, readExportJobs } from './lists/export-jobs.ts';
-import { type FileConnectionOptions, readFiles } from './lists/files.ts';
+import { type FileConnectionOptions, readFailedFiles, readFiles } from './lists/files.ts';
 import { readMergePolicies } from './lists/merge-policies.ts';
 import { readSchedules } from './lists/schedules.ts';
 import { readSegmentDefinitions, type SegmentDefinitionConnectionOptions } from './lists/segment-definitions.ts';
@@ -56,6 +56,8 @@ export interface Loaders {
   datasets(options: DatasetConnectionOptions): Promise<Connection<Dataset>>;
   batches(options: BatchConnectionOptions): Promise<Connection<Batch>>;
   files(options: FileConnectionOptions): Promise<Connection<BatchFile>>;
+  failedFiles(options: FileConnectionOptions): Promise<Connection<BatchFile>>;
+  errorSample(id: BatchId): Promise<readonly Readonly<Record<string, unknown>>[]>;
   schedules(options: PageOptions): Promise<Connection<Schedule>>;
   segmentJobs(options: SegmentJobConnectionOptions): Promise<Connection<SegmentJob>>;
   segmentDefinitions(options: SegmentDefinitionConnectionOptions): Promise<Connection<SegmentDefinition>>;
@@ -189,6 +191,14 @@ class OperationLoaders implements Loaders {
 
   files(options: FileConnectionOptions): Promise<Connection<BatchFile>> {
     return readFiles(this.#api.files, options);
+  }
+
+  failedFiles(options: FileConnectionOptions): Promise<Connection<BatchFile>> {
+    return readFailedFiles(this.#api.files, options);
+  }
+
+  errorSample(id: BatchId): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    return this.#api.files.readErrorSample(id);
   }
 
   async schedules(options: PageOptions): Promise<Connection<Schedule>> {

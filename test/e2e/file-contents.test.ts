@@ -142,6 +142,41 @@ describe('the preview of a batch', () => {
   });
 });
 
+describe('the failures of a batch', () => {
+  it('are the files of its rejected rows and a sample of the errors', async () => {
+    const { text } = await gateway.send(
+      '{ batches(first: 1, filter: { statuses: [FAILED] }) { nodes { platformId } } }',
+    );
+    const id = /"platformId":"([^"]+)"/.exec(text)?.[1] ?? '';
+    const { batch } = await gateway.query(ReadContentsDocument, { batch: id });
+    const { failures, preview } = batch ?? {};
+    expect(preview).toBe(null);
+    expect(failures?.sample).toEqual([
+      { _errors: [expect.objectContaining({ code: expect.any(String) })], _filename: expect.any(String) },
+    ]);
+    expect(failures?.files.nodes).toEqual([
+      {
+        platformId: id,
+        name: '_rejected/part-00000.json',
+        sizeBytes: expect.any(Number),
+        downloadUrl: expect.stringMatching(/\/files\/[^/]+\/part-00000\.json$/),
+      },
+    ]);
+    const file = await textOf(failures?.files.nodes[0]?.downloadUrl);
+    expect(JSON.parse(file)).toEqual(failures?.sample);
+    expect(file).toHaveLength(Number(failures?.files.nodes[0]?.sizeBytes));
+  });
+
+  it('are null for a batch without failed rows', async () => {
+    const { text } = await gateway.send(
+      `{ exportJob(id: "${jobId}") { destination { batches { batch { failures { sample } } } } } }`,
+    );
+    expect(JSON.parse(text)).toMatchObject({
+      data: { exportJob: { destination: { batches: [{ batch: { failures: null } }] } } },
+    });
+  });
+});
+
 describe('a caller with the scope', () => {
   const bearer = async (scope: string): Promise<Headers> => ({
     authorization: `Bearer ${await issuer.sign({ scope, sandboxes: ['prod'] })}`,

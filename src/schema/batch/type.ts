@@ -1,5 +1,6 @@
 import { type BatchFile, type DownloadFormat, isTerminalBatch } from '../../domain/batch.ts';
 import { type BatchId, platformId } from '../../domain/ids.ts';
+import type { Connection } from '../../loaders/pagination/connection.ts';
 import type { ParquetColumn } from '../../parquet/columns.ts';
 import { builder } from '../builder.ts';
 import { connectionArgs, connectionType, parsePage } from '../common/connection.ts';
@@ -107,6 +108,26 @@ const BatchFileRef = builder.objectRef<BatchFile>('BatchFile').implement({
 });
 const BatchFileConnection = connectionType('BatchFile', BatchFileRef);
 
+interface BatchFailures {
+  readonly files: Connection<BatchFile>;
+  readonly sample: readonly Readonly<Record<string, unknown>>[];
+}
+
+const BatchFailuresRef = builder.objectRef<BatchFailures>('BatchFailures').implement({
+  description: 'Rows of a batch that could not be written. They are personal data.',
+  fields: (t) => ({
+    files: t.expose('files', {
+      type: BatchFileConnection,
+      description: 'Files with the rejected rows. They have no ids of their own: `platformId` is the id of the batch.',
+    }),
+    sample: t.expose('sample', {
+      type: ['JSONObject'],
+      description:
+        'Sample of the errors as the platform returns it, usually with the row and the reasons: at most 100 entries of its first MiB.',
+    }),
+  }),
+});
+
 BatchRef.implement({
   description: 'A unit of data that is written to a dataset, for example by an export.',
   interfaces: [Node],
@@ -187,6 +208,22 @@ BatchRef.implement({
         'Columns and first rows, read from the file by ranges, without a download: 8 MiB at most. Null until the batch is ACTIVE or SUCCESS, and null if it has no Parquet file. Fails with FILE_UNREADABLE if the file cannot be decoded within the limits, and with FORBIDDEN without the scope `exports:data`, if the gateway verifies tokens itself.',
       args: { first: t.arg.int({ description: 'Maximum number of rows: 1 to 100, 20 by default.' }) },
       resolve: (batch, { first }, ctx) => previewOf(batch, parsePage({ first }).first, ctx),
+    }),
+    failures: t.field({
+      extensions: { upstreamCalls: 'each', opensEntries: true, entries: 2, access: 'data' },
+      type: BatchFailuresRef,
+      nullable: true,
+      description:
+        'Files with the rows that could not be written, and a sample of the errors. Null if the platform has none. Fails with FORBIDDEN without the scope `exports:data`, if the gateway verifies tokens itself.',
+      args: connectionArgs(t),
+      resolve: async ({ id }, args, { loaders }) => {
+        const page = parsePage(args);
+        const [files, sample] = await Promise.all([
+          loaders.failedFiles({ ...page, batchId: id }),
+          loaders.errorSample(id),
+        ]);
+        return page.after === null && files.nodes.length === 0 && sample.length === 0 ? null : { files, sample };
+      },
     }),
     startedAt: t.expose('startedAt', {
       type: 'DateTime',

@@ -10,6 +10,7 @@ import { isPathSegment } from '../http/path-segment.ts';
 import { decodeFileEntries, type FileEntryPage } from '../wire/batch-files.ts';
 import { parseContentLength, parseContentRange } from '../wire/content-range.ts';
 import { versionOf } from '../wire/file-version.ts';
+import { asRecord } from '../wire/readers.ts';
 import { decodeContextOf, nullIfNotFound, type PlatformClient } from './client.ts';
 
 export interface FilesApi {
@@ -26,6 +27,7 @@ export interface FilesApi {
   read(options: {
     readonly fileId: DataSetFileId;
     readonly name: string;
+    readonly place?: BatchFile['place'];
     /**
      * First and last byte, both inclusive. Without `last` the range ends with the file. Without a range the whole file
      * is read.
@@ -33,7 +35,19 @@ export interface FilesApi {
     readonly range?: { readonly first: number; readonly last?: number | undefined } | undefined;
   }): Promise<FileBytes | UnsatisfiableRange | null>;
   /** Properties of the whole file, as `read` returns them, without its bytes. */
-  stat(options: { readonly fileId: DataSetFileId; readonly name: string }): Promise<FileInfo | null>;
+  stat(options: Pick<BatchFile, 'fileId' | 'name' | 'place'>): Promise<FileInfo | null>;
+  /**
+   * The files of the rows that could not be written, including files in folders. One upstream call for the list and one
+   * per folder.
+   * @param start row offset among the entries of the list
+   */
+  listFailed(options: {
+    readonly batchId: BatchId;
+    readonly start: number;
+    readonly limit: number;
+  }): Promise<BatchFilePage>;
+  /** A sample of the errors of the rows that could not be written: at most 100. One upstream call. */
+  readErrorSample(batchId: BatchId): Promise<readonly Readonly<Record<string, unknown>>[]>;
 }
 
 export interface BatchFilePage {
@@ -85,8 +99,12 @@ const concurrency = 4;
 export function createFilesApi(client: PlatformClient): FilesApi {
   const context = decodeContextOf(client.metrics, 'BatchFile');
 
-  const readPage = async (path: string, subject: string, start: string, limit: number) => {
-    const query = new URLSearchParams({ start, limit: String(limit) });
+  const readPage = async (path: string, subject: string, start: string, limit: number, folder?: string) => {
+    const query = new URLSearchParams({
+      ...(folder === undefined ? {} : { path: folder }),
+      start,
+      limit: String(limit),
+    });
     const request = { service, method: 'GET', path: `${root}${path}?${query}`, effect: 'read', subject } as const;
     const answer = await nullIfNotFound(client.call(request));
     if (answer === null) return null;
@@ -154,9 +172,53 @@ export function createFilesApi(client: PlatformClient): FilesApi {
       return { files: files.flat(), next: nextRow(page, start, limit) };
     },
 
-    read: async ({ fileId, name, range }) => {
+    listFailed: async ({ batchId, start, limit }) => {
+      if (!isPathSegment(batchId)) return { files: [], next: null };
+      const path = `/batches/${encodeURIComponent(batchId)}/failed`;
+      const read = await readPage(path, batchId, String(start), limit);
+      if (read === null) return { files: [], next: null };
+      const fileOf = (name: string, sizeBytes: number | null): BatchFile => ({
+        // The files have no ids of their own.
+        fileId: platformId<DataSetFileId>(batchId),
+        name,
+        sizeBytes,
+        place: 'failed',
+      });
+      const files = await mapBounded(read.page.entries, concurrency, async (entry) => {
+        if (entry.kind !== 'part') return [];
+        if (!isFolder(entry.name, entry.sizeBytes)) return [fileOf(entry.name, entry.sizeBytes)];
+        const folder = await readPage(path, batchId, '0', pageSize, entry.name);
+        return (folder?.page.entries ?? []).flatMap((inner) =>
+          inner.kind === 'part' && !isFolder(inner.name, inner.sizeBytes)
+            ? fileOf(
+                inner.name.startsWith(`${entry.name}/`) ? inner.name : `${entry.name}/${inner.name}`,
+                inner.sizeBytes,
+              )
+            : [],
+        );
+      });
+      return { files: files.flat(), next: nextRow(read.page, start, limit) };
+    },
+
+    readErrorSample: async (batchId) => {
+      if (!isPathSegment(batchId)) return [];
+      const request = contentRequest('GET', { fileId: batchId, name: sampleName, place: 'meta' });
+      const answer = await nullIfNotFound(client.open(request));
+      if (answer === null) return [];
+      const chunks: Uint8Array[] = [];
+      let length = 0;
+      // Leaving the loop releases the connection.
+      for await (const chunk of answer.body) {
+        chunks.push(chunk);
+        length += chunk.length;
+        if (length >= maxSampleBytes) break;
+      }
+      return errorsIn(Buffer.concat(chunks).toString('utf8'));
+    },
+
+    read: async ({ fileId, name, place, range }) => {
       if (!isPathSegment(fileId)) return null;
-      const content = contentRequest('GET', fileId, name);
+      const content = contentRequest('GET', { fileId, name, place });
       const wanted = range === undefined ? {} : { range: `bytes=${range.first}-${range.last ?? ''}` };
       const request = { ...content, headers: { ...content.headers, ...wanted } } as const;
       const answer = await nullIfNotFound(
@@ -183,9 +245,14 @@ export function createFilesApi(client: PlatformClient): FilesApi {
       return { kind: 'bytes', ...known, totalBytes: contentRange?.totalBytes ?? null, ...bytes, body };
     },
 
-    stat: async ({ fileId, name }): Promise<FileInfo | null> => {
+    stat: async ({ fileId, name, place }): Promise<FileInfo | null> => {
       if (!isPathSegment(fileId)) return null;
-      const answer = await nullIfNotFound(client.call({ ...contentRequest('HEAD', fileId, name), answer: 'ignored' }));
+      // The platform has no HEAD for these files. The first read returns the length.
+      if (place === 'failed')
+        return { contentType: 'application/octet-stream', etag: null, lastModified: null, totalBytes: null };
+      const answer = await nullIfNotFound(
+        client.call({ ...contentRequest('HEAD', { fileId, name, place }), answer: 'ignored' }),
+      );
       if (answer === null) return null;
       return {
         contentType: contentTypeOf(answer.headers['content-type']),
@@ -202,15 +269,55 @@ interface Walk {
   pages: number;
 }
 
-const contentRequest = <Method extends 'GET' | 'HEAD'>(method: Method, fileId: string, name: string) =>
+interface Content {
+  readonly fileId: string;
+  readonly name: string;
+  readonly place: BatchFile['place'] | 'meta';
+}
+
+const contentRequest = <Method extends 'GET' | 'HEAD'>(method: Method, { fileId, name, place }: Content) =>
   ({
     service,
     method,
-    path: `${root}/files/${encodeURIComponent(fileId)}?${new URLSearchParams({ path: name })}`,
+    path: `${root}${contentPath(fileId, place)}?${new URLSearchParams({ path: name })}`,
     effect: 'read',
     subject: fileId,
     headers: { accept: '*/*' },
   }) as const satisfies PlatformRequest;
+
+function contentPath(fileId: string, place: Content['place']): string {
+  const id = encodeURIComponent(fileId);
+  return place === undefined ? `/files/${id}` : `/batches/${id}/${place}`;
+}
+
+/** Name of the sample of errors among the meta files of a batch. */
+const sampleName = 'row_errors_sample.json';
+/** Maximum number of bytes of the sample that are read. */
+const maxSampleBytes = 1024 * 1024;
+/** Maximum number of returned errors. */
+const maxSampleErrors = 100;
+
+/** A list of objects, one object, or one object in each line. Anything else is ignored. */
+function errorsIn(text: string): readonly Readonly<Record<string, unknown>>[] {
+  const whole = jsonIn(text);
+  const lines = () => text.split('\n').map(jsonIn);
+  const values: readonly unknown[] = whole === undefined ? lines() : Array.isArray(whole) ? whole : [whole];
+  return values
+    .map((value) => asRecord<string>(value))
+    .filter((value) => value !== null)
+    .slice(0, maxSampleErrors);
+}
+
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Folders have no extension, and the platform lists them with length 0. */
+const isFolder = (name: string, sizeBytes: number | null): boolean => (sizeBytes ?? 0) === 0 && !/\.\w+$/.test(name);
 
 /** Whether another page follows. A link that cannot be used counts only on a full page. */
 const hasNext = ({ next, rows }: FileEntryPage, limit: number): boolean =>

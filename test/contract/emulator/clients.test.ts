@@ -186,14 +186,20 @@ describe('clients of the platform', () => {
 
     it('find both names of a failed batch, each with a reason', async () => {
       for (const status of ['failed', 'failure']) {
-        const batches = Object.entries(await read(`${catalog}/batches?status=${status}&limit=100`));
+        const batches = Object.entries(
+          await read<Record<string, { errors: unknown[] }>>(`${catalog}/batches?status=${status}&limit=100`),
+        );
         expect(batches.length).toBeGreaterThan(0);
         for (const [id, batch] of batches) {
           expect(batch).toMatchObject({ failedBatchLocation: `/failed/${id}`, errors: expect.any(Array) });
           expect((await read<{ data: unknown[] }>(`${dataAccess}/batches/${id}/meta`)).data).toHaveLength(3);
           expect(await read(`${dataAccess}/batches/${id}/meta?path=row_errors`)).toMatchObject({ data: [] });
-          expect(await read(`${dataAccess}/batches/${id}/meta?path=row_errors_sample.json`)).toEqual([]);
-          expect(await read(`${dataAccess}/batches/${id}/failed?path=_rejected`)).toMatchObject({ data: [] });
+          expect(await read(`${dataAccess}/batches/${id}/meta?path=row_errors_sample.json`)).toEqual(
+            batch.errors.map((error) => ({ _errors: [error], _filename: 'part-00000.parquet' })),
+          );
+          expect(await read(`${dataAccess}/batches/${id}/failed?path=_rejected`)).toMatchObject({
+            data: [{ name: '_rejected/part-00000.json' }],
+          });
           expect((await client.get(`${dataAccess}/batches/${id}/failed?path=none`)).status).toBe(404);
         }
       }

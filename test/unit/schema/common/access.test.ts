@@ -58,6 +58,7 @@ it('the sandboxes of the viewer require read access', async () => {
 
 it.each([
   ['Batch', 'preview'],
+  ['Batch', 'failures'],
   ['BatchFile', 'downloadUrl'],
 ])('the field %s.%s requires access to the contents of files', async (type, name) => {
   const field = fieldsOf(schema.getType(type) as GraphQLObjectType).find(([each]) => each === name);
