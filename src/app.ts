@@ -44,6 +44,7 @@ import { createGraphqlHandler } from './server/transports/http/route.ts';
 import { createStreamedResponses } from './server/transports/http/streamed-response.ts';
 import { createEventStreams } from './server/transports/sse/single-connection.ts';
 import { startWebSocketServer } from './server/transports/websocket/server.ts';
+import { createTracing } from './tracing/trace.ts';
 import {
   createClientCredential,
   createCredentialReport,
@@ -129,6 +130,8 @@ async function start(
 ): Promise<App> {
   const log = logger ?? createLogger({ level: config.logLevel });
   const metrics = createMetrics({ version });
+  const tracing = createTracing();
+  if (tracing !== null) log.info('an OpenTelemetry SDK is loaded, and requests are traced');
   const findDocument = await createDocuments(config.trustedDocuments);
 
   const lifetime = new AbortController();
@@ -293,8 +296,8 @@ async function start(
     }),
     files: createFileHandler({
       open: downloads.open,
-      source: ({ caller, file }) => {
-        const filesUntil = (signal: AbortSignal) => upstream.connect(caller, { signal, priority: 'poll' }).files;
+      source: ({ caller, file }, trace) => {
+        const filesUntil = (signal: AbortSignal) => upstream.connect(caller, { signal, priority: 'poll', trace }).files;
         return {
           stat: (signal) => filesUntil(signal).stat(file),
           read: (range, signal) => filesUntil(signal).read({ ...file, range }),
@@ -323,6 +326,7 @@ async function start(
     buffers,
     clock: connectionClock,
     logger: log,
+    tracing,
   });
   if (config.admin !== null) {
     const admin = urlOf(await http.listenForOperators(config.admin));
@@ -345,6 +349,7 @@ async function start(
     buffers,
     clock: connectionClock,
     logger: log,
+    tracing,
     admit,
     authorize,
   });

@@ -7,6 +7,7 @@ import type { Loaders } from '../loaders/index.ts';
 import type { Watches } from '../polling/watches.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { TracePosition } from '../tracing/trace.ts';
 import type { PlatformApi } from '../upstream/platform-api.ts';
 import type { DownloadLink } from './download-links.ts';
 import type { FileContents } from './file-contents.ts';
@@ -62,12 +63,17 @@ export interface GatewayContext {
   /** Aborts when the caller leaves or the gateway shuts down. */
   readonly signal: AbortSignal;
   readonly logger: Logger;
+  /** Position of the operation in its trace; null: it is not traced. */
+  readonly trace: TracePosition | null;
+  /** Creates the context of the same operation at another position. Its loaders have read nothing yet. */
+  withTrace(trace: TracePosition): GatewayContext;
   /**
    * Creates the context for executing one event of a subscription, once for all subscriptions with the same credential.
    * Its loaders have read nothing yet.
    * @param signal aborts when no caller waits for the result
+   * @param trace position of the event in its trace; null: it is not traced
    */
-  forEvent(signal: AbortSignal): GatewayContext;
+  forEvent(signal: AbortSignal, trace: TracePosition | null): GatewayContext;
   /**
    * Creates the context for executing events whose results every subscriber of the tenant receives. It contains no data
    * of this caller, and every member that depends on a caller throws.

@@ -10,6 +10,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { abortSignalOf, type EndController, type EndSignal } from '../runtime/end-signal.ts';
 import type { FairSlots } from '../runtime/fair-slots.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { TracePosition } from '../tracing/trace.ts';
 import type { Caller } from '../upstream/caller.ts';
 import type { PlatformApi, Upstream } from '../upstream/platform-api.ts';
 import type { OperationCalls } from '../upstream/types.ts';
@@ -51,6 +52,8 @@ export interface OperationRequest {
   readonly host: string | null;
   /** Aborts when the client leaves. */
   readonly signal: EndController | AbortSignal;
+  /** Position of the client's request in its trace; null: it is not traced. */
+  readonly trace: TracePosition | null;
 }
 
 export type CreateContext = (request: OperationRequest) => GatewayContext;
@@ -110,6 +113,10 @@ class OperationContext implements GatewayContext {
 
   get logger(): Logger {
     return this.#services.logger;
+  }
+
+  get trace(): TracePosition | null {
+    return this.#request.trace;
   }
 
   get signal(): AbortSignal {
@@ -174,15 +181,21 @@ class OperationContext implements GatewayContext {
   async assertReader(): Promise<void> {
     if (!this.canRead) throw new ForbiddenError({ message: 'The token does not allow reading.' });
     // In the other modes the platform does not receive a credential of the caller.
-    if (this.authMode === 'passthrough') await this.#services.upstream.prove(this.#caller, this.#request.signal);
+    if (this.authMode === 'passthrough') {
+      await this.#services.upstream.prove(this.#caller, this.#request.signal, this.trace);
+    }
   }
 
   idempotent(request: Parameters<GatewayContext['idempotent']>[0], create: Create): Promise<IdempotencyOutcome> {
     return this.#services.idempotency.run({ ...request, tenant: this.tenant, signal: this.signal }, create);
   }
 
-  forEvent(signal: AbortSignal): GatewayContext {
-    return new OperationContext(this.#services, { ...this.#request, signal }, this);
+  withTrace(trace: TracePosition): GatewayContext {
+    return new OperationContext(this.#services, { ...this.#request, trace }, this.#operation);
+  }
+
+  forEvent(signal: AbortSignal, trace: TracePosition | null): GatewayContext {
+    return new OperationContext(this.#services, { ...this.#request, signal, trace }, this);
   }
 
   forTenant(): GatewayContext {
@@ -196,7 +209,7 @@ class OperationContext implements GatewayContext {
   /** All calls of one operation share a counter. */
   #connect(signal: EndSignal): PlatformApi {
     this.#calls ??= this.#services.countCalls();
-    return this.#services.upstream.connect(this.#caller, { signal, calls: this.#calls });
+    return this.#services.upstream.connect(this.#caller, { signal, calls: this.#calls, trace: this.trace });
   }
 }
 
@@ -229,6 +242,7 @@ function tenantContext(
     clock,
     logger,
     signal: lifetime,
+    trace: null,
     canRead: true,
     canWrite: false,
     canReadData: false,
@@ -241,6 +255,7 @@ function tenantContext(
     contents: callerless<FileContents>(),
     assertReader: unmarked,
     idempotent: unmarked,
+    withTrace: unmarked,
     forEvent: unmarked,
     forTenant: unmarked,
     get principal() {

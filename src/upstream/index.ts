@@ -91,7 +91,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   return {
     connect,
     isAccepted: (caller) => accepted.has(caller),
-    prove: (caller, signal) => proveCredential(accepted, caller, connect(caller, { signal })),
+    prove: (caller, signal, trace) => proveCredential(accepted, caller, connect(caller, { signal, trace })),
     [Symbol.asyncDispose]: async () => {
       await Promise.all([callPool.destroy(), downloadPool.destroy()]);
     },

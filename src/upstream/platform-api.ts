@@ -1,4 +1,5 @@
 import type { EndSignal } from '../runtime/end-signal.ts';
+import type { TracePosition } from '../tracing/trace.ts';
 import type { BatchesApi } from './apis/batches.ts';
 import type { DatasetsApi } from './apis/datasets.ts';
 import type { ExportJobsApi } from './apis/export-jobs.ts';
@@ -35,6 +36,8 @@ export interface ConnectOptions {
   readonly signal: EndSignal;
   readonly priority?: Priority;
   readonly calls?: OperationCalls | undefined;
+  /** Position below which each attempt of a call has a span; null: calls are not traced. @default null */
+  readonly trace?: TracePosition | null | undefined;
 }
 
 /** The platform, without a caller. */
@@ -58,5 +61,5 @@ export interface Upstream extends AsyncDisposable {
    * @throws {ForbiddenError} the platform forbids all of these reads
    * @throws {GatewayError} the platform could not be reached or failed; the reason of `signal` if it aborts
    */
-  prove(caller: Caller, signal: EndSignal): Promise<void>;
+  prove(caller: Caller, signal: EndSignal, trace?: TracePosition | null): Promise<void>;
 }

@@ -112,7 +112,7 @@ export class PlatformConnection implements PlatformApi, PlatformClient {
 
   /** The object has every property, so that all requests have one shape, which is much faster to copy. */
   #bind(request: PlatformRequest): UpstreamRequest {
-    const { signal, priority = 'interactive', calls } = this.#options;
+    const { signal, priority = 'interactive', calls, trace } = this.#options;
     if (!this.#hasCalled) {
       this.#hasCalled = true;
       // Each call in flight has one listener, which is no leak. Most operations never use one of their two connections.
@@ -134,6 +134,7 @@ export class PlatformConnection implements PlatformApi, PlatformClient {
       caller: this.#caller,
       priority,
       calls,
+      trace: trace?.call(request),
       promoted: undefined,
       signal,
       ending: undefined,

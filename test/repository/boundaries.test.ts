@@ -36,6 +36,7 @@ const rules: Rules = {
         'src/polling/',
         'src/runs/',
         'src/runtime/',
+        'src/tracing/',
       ],
       types: [],
       reason: 'the composition root assembles the gateway and reaches the emulator only by URL',
@@ -89,6 +90,12 @@ const rules: Rules = {
       reason: 'it counts the reports of other modules and knows only their form; only app.ts imports its values',
     },
     {
+      area: 'src/tracing/',
+      values: [],
+      types: [],
+      reason: 'spans contain only values that their callers pass, and no tenants, callers or variables',
+    },
+    {
       area: 'src/execution/',
       values: [],
       types: [],
@@ -103,19 +110,26 @@ const rules: Rules = {
     {
       area: 'src/server/graphql/',
       values: ['src/execution/execute.ts', 'src/config/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
-      types: ['src/context/'],
+      types: ['src/context/', 'src/tracing/'],
       reason: 'the pipeline is the same for every transport, so that it knows none of them',
     },
     {
       area: 'src/server/sharing/',
-      values: ['src/server/graphql/', 'src/execution/execute.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
+      values: [
+        'src/server/graphql/',
+        'src/execution/execute.ts',
+        'src/errors.ts',
+        'src/domain/',
+        'src/runtime/',
+        'src/tracing/',
+      ],
       types: ['src/context/', 'src/metrics/'],
       reason: 'subscriptions of all transports share executions, so that sharing knows no transport',
     },
     {
       area: 'src/server/http/',
       values: ['src/server/connections/', 'src/server/graphql/error-mask.ts', 'src/runtime/'],
-      types: [],
+      types: ['src/tracing/'],
       reason: 'the HTTP server passes each path to a handler, and knows neither operations nor downloads',
     },
     {
@@ -130,7 +144,7 @@ const rules: Rules = {
         'src/domain/',
         'src/runtime/',
       ],
-      types: ['src/context/', 'src/metrics/'],
+      types: ['src/context/', 'src/metrics/', 'src/tracing/'],
       reason: 'a download executes no operation, and receives the file from a source that the composition root passes',
     },
     {
@@ -145,7 +159,13 @@ const rules: Rules = {
         'src/domain/',
         'src/runtime/',
       ],
-      types: ['src/auth/authenticator.ts', 'src/config/config.ts', 'src/context/', 'src/metrics/callbacks.ts'],
+      types: [
+        'src/auth/authenticator.ts',
+        'src/config/config.ts',
+        'src/context/',
+        'src/metrics/callbacks.ts',
+        'src/tracing/',
+      ],
       reason:
         'a transport receives its dependencies, and sees neither the platform nor the poller, not even their types',
     },
@@ -165,7 +185,7 @@ const rules: Rules = {
         'src/domain/',
         'src/runtime/',
       ],
-      types: ['src/auth/', 'src/upstream/', 'src/polling/watches.ts', 'src/runs/', 'src/metrics/'],
+      types: ['src/auth/', 'src/upstream/', 'src/polling/watches.ts', 'src/runs/', 'src/metrics/', 'src/tracing/'],
       reason: 'the context of an operation consists of parts that the composition root has built',
     },
     {
@@ -210,7 +230,7 @@ const rules: Rules = {
     {
       area: 'src/upstream/',
       values: ['src/errors.ts', 'src/domain/', 'src/runtime/'],
-      types: ['src/metrics/'],
+      types: ['src/metrics/', 'src/tracing/'],
       reason: 'the platform clients are the lowest layer of the gateway',
     },
     {
@@ -241,7 +261,7 @@ const rules: Rules = {
     {
       area: 'src/upstream/http/',
       values: ['src/upstream/wire/', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
-      types: ['src/upstream/caller.ts', 'src/upstream/types.ts', 'src/metrics/'],
+      types: ['src/upstream/caller.ts', 'src/upstream/types.ts', 'src/metrics/', 'src/tracing/'],
       reason: 'the layers of a call know no API, and receive the credential with the call',
     },
     {
@@ -480,6 +500,12 @@ const rules: Rules = {
         ],
       },
       reason: 'layers below schema/ and server/ do not depend on GraphQL',
+    },
+    {
+      names: ['@opentelemetry/*'],
+      within: 'src/',
+      where: { onlyIn: ['src/tracing/'] },
+      reason: 'one module decides which data a span contains',
     },
     {
       names: ['@duckdb/node-api'],
@@ -750,6 +776,11 @@ describe('the import table', () => {
       "import { GatewayError } from '../errors.ts';",
       "import type { Clock } from '../runtime/clock.ts';",
     ],
+    [
+      'src/tracing/trace.ts',
+      "import type { Tenant } from '../domain/tenant.ts';",
+      "import { trace } from '@opentelemetry/api';",
+    ],
     ['src/domain/job.ts', "import type { Clock } from '../runtime/clock.ts';", "import { x } from './ids.ts';"],
     ['src/runtime/clock.ts', "import type { Tenant } from '../domain/tenant.ts';", ''],
     [
@@ -874,6 +905,7 @@ describe('the import table', () => {
     ['graphql-scalars', 'src/domain/job.ts', 'src/schema/common/scalars.ts'],
     ['@pothos/core', 'src/context/context.ts', 'src/schema/builder.ts'],
     ['@duckdb/node-api', 'src/emulator/jobs/create-job.ts', 'src/emulator/store/database.ts'],
+    ['@opentelemetry/api', 'src/upstream/http/send.ts', 'src/tracing/trace.ts'],
     ['@redis/client', 'src/events/redis/log.ts', 'src/runtime/redis.ts'],
     ['node:timers/promises', 'src/polling/feed.ts', 'src/runtime/clock.ts'],
   ])('%s may not be used in %s', (name, bad, good) => {

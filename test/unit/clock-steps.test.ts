@@ -279,7 +279,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
       const maskError = () => new GraphQLError('An execution failed.');
       const operation = { schema, document: parse('subscription { n }') };
       const group = new ExecutionGroup({ operation, contexts, clock, maskError, onEmpty: () => {} });
-      for (let member = 0; member < 4; member += 1) group.join();
+      for (let member = 0; member < 4; member += 1) group.join(null);
       let executions = 0;
       const event = {
         n: () => {

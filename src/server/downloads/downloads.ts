@@ -5,6 +5,7 @@ import { GatewayError, httpStatusByCode, NotFoundError } from '../../errors.ts';
 import type { DownloadMetrics } from '../../metrics/downloads.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { TracePosition } from '../../tracing/trace.ts';
 import { extensionsOf, internalError, logUnexpected } from '../graphql/error-mask.ts';
 import type { Cors } from '../http/cors.ts';
 import { filesPath } from '../http/paths.ts';
@@ -24,7 +25,8 @@ export interface FileHandlerOptions {
    * @throws {GatewayError} the link is invalid or has expired
    */
   readonly open: (path: string) => Promise<Download>;
-  readonly source: (download: Download) => DownloadSource;
+  /** @param trace position of the request in its trace; null: it is not traced */
+  readonly source: (download: Download, trace: TracePosition | null) => DownloadSource;
   readonly limits: Omit<DownloadLimitsOptions, 'clock'>;
   /** Maximum number of concurrent conversions of all tenants together. They also count as downloads. */
   readonly maxConversions: number;
@@ -50,7 +52,7 @@ export function createFileHandler(options: FileHandlerOptions) {
   const conversionLimits = createDownloadLimits({ ...options.limits, total: options.maxConversions, clock });
   const knownFiles = createKnownFiles({ clock });
 
-  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  return async (request: IncomingMessage, response: ServerResponse, trace: TracePosition | null): Promise<void> => {
     if (cors.preflight(request, response, { methods, headers: conditionalHeaders })) return;
     cors.allow(request, response);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -68,7 +70,7 @@ export function createFileHandler(options: FileHandlerOptions) {
       const download = await open(path);
       using _ = limits.enter(download);
       using __ = download.format === 'ORIGINAL' ? null : conversionLimits.enter(download);
-      const source = options.source(download);
+      const source = options.source(download, trace);
       await serve({ ...options, request, response, download, source, knownFiles, signal: gone.signal });
       outcome = 'complete';
     } catch (error) {

@@ -126,7 +126,7 @@ const hashIn = (extensions: DocumentRequest['extensions']): string | undefined =
 const given = (query: string | null | undefined): string | null =>
   typeof query === 'string' && query !== '' ? query : null;
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 const noDocument = (): never => {
   throw requestError('BAD_REQUEST', 'The request has no query.', { http: { headers: { allow: 'GET, POST' } } });

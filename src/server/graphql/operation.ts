@@ -6,6 +6,7 @@ import { type MaskError, publicError } from './error-mask.ts';
 import type { Outcome, Pipeline, ReadyOperation } from './pipeline-types.ts';
 import type { PreparedDocuments } from './prepared-documents.ts';
 import { requestError } from './request-error.ts';
+import { tracedOperation } from './traced-operation.ts';
 
 /** A GraphQL request of any transport. */
 export interface OperationParams {
@@ -100,14 +101,32 @@ async function shownTo(
   return errors;
 }
 
+type Executing = Pick<OperationDeps, 'pipeline' | 'maskError'>;
+
 /**
- * Executes an operation. Failures before its first field are returned as a result too.
+ * Executes an operation, with a span if its request is traced. The span of a subscription ends when it has started.
+ * Failures before its first field are returned as a result too.
  * @returns a promise if a value is awaited. It never rejects.
  */
-export function runOperation(
-  { pipeline, maskError }: Pick<OperationDeps, 'pipeline' | 'maskError'>,
-  args: ReadyOperation,
-): Outcome | Promise<Outcome> {
+export function runOperation(deps: Executing, args: ReadyOperation): Outcome | Promise<Outcome> {
+  const { contextValue, document, operationName, kind } = args;
+  const span = contextValue.trace?.startOperation(tracedOperation(document, operationName, kind)) ?? null;
+  if (span === null) return run(deps, args);
+  const ended = (outcome: Outcome): Outcome => {
+    span.end('errors' in outcome ? errorTypeOf(outcome.errors) : null);
+    return outcome;
+  };
+  const outcome = run(deps, { ...args, contextValue: contextValue.withTrace(span) });
+  return outcome instanceof Promise ? outcome.then(ended) : ended(outcome);
+}
+
+/** The code of a result's first error; null if it has no errors. */
+export function errorTypeOf(errors: ExecutionResult['errors']): string | null {
+  const [first] = errors ?? [];
+  return first === undefined ? null : String(first.extensions['code'] ?? 'UNKNOWN');
+}
+
+function run({ pipeline, maskError }: Executing, args: ReadyOperation): Outcome | Promise<Outcome> {
   const failed = (error: unknown): Outcome => ({ errors: [maskError(error)] });
   const ended = (outcome: Outcome): Outcome | Promise<Outcome> => {
     if (!isRejection(outcome)) return outcome;

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../../runtime/clock.ts';
 import { checkHostHeader, type IsAllowedHost } from '../../runtime/host-header.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { TraceSpan, Tracing } from '../../tracing/trace.ts';
 import type { ConnectionRegistry } from '../connections/connection-registry.ts';
 import type { SendBuffers } from '../connections/send-buffers.ts';
 import { internalError, logUnexpected } from '../graphql/error-mask.ts';
@@ -15,7 +16,11 @@ import { foreignPage } from './origin.ts';
 import { eventStreamPath, filesPath, graphqlPath, pathOf } from './paths.ts';
 import { UpgradableRequest } from './upgrade.ts';
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | undefined;
+type Handler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  trace: TraceSpan | null,
+) => Promise<void> | undefined;
 
 export interface HttpServerOptions {
   readonly graphql: Handler;
@@ -35,6 +40,8 @@ export interface HttpServerOptions {
   /** Time on the connections to clients. */
   readonly clock: Pick<Clock, 'deadline'>;
   readonly logger: Logger;
+  /** Null: requests are not traced. */
+  readonly tracing: Tracing | null;
 }
 
 export interface HttpServer {
@@ -94,6 +101,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     buffers,
     clock,
     logger,
+    tracing,
   } = options;
   /**
    * Connections, also those of WebSockets, with the responses that have not ended: one, or those of pipelined requests.
@@ -127,7 +135,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     }
   };
 
-  const route: Handler = (request, response) => {
+  const route = (request: IncomingMessage, response: ServerResponse): ReturnType<Handler> => {
     const path = pathOf(request);
     const wrongHost = checkHostHeader(request.headers.host, isAllowedHost);
     const isGraphql = path === graphqlPath || path === eventStreamPath;
@@ -146,9 +154,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         return undefined;
       }
       response.setHeader('cache-control', 'no-store');
-      return graphql(request, response);
+      return graphql(request, response, tracing === null ? null : startTrace(tracing, request, response, path));
     } else if (path.startsWith(filesPath)) {
-      return files(request, response);
+      return files(request, response, tracing === null ? null : startTrace(tracing, request, response, filesRoute));
     } else {
       const served = hasAdminPort ? null : serveOperator(path, response);
       if (served !== null) return served;
@@ -278,6 +286,20 @@ const listenOn = (
       resolve({ host, port: address.port });
     });
   });
+
+/** The path of a download without its link, which contains a credential. */
+const filesRoute = `${filesPath}{token}/{name}`;
+
+/** Begins the span of a request, which ends with its response. */
+function startTrace(tracing: Tracing, request: IncomingMessage, response: ServerResponse, route: string): TraceSpan {
+  const { method = '', headers } = request;
+  const span = tracing.startRequest({ method, route, headers });
+  response.once('close', () => {
+    if (response.headersSent) span.endWithStatus(response.statusCode);
+    else span.end('aborted');
+  });
+  return span;
+}
 
 /** A proxy removed the headers of the upgrade, so that the handshake would look like a query without a document. */
 const isStrippedHandshake = ({ method, headers }: IncomingMessage): boolean =>

@@ -2,7 +2,10 @@ import type { ExecutionArgs, ExecutionResult } from 'graphql';
 import type { GatewayContext } from '../../context/context.ts';
 import { execute } from '../../execution/execute.ts';
 import type { Clock, Deadline } from '../../runtime/clock.ts';
+import { startEvent, type TraceLink, type TracePosition, type TraceSpan } from '../../tracing/trace.ts';
 import type { MaskError } from '../graphql/error-mask.ts';
+import { errorTypeOf } from '../graphql/operation.ts';
+import { tracedOperation } from '../graphql/traced-operation.ts';
 import { SerializedResult } from './serialized-result.ts';
 
 /** The arguments with which the events of a subscription are executed. */
@@ -32,7 +35,7 @@ interface KeptResult {
  * The contexts in which events are executed. A group for the whole tenant has one without a caller. A group of one
  * credential creates a context for each event, whose reads stop when `signal` aborts.
  */
-export type EventContexts = GatewayContext | ((signal: AbortSignal) => GatewayContext);
+export type EventContexts = GatewayContext | ((signal: AbortSignal, trace: TracePosition | null) => GatewayContext);
 
 export interface ExecutionGroupOptions {
   /** The operation of the first member. The results are the same for every member. */
@@ -56,17 +59,23 @@ export class ExecutionGroup {
   /** Deadline at which the oldest result is discarded. Null if there was no result at the last deadline. */
   #expiry: Deadline | null = null;
   #members = 0;
+  /** Spans of the members' subscriptions; null before a member is traced. */
+  #links: Set<TraceLink> | null = null;
 
   constructor(options: ExecutionGroupOptions) {
     this.#options = options;
   }
 
-  join(): void {
+  /** @param link span of the member's subscription; null: it is not recorded */
+  join(link: TraceLink | null): void {
     this.#members += 1;
+    if (link !== null) this.#links = (this.#links ?? new Set()).add(link);
   }
 
-  leave(): void {
+  /** @param link the one with which the member joined */
+  leave(link: TraceLink | null): void {
     this.#members -= 1;
+    if (link !== null) this.#links?.delete(link);
     if (this.#members > 0) return;
     this.#results.clear();
     this.#expiry?.[Symbol.dispose]();
@@ -120,16 +129,17 @@ export class ExecutionGroup {
 
   #execute(event: unknown): ExecutionResult | PendingResult {
     const { operation, contexts } = this.#options;
+    const span = this.#startSpan();
     let wanted: AbortController | null = null;
     let contextValue: GatewayContext;
     if (typeof contexts === 'function') {
       wanted = new AbortController();
-      contextValue = contexts(wanted.signal);
+      contextValue = contexts(wanted.signal, span);
     } else {
       contextValue = contexts;
     }
     const result = execute({ ...operation, rootValue: event, contextValue });
-    if (!(result instanceof Promise)) return this.#finish(result);
+    if (!(result instanceof Promise)) return this.#finish(result, span);
     const giveUp = () => {
       // A member that was alone at the execution has not kept the result.
       if (this.#results.get(event)?.result === pending) this.#results.delete(event);
@@ -137,8 +147,11 @@ export class ExecutionGroup {
     };
     const finished = result.then((found) => {
       // No member receives the result, and there is nothing to log about it.
-      if (wanted?.signal.aborted) return found;
-      const final = this.#finish(found);
+      if (wanted?.signal.aborted) {
+        span?.end('aborted');
+        return found;
+      }
+      const final = this.#finish(found, span);
       const kept = this.#results.get(event);
       if (kept?.result !== pending) return final;
       kept.result = final;
@@ -151,11 +164,18 @@ export class ExecutionGroup {
     return pending;
   }
 
-  #finish(result: ExecutionResult): ExecutionResult {
+  #startSpan(): TraceSpan | null {
+    const links = this.#links;
+    if (links === null || links.size === 0) return null;
+    const { document, operationName } = this.#options.operation;
+    return startEvent(tracedOperation(document, operationName, 'subscription'), { links, subscribers: this.#members });
+  }
+
+  #finish(result: ExecutionResult, span: TraceSpan | null): ExecutionResult {
     const { data = null, errors } = result;
-    return errors === undefined
-      ? new SerializedResult(data)
-      : { ...result, errors: errors.map(this.#options.maskError) };
+    const masked = errors?.map(this.#options.maskError);
+    span?.end(errorTypeOf(masked));
+    return masked === undefined ? new SerializedResult(data) : { ...result, errors: masked };
   }
 }
 

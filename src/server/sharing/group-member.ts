@@ -1,12 +1,15 @@
 import type { ExecutionResult } from 'graphql';
 import type { SubscriptionSlot } from '../../context/subscription-quota.ts';
 import type { SubscriptionEnd } from '../../metrics/subscriptions.ts';
+import type { TraceLink } from '../../tracing/trace.ts';
 import { type ExecutionGroup, PendingResult } from './execution-group.ts';
 
 export interface GroupMemberOptions {
   readonly group: ExecutionGroup;
   /** The slot of the subscription in the quotas. Ended with the subscription, for any reason. */
   readonly slot: SubscriptionSlot;
+  /** Span of the subscription; null: it is not recorded. */
+  readonly link: TraceLink | null;
 }
 
 /** One subscriber of a group, from its construction until it leaves. It requests results in sequence. */
@@ -14,13 +17,15 @@ export class GroupMember {
   /** Null after the member has left. */
   #group: ExecutionGroup | null;
   readonly #slot: SubscriptionSlot;
+  readonly #link: TraceLink | null;
   /** The result that the member waits for. */
   #pending: PendingResult | null = null;
 
-  constructor({ group, slot }: GroupMemberOptions) {
+  constructor({ group, slot, link }: GroupMemberOptions) {
     this.#group = group;
     this.#slot = slot;
-    group.join();
+    this.#link = link;
+    group.join(link);
   }
 
   get left(): boolean {
@@ -40,7 +45,7 @@ export class GroupMember {
     const group = this.#group;
     if (group === null) return;
     this.#group = null;
-    group.leave();
+    group.leave(this.#link);
     this.#pending?.leave();
     this.#slot.end(reason);
   }

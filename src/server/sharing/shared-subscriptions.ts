@@ -53,12 +53,13 @@ export function createSharedSubscriptions({ maskError, quota }: SharedSubscripti
   };
 
   const begin = async (args: SubscriptionArgs, slot: SubscriptionSlot) => {
-    const { signal } = args.contextValue;
+    const { contextValue } = args;
+    const { signal, trace } = contextValue;
     // The start has a separate context, so that data that plugins keep by context is released after the stream has
     // started.
-    const events = await createSourceEventStream({ ...args, contextValue: args.contextValue.forEvent(signal) });
+    const events = await createSourceEventStream({ ...args, contextValue: contextValue.forEvent(signal, trace) });
     if (!(Symbol.asyncIterator in events)) return { ...events, errors: (events.errors ?? []).map(maskError) };
-    const member = new GroupMember({ group: groupOf(args), slot });
+    const member = new GroupMember({ group: groupOf(args), slot, link: trace?.link ?? null });
     return isPullSource(events)
       ? new PushSubscription({ events, member, signal })
       : new PullSubscription({ events: events[Symbol.asyncIterator](), member, signal });
@@ -80,8 +81,8 @@ export function createSharedSubscriptions({ maskError, quota }: SharedSubscripti
 /** Closures of one call share their scope. This function is separate, so that a group of a tenant keeps no context. */
 const eventsOf =
   (context: GatewayContext): EventContexts =>
-  (signal) =>
-    context.forEvent(signal);
+  (signal, trace) =>
+    context.forEvent(signal, trace);
 
 /** The key of a group among those of one document. */
 function keyOf(

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ReadingTimes } from '../../domain/reading-times.ts';
 import type { EndController, EndSignal } from '../../runtime/end-signal.ts';
+import type { CallTrace } from '../../tracing/trace.ts';
 import type { Caller } from '../caller.ts';
 import type { OperationCalls, Priority, Service } from '../types.ts';
 
@@ -44,6 +45,8 @@ export interface UpstreamRequest extends PlatformRequest {
   readonly priority: Priority;
   /** Counts the calls of the operation. Polls and downloads have no counter, because other limits bound them. */
   readonly calls?: OperationCalls | undefined;
+  /** Trace of the call's attempts. A shared call is in the trace of the operation that began it. */
+  readonly trace?: CallTrace | undefined;
   /** Aborts when an interactive caller joins this poll. The poll then gets interactive priority. */
   readonly promoted?: EndSignal | undefined;
   /** Ends this call. Its reason is thrown unchanged; it is an UpstreamTimeoutError if the deadline has passed. */

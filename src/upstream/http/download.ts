@@ -36,6 +36,7 @@ export async function openDownload(
   const { service, method, signal, lifetime } = request;
   const headers = requestHeaders(request);
   const requestId = headers['x-request-id'];
+  const span = request.trace?.startAttempt(headers);
   const startedAtMs = clock.monotonicMs();
   const ended = (status: number | null) =>
     metrics.callEnded({ service, method, status, seconds: (clock.monotonicMs() - startedAtMs) / 1000 });
@@ -57,6 +58,7 @@ export async function openDownload(
     const failure = signal.aborted
       ? new ExchangeFailure('aborted', true, signal.reason)
       : new ExchangeFailure('broken', true, error);
+    span?.end(failure.kind);
     throw errorFromFailure(request, failure, requestId);
   } finally {
     signal.removeEventListener('abort', giveUp);
@@ -66,6 +68,7 @@ export async function openDownload(
   ended(status);
   // An error of an unread body must not end the process. A reader still receives the error.
   body.on('error', () => {});
+  body.once('close', () => span?.endWithStatus(status));
   const cancel = () => {
     body.destroy();
   };

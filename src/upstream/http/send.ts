@@ -18,8 +18,8 @@ export interface SendOptions {
   readonly metrics: PlatformMetrics;
 }
 
-/** A request with the caller and the credential for its headers. A token request has neither. */
-type Unsent = PlatformRequest & Partial<Pick<UpstreamRequest, 'caller' | 'authorization'>>;
+/** A request with the caller and the credential for its headers, and its trace. A token request has none of them. */
+type Unsent = PlatformRequest & Partial<Pick<UpstreamRequest, 'caller' | 'authorization' | 'trace'>>;
 type RequestToSend = Unsent & Pick<UpstreamRequest, 'signal'>;
 
 /** Sends a request once and reads the whole response. Throws a GatewayError unless the response is a success. */
@@ -28,6 +28,7 @@ export function sendOnce(options: SendOptions, request: RequestToSend): PromiseL
   const { service, method, signal } = request;
   const headers = requestHeaders(request);
   const sentRequestId = headers['x-request-id'];
+  const span = request.trace?.startAttempt(headers);
   const requestedAt = clock.now();
   const startedAtMs = clock.monotonicMs();
   const ended = (status: number | null) =>
@@ -37,10 +38,12 @@ export function sendOnce(options: SendOptions, request: RequestToSend): PromiseL
   return exchange(dispatcher, { method, path, headers, body: request.body ?? null, signal, maxBodyBytes }).then(
     (answer) => {
       ended(answer.status);
+      span?.endWithStatus(answer.status);
       return readResponse(request, answer, sentRequestId, { requestedAt, observedAt: clock.now() });
     },
     (error: unknown) => {
       ended(null);
+      span?.end(error instanceof ExchangeFailure ? error.kind : 'unexpected');
       throw error instanceof ExchangeFailure ? errorFromFailure(request, error, sentRequestId) : error;
     },
   );
@@ -96,9 +99,7 @@ const isSuccess = (status: number): boolean => status >= 200 && status < 300;
  * The headers of a request, including the headers of its credential and its tenant if it has them, and a new
  * `x-request-id` of 32 alphanumeric characters, like the ids of the platform.
  */
-export function requestHeaders(
-  request: Unsent,
-): Readonly<Record<string, string>> & { readonly 'x-request-id': string } {
+export function requestHeaders(request: Unsent): Record<string, string> & { readonly 'x-request-id': string } {
   const headers: Record<string, string> & { 'x-request-id': string } = {
     accept: 'application/json',
     'accept-encoding': request.compressed === true ? 'gzip' : 'identity',

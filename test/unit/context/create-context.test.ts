@@ -38,7 +38,7 @@ async function setUp() {
   } as unknown as ContextServices;
   const signal = new AbortController().signal;
   const session = testSession();
-  const context = contextFactory(services)({ session, host: 'gateway.test:4000', signal });
+  const context = contextFactory(services)({ session, host: 'gateway.test:4000', signal, trace: null });
   return { context, credential: session.credential, asked, counters, counting };
 }
 
@@ -49,7 +49,7 @@ it('the context of an event reads again, with the same selection, while a caller
   context.loaders.select(new Map([['Dataset', new Set(['name'])]]));
   await context.loaders.dataset.load(id);
   const { signal } = new AbortController();
-  for (const event of [context.forEvent(signal), context.forEvent(signal)]) {
+  for (const event of [context.forEvent(signal, null), context.forEvent(signal, null)]) {
     await event.loaders.dataset.load(id);
     await event.loaders.dataset.load(id);
     expect(event.signal).toBe(signal);
@@ -86,7 +86,7 @@ it('the calls of an operation are counted together, and those of each event sepa
   await context.loaders.dataset.load(id);
   // The platform of this test has one method for reads and writes.
   await (context.writes.datasets as PlatformApi['datasets']).getMany([id]);
-  for (const _ of [1, 2]) await context.forEvent(new AbortController().signal).loaders.dataset.load(id);
+  for (const _ of [1, 2]) await context.forEvent(new AbortController().signal, null).loaders.dataset.load(id);
   expect(counters).toHaveLength(3);
   expect(counting).toEqual([counters[0], counters[0], counters[1], counters[2]]);
   expect(new Set(counting).size).toBe(3);
@@ -100,5 +100,5 @@ it('a link begins with the URL that its caller uses, and is created once per fil
   expect(context.publicUrl).toBe('http://gateway.test:4000');
   expect(context.downloads.linkTo(file)).toBe(link);
   expect(context.downloads.linkTo({ ...file })).not.toBe(link);
-  expect(context.forEvent(context.signal).downloads.linkTo(file)).toBe(link);
+  expect(context.forEvent(context.signal, null).downloads.linkTo(file)).toBe(link);
 });

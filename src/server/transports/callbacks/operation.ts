@@ -33,7 +33,7 @@ interface ConfirmedOperation {
 export function createCallbackOperation(options: CallbackOperationOptions): CallbackOperation {
   const { callbacks, maskError } = options;
 
-  const subscribe: CallbackOperation = async (params, { session, host, response, signal: leaving }) => {
+  const subscribe: CallbackOperation = async (params, { session, host, response, trace, signal: leaving }) => {
     const operation = new AbortController();
     const { signal } = operation;
     const leave = () => operation.abort();
@@ -45,7 +45,7 @@ export function createCallbackOperation(options: CallbackOperationOptions): Call
       if (!callbacks.allows(target.url)) {
         throw new ForbiddenError({ message: 'SUBSCRIPTION_CALLBACK_URLS does not allow the callback URL.' });
       }
-      const args = await openOperation(options, params, { session, host, signal });
+      const args = await openOperation(options, params, { session, host, signal, trace });
       if (!('kind' in args)) return failedStart(args);
       if (args.kind !== 'subscription') {
         throw invalidExtension('', 'only a subscription can use callbacks');

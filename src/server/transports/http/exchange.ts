@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Session } from '../../../auth/authenticator.ts';
 import type { EndController } from '../../../runtime/end-signal.ts';
+import type { TracePosition } from '../../../tracing/trace.ts';
 import type { AcceptedTypes } from './accept.ts';
 import type { SingleResponse } from './response.ts';
 
@@ -14,6 +15,8 @@ export interface HttpExchange {
   readonly accepted: AcceptedTypes;
   /** Aborts when the client leaves before it has the whole response. */
   readonly signal: EndController;
+  /** Position of the request in its trace; null: it is not traced. */
+  readonly trace: TracePosition | null;
 }
 
 /** Sends a whole response, unless the client has left. */

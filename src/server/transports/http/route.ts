@@ -4,6 +4,7 @@ import { isAsyncIterable } from 'graphql-yoga';
 import type { Authenticate } from '../../../auth/authenticator.ts';
 import type { RequestHeaders } from '../../../auth/caller-headers.ts';
 import { EndController } from '../../../runtime/end-signal.ts';
+import type { TracePosition } from '../../../tracing/trace.ts';
 import {
   type OperationDeps,
   type OperationParams,
@@ -61,19 +62,19 @@ const requestHeaders = ['authorization', 'content-type', 'x-api-key', 'x-gw-ims-
  */
 export function createGraphqlHandler(
   options: GraphqlHttpOptions,
-): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+): (request: IncomingMessage, response: ServerResponse, trace: TracePosition | null) => Promise<void> {
   const { authenticate, admit, maxBodyBytes, cors, renderPage, eventStreams, callbacks, sendStream, maskError } =
     options;
 
   const serve = async (exchange: HttpExchange): Promise<void> => {
-    const { request, response, accepted, session, host, signal } = exchange;
+    const { request, response, accepted, session, host, signal, trace } = exchange;
     const read = readParams(request, maxBodyBytes);
     const params = read instanceof Promise ? await read : read;
     if (request.method === 'POST' && requestsCallbacks(params, accepted)) {
       send(response, singleResponse(await callbacks(params, exchange), accepted));
       return;
     }
-    const opened = openOperation(options, params, { session, host, signal });
+    const opened = openOperation(options, params, { session, host, signal, trace });
     const args = opened instanceof Promise ? await opened : opened;
     const outcome = 'kind' in args ? await execute(args, exchange) : { errors: args };
     const result = isAsyncIterable(outcome) ? resultsUntilFailure(outcome, maskError) : outcome;
@@ -98,7 +99,7 @@ export function createGraphqlHandler(
     return runOperation(options, args);
   };
 
-  return async (request, response) => {
+  return async (request, response, trace) => {
     const path = pathOf(request);
     if (cors.preflight(request, response, preflightOf(path))) return;
     if (renderPage !== null && path === graphqlPath && wantsPage(request)) {
@@ -119,7 +120,7 @@ export function createGraphqlHandler(
       }
       if (response instanceof CountedResponse) response.belongsTo(session.principal);
       const host = request.headers.host ?? null;
-      const exchange = { request, response, session, host, accepted, signal };
+      const exchange = { request, response, session, host, accepted, signal, trace };
       if (path === eventStreamPath) await eventStreams(exchange);
       else await serve(exchange);
     } catch (error) {

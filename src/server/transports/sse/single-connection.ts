@@ -88,7 +88,7 @@ export function createEventStreams(options: EventStreamOptions): ServeEventStrea
 
   /** Starts an operation, which outlives its request. */
   const start = async (exchange: HttpExchange): Promise<void> => {
-    const { request, session, host, signal: leaving } = exchange;
+    const { request, session, host, trace, signal: leaving } = exchange;
     const params = await readRequestBody(request, maxBodyBytes);
     // The stream may end while the request is read, and nothing would end an operation that starts after it.
     const { operations, body } = find(exchange);
@@ -102,7 +102,7 @@ export function createEventStreams(options: EventStreamOptions): ServeEventStrea
     const controller = new AbortController();
     const { signal } = controller;
     operations.set(id, controller);
-    sendResults(resultsOf(params, { session, host, signal }), id, body, signal)
+    sendResults(resultsOf(params, { session, host, signal, trace }), id, body, signal)
       .catch(body.cut)
       .finally(() => {
         if (operations.get(id) === controller) operations.delete(id);

@@ -12,6 +12,7 @@ import {
 import { connectionHeaders, type RequestHeaders } from '../../../auth/caller-headers.ts';
 import { GatewayError, type GatewayErrorCode, RateLimitedError } from '../../../errors.ts';
 import type { Clock, Deadline } from '../../../runtime/clock.ts';
+import type { TracePosition } from '../../../tracing/trace.ts';
 import { type SocketSender, tryAgainLater } from './keep-alive.ts';
 import { type OperationSocket, SocketOperation, type SocketOperationDeps } from './operation.ts';
 
@@ -63,6 +64,7 @@ const isSingleRejection = ({ extensions }: GraphQLError): boolean =>
 export class SocketConnection implements OperationSocket {
   readonly #options: SocketConnectionOptions;
   readonly #sender: SocketSender;
+  readonly trace: TracePosition | null;
   /** Headers of the upgrade request, later with those of `connection_init`. */
   #headers: RequestHeaders;
   /** Null after `connection_init`. */
@@ -74,10 +76,15 @@ export class SocketConnection implements OperationSocket {
   #queue: readonly QueuedOperation[] = [];
   #draining = false;
 
-  constructor(options: SocketConnectionOptions, sender: SocketSender, headers: RequestHeaders) {
+  constructor(
+    options: SocketConnectionOptions,
+    sender: SocketSender,
+    { headers, trace }: { readonly headers: RequestHeaders; readonly trace: TracePosition | null },
+  ) {
     this.#options = options;
     this.#sender = sender;
     this.#headers = headers;
+    this.trace = trace;
     this.#initDeadline = options.clock.deadline(connectionInitTimeoutMs);
     this.#initDeadline.signal.addEventListener('abort', () =>
       sender.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout'),

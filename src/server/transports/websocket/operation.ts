@@ -3,6 +3,7 @@ import { MessageType, type SubscribePayload } from 'graphql-ws';
 import { isAsyncIterable } from 'graphql-yoga';
 import type { Authenticate } from '../../../auth/authenticator.ts';
 import type { RequestHeaders } from '../../../auth/caller-headers.ts';
+import type { TracePosition } from '../../../tracing/trace.ts';
 import { publicErrors, publicResult } from '../../graphql/error-mask.ts';
 import { isRejection, type OperationDeps, openOperation, runOperation } from '../../graphql/operation.ts';
 import { PushSubscription, type ResultReceiver } from '../../sharing/push-subscription.ts';
@@ -12,6 +13,8 @@ import { textOf } from '../../sharing/serialized-result.ts';
 export interface OperationSocket {
   /** Whether a message that is sent may arrive. */
   readonly open: boolean;
+  /** Position of its operations in their trace; null: they are not traced. */
+  readonly trace: TracePosition | null;
   /** @returns a promise that resolves when there is room for the next message; undefined if there is room */
   send(message: string): Promise<void> | undefined;
   /** Called once, when the operation is over. */
@@ -92,7 +95,7 @@ export class SocketOperation implements ResultReceiver {
     if (request === null) throw new Error('An operation runs once.');
     const session = await this.#deps.admit(headers);
     if (this.#over) return null;
-    const operation = { session, host: headers('host'), signal: request.signal };
+    const operation = { session, host: headers('host'), signal: request.signal, trace: this.#socket.trace };
     const args = await openOperation(this.#deps, payload, operation);
     if (this.#over) return null;
     if (!('kind' in args)) {

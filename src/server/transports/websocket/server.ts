@@ -7,6 +7,7 @@ import { callerHeadersOf, type RequestHeaders } from '../../../auth/caller-heade
 import type { Clock } from '../../../runtime/clock.ts';
 import { checkHostHeader, type IsAllowedHost } from '../../../runtime/host-header.ts';
 import type { Logger } from '../../../runtime/logger.ts';
+import type { TracePosition, Tracing } from '../../../tracing/trace.ts';
 import type { ConnectionRegistry } from '../../connections/connection-registry.ts';
 import type { SendBuffers } from '../../connections/send-buffers.ts';
 import { foreignPage, isFromForeignPage } from '../../http/origin.ts';
@@ -26,6 +27,8 @@ export interface WebSocketOptions extends SocketConnectionOptions {
   readonly buffers: SendBuffers;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Null: operations are not traced. */
+  readonly tracing: Tracing | null;
 }
 
 /**
@@ -33,10 +36,10 @@ export interface WebSocketOptions extends SocketConnectionOptions {
  * pipeline as over HTTP. Disposing closes the remaining sockets.
  */
 export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable {
-  const { server, maxMessageBytes, connections, buffers, clock, logger } = options;
+  const { server, maxMessageBytes, connections, buffers, clock, logger, tracing } = options;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, handleProtocols });
 
-  const serve = (socket: WebSocket, { stream, headers }: Upgrade): void => {
+  const serve = (socket: WebSocket, { stream, headers, trace }: Upgrade): void => {
     const sender = new KeepAliveSocket(socket, { connections, buffers, clock, stream });
     // ws itself closes the socket after a violation of the protocol.
     socket.on('error', (error) => logger.debug({ err: error }, 'a socket failed'));
@@ -44,7 +47,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
       sender.close(CloseCode.SubprotocolNotAcceptable, 'Subprotocol not acceptable');
       return;
     }
-    const connection = new SocketConnection(options, sender, headers);
+    const connection = new SocketConnection(options, sender, { headers, trace });
     handleMessages(socket, (text) => {
       // A message that arrives after the gateway has closed its side is ignored.
       if (socket.readyState !== socket.OPEN) return;
@@ -59,7 +62,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const rejection = checkUpgrade(request, options);
     if (rejection === null) {
-      sockets.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, upgradeOf(request)));
+      sockets.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, upgradeOf(request, tracing)));
       return;
     }
     // Node no longer serves the socket: an error without a listener would end the process, and a client that does not
@@ -83,11 +86,13 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
 interface Upgrade {
   readonly stream: Socket;
   readonly headers: RequestHeaders;
+  readonly trace: TracePosition | null;
 }
 
-const upgradeOf = (request: IncomingMessage): Upgrade => ({
+const upgradeOf = (request: IncomingMessage, tracing: Tracing | null): Upgrade => ({
   stream: request.socket,
   headers: callerHeadersOf((name) => headerOf(request, name)),
+  trace: tracing?.positionOf(request.headers) ?? null,
 });
 
 /** The response to a handshake that opens no socket; null: it opens one. */

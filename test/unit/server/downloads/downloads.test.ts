@@ -372,7 +372,7 @@ describe('a reader that leaves', () => {
     });
     let handled: Promise<void> | undefined;
     await using host = await httpHost((request, response) => {
-      handled = handler(request, response);
+      handled = handler(request, response, null);
       return handled;
     });
     const leaving = new AbortController();

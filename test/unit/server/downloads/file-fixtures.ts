@@ -152,7 +152,7 @@ export async function serve(source: DownloadSource, options: Partial<FileHandler
     logger: createLogger({ destination: { write: (line) => void log.push(JSON.parse(line)) } }),
     ...options,
   });
-  return { ...(await httpHost(handler)), log, pauses };
+  return { ...(await httpHost((request, response) => handler(request, response, null))), log, pauses };
 }
 
 export const get = (gateway: HttpHost, headers: Record<string, string> = {}, method = 'GET') =>

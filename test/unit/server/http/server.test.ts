@@ -24,6 +24,7 @@ describe('a request that fails in an unforeseen way', () => {
       buffers,
       clock,
       logger,
+      tracing: null,
     });
     const { port } = await listen({ host: '127.0.0.1', port: 0 });
     try {

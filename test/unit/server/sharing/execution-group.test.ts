@@ -20,7 +20,7 @@ function setUp(members: number) {
     maskError: (error) => publicError(error as never),
     onEmpty: () => {},
   });
-  for (let member = 0; member < members; member += 1) group.join();
+  for (let member = 0; member < members; member += 1) group.join(null);
   let executions = 0;
   const newEvent = () => ({
     number: () => {
@@ -94,8 +94,8 @@ it('a group without members holds no results and no timer', async () => {
   const event = newEvent();
   const result = resultOf(event);
   expect(clock.pending('deadline')).toBe(1);
-  group.leave();
-  group.leave();
+  group.leave(null);
+  group.leave(null);
   expect(await isCollected(result)).toBe(true);
   expect(clock.pending('deadline')).toBe(0);
 });

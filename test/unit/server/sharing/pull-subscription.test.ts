@@ -41,7 +41,7 @@ function setUp(events: readonly unknown[]) {
     end: (reason: SubscriptionEnd) => void seen.ends.push(reason),
   };
   const controller = new AbortController();
-  const member = new GroupMember({ group, slot });
+  const member = new GroupMember({ group, slot, link: null });
   const stream = new PullSubscription({ events: source(), member, signal: controller.signal });
   return { stream, seen, abort: () => controller.abort() };
 }

@@ -62,7 +62,7 @@ async function setUp({ room = Number.POSITIVE_INFINITY, ids = null as readonly s
     delivered: () => {},
     end: (reason: SubscriptionEnd) => void seen.ends.push(reason),
   };
-  const member = new GroupMember({ group, slot });
+  const member = new GroupMember({ group, slot, link: null });
   const subscription = new PushSubscription({ events: rootsOf(stream, slow), member, signal: operation.signal });
   const receiver = {
     next: ({ data, errors }: ExecutionResult): Promise<void> | undefined => {

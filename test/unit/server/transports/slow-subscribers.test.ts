@@ -63,7 +63,7 @@ async function setUp() {
     await events.open({ signal });
     const results: unknown[] = [];
     received.push(results);
-    const member = new GroupMember({ group, slot: { delivered: () => {}, end: () => {} } });
+    const member = new GroupMember({ group, slot: { delivered: () => {}, end: () => {} }, link: null });
     new PushSubscription({ events, member, signal }).start({
       next: ({ data }: ExecutionResult) => {
         results.push(data?.['change']);

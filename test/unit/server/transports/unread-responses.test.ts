@@ -39,6 +39,7 @@ beforeEach(async () => {
     buffers: quietSendBuffers(clock),
     clock,
     logger: createLogger({ level: 'silent' }),
+    tracing: null,
   });
   const { host, port } = await server.listen({ host: '127.0.0.1', port: 0 });
   url = `http://${host}:${port}`;

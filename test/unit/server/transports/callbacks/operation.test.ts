@@ -84,7 +84,7 @@ async function setUp({ subscribe, check = async () => true }: Options) {
     callbacks: createCallbackOperation({ ...operations, callbacks }),
     sendStream: unused,
   });
-  const host = await httpHost(handler);
+  const host = await httpHost((request, response) => handler(request, response, null));
   const post = () => {
     const headers = { 'content-type': 'application/json', accept: 'application/json;callbackSpec=1.0' };
     return sendRequest(`${host.url}/graphql`, { method: 'POST', headers }).end(body);

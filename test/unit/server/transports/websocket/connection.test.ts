@@ -124,7 +124,7 @@ function ours({ maxOperations = 10, room = () => undefined }: OurOptions = {}): 
       admit: async () => testSession(),
     },
     heard,
-    () => null,
+    { headers: () => null, trace: null },
   );
   return {
     heard,

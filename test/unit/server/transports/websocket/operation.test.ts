@@ -105,6 +105,7 @@ async function setUp({ items = 1 } = {}) {
   const messages: string[] = [];
   const socket = {
     open: true,
+    trace: null,
     send: (message: string): undefined => void messages.push(JSON.parse(message).type),
     ended: () => undefined,
     failed: () => undefined,

@@ -98,6 +98,7 @@ beforeEach(async () => {
     findDocument: ({ query }) => query ?? '',
     clock,
     logger,
+    tracing: null,
     maskError,
     admit: async () => {
       onAdmit();
