@@ -127,7 +127,7 @@ export class PlatformConnection implements PlatformApi, PlatformClient {
       effect: request.effect,
       subject: request.subject,
       input: request.input,
-      answer: request.answer,
+      response: request.response,
       compressed: this.#shared.compression && request.compressed === true,
       sandboxed: request.sandboxed,
       timeoutMs: request.timeoutMs,

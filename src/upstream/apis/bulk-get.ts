@@ -55,22 +55,22 @@ export async function bulkGet<Id extends string, Entity>(
   await mapBounded(chunks, concurrency, async (chunk) => {
     const body = JSON.stringify({ ids: chunk.map((id) => ({ id })) });
     const request = { service, method: 'POST', path, body, effect: 'read', subject: chunk.join(',') } as const;
-    const answer = await nullIfNotFound(client.call(request));
-    if (answer === null) return;
-    const results = asRecord(asRecord<'results'>(answer.json)?.results);
-    if (results === null) throw unreadableResponse(request, answer, 'It contains no map of results.');
+    const response = await nullIfNotFound(client.call(request));
+    if (response === null) return;
+    const results = asRecord(asRecord<'results'>(response.json)?.results);
+    if (results === null) throw unreadableResponse(request, response, 'It contains no map of results.');
     for (const id of chunk) {
       const entry = Object.hasOwn(results, id) ? (results[id] ?? null) : null;
       if (entry === null) continue;
       const failure = readEntryError(entry);
       if (failure !== null) {
-        const error = errorFromEntry({ ...request, subject: id }, answer, failure, answer.reading.observedAt);
+        const error = errorFromEntry({ ...request, subject: id }, response, failure, response.reading.observedAt);
         if (!(error instanceof NotFoundError)) failed.push({ id, error });
         continue;
       }
       const record = asRecord(entry);
-      const entity = decode(record === null ? entry : { ...record, id }, answer.reading);
-      if (entity === null) failed.push({ id, error: unreadableResponse(request, answer, invalidEntityMessage) });
+      const entity = decode(record === null ? entry : { ...record, id }, response.reading);
+      if (entity === null) failed.push({ id, error: unreadableResponse(request, response, invalidEntityMessage) });
       else found.push(entity);
     }
   });

@@ -45,9 +45,9 @@ export async function listObjects<Value extends CatalogObject>(
 ): Promise<readonly Value[]> {
   const { type, query, orderBy, input, decode, context } = options;
   const request = { ...readOf(`${root}/${type}?${query}`), ...(input === undefined ? {} : { input }) };
-  const answer = await client.call(request);
-  const map = mapIn(request, answer);
-  const values = Object.entries(map).map(([id, value]) => decode(id, orThrow(request, answer, value)));
+  const response = await client.call(request);
+  const map = mapIn(request, response);
+  const values = Object.entries(map).map(([id, value]) => decode(id, orThrow(request, response, value)));
   // The keys of the map are in the requested order, which an object keeps unless a key looks like an array index.
   const rows = Object.keys(map).some(isArrayIndex) ? values.toSorted(comparing(orderBy)) : values;
   const { field, direction } = orderBy;
@@ -77,16 +77,16 @@ export async function getObjects<Value extends CatalogObject>(
     const query = `limit=${chunk.length}&properties=${encodeURIComponent(properties.join(','))}`;
     const path = `${root}/${type}/${chunk.map(encodeURIComponent).join(',')}?${query}`;
     const request = { ...readOf(path), subject: chunk.join(',') };
-    const answer = await nullIfNotFound(client.call(request));
-    if (answer === null) return null;
-    const map = mapIn(request, answer);
+    const response = await nullIfNotFound(client.call(request));
+    if (response === null) return null;
+    const map = mapIn(request, response);
     // Objects of the response that were not requested are ignored.
     const values: Value[] = [];
     for (const id of chunk) {
       const value = Object.hasOwn(map, id) ? (map[id] ?? null) : null;
       const failure = value === null ? null : readEntryError(value);
       if (value === null || failure?.status === notFound) continue;
-      if (failure !== null) throw errorFromEntry(request, answer, failure, answer.reading.observedAt);
+      if (failure !== null) throw errorFromEntry(request, response, failure, response.reading.observedAt);
       values.push(decode(id, value));
     }
     return values;
@@ -123,23 +123,23 @@ function chunksOf(ids: readonly string[]): string[][] {
 const readOf = (path: string) =>
   ({ service: 'catalog', method: 'GET', path, effect: 'read', compressed: true }) as const satisfies PlatformRequest;
 
-function mapIn(request: PlatformRequest, answer: UpstreamResponse): Readonly<Record<string, unknown>> {
+function mapIn(request: PlatformRequest, response: UpstreamResponse): Readonly<Record<string, unknown>> {
   // An empty list stands for an empty map.
-  if (Array.isArray(answer.json) && answer.json.length === 0) return {};
-  const map = asRecord(answer.json);
+  if (Array.isArray(response.json) && response.json.length === 0) return {};
+  const map = asRecord(response.json);
   // A string or a number is a property of some other object. Null may stand for an object that does not exist.
   const isMap = map !== null && Object.values(map).every((value) => typeof value === 'object');
-  if (!isMap) throw unreadableResponse(request, answer, 'It is not a map of objects.');
+  if (!isMap) throw unreadableResponse(request, response, 'It is not a map of objects.');
   return map;
 }
 
 const notFound = 404;
 
 /** @throws the error that the response contains in the place of an object */
-function orThrow(request: PlatformRequest, answer: UpstreamResponse, value: unknown): unknown {
+function orThrow(request: PlatformRequest, response: UpstreamResponse, value: unknown): unknown {
   const failure = readEntryError(value);
   if (failure === null) return value;
-  throw errorFromEntry(request, answer, failure, answer.reading.observedAt);
+  throw errorFromEntry(request, response, failure, response.reading.observedAt);
 }
 
 const isArrayIndex = (key: string): boolean => /^(?:0|[1-9]\d{0,9})$/.test(key);

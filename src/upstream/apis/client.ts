@@ -22,8 +22,8 @@ export const decodeContextOf = (metrics: PlatformMetrics, resource: WireResource
 });
 
 /** The response; null if the platform does not have the subject of the call. */
-export const nullIfNotFound = <Answer>(answer: Promise<Answer>): Promise<Answer | null> =>
-  answer.catch((error: unknown) => {
+export const nullIfNotFound = <Response>(response: Promise<Response>): Promise<Response | null> =>
+  response.catch((error: unknown) => {
     if (error instanceof NotFoundError) return null;
     throw error;
   });

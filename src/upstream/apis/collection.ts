@@ -29,8 +29,8 @@ export interface Collection<Entity> {
 export async function getOne<Entity>(client: BoundClient, of: Collection<Entity>, id: string): Promise<Entity | null> {
   if (!isPathSegment(id)) return null;
   const request = { service: of.service, method: 'GET', path: pathOf(of, id), effect: 'read', subject: id } as const;
-  const answer = await nullIfNotFound(client.call(request));
-  return answer === null ? null : decodeOne(of, request, answer);
+  const response = await nullIfNotFound(client.call(request));
+  return response === null ? null : decodeOne(of, request, response);
 }
 
 /**
@@ -70,7 +70,7 @@ export async function patchOne(
   const body = JSON.stringify(patch);
   const what = { service: of.service, path: pathOf(of, id), subject: id, input } as const;
   return (
-    (await nullIfNotFound(client.call({ ...what, method: 'PATCH', body, effect: 'update', answer: 'ignored' }))) !==
+    (await nullIfNotFound(client.call({ ...what, method: 'PATCH', body, effect: 'update', response: 'ignored' }))) !==
     null
   );
 }
@@ -83,13 +83,13 @@ export async function deleteOne(client: BoundClient, of: Collection<unknown>, id
   if (!isPathSegment(id)) return false;
   const what = { service: of.service, path: pathOf(of, id), subject: id } as const;
   return (
-    (await nullIfNotFound(client.call({ ...what, method: 'DELETE', effect: 'delete', answer: 'ignored' }))) !== null
+    (await nullIfNotFound(client.call({ ...what, method: 'DELETE', effect: 'delete', response: 'ignored' }))) !== null
   );
 }
 
-function decodeOne<Entity>(of: Collection<Entity>, request: PlatformRequest, answer: UpstreamResponse): Entity {
-  const entity = of.decode(answer.json, answer.reading);
-  if (entity === null) throw unreadableResponse(request, answer, of.invalidEntityMessage);
+function decodeOne<Entity>(of: Collection<Entity>, request: PlatformRequest, response: UpstreamResponse): Entity {
+  const entity = of.decode(response.json, response.reading);
+  if (entity === null) throw unreadableResponse(request, response, of.invalidEntityMessage);
   return entity;
 }
 

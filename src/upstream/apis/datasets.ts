@@ -103,9 +103,9 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
       const path = `${root}/${encodeURIComponent(id)}`;
       const request = { service, method: 'DELETE', path, effect: 'delete', subject: id } as const;
       try {
-        const answer = await nullIfNotFound(client.call(request));
+        const response = await nullIfNotFound(client.call(request));
         // For a dataset that does not exist, the platform responds 404, or success with an empty list.
-        return answer !== null && !(Array.isArray(answer.json) && asList(answer.json).length === 0);
+        return response !== null && !(Array.isArray(response.json) && asList(response.json).length === 0);
       } catch (error) {
         // The status of an unreadable response still means success.
         if (error instanceof UpstreamUnreadableError && typeof error.upstream?.status === 'number') return true;

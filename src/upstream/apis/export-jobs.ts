@@ -94,12 +94,12 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
       status === undefined ? [] : [{ path: 'filter', values: [status], properties: ['status'] }],
     );
     const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read', input } as const;
-    const answer = await client.call(request);
-    const records = asRecord<'records'>(answer.json)?.records;
-    if (!Array.isArray(records)) throw unreadableResponse(request, answer, 'It contains no list of export jobs.');
-    const jobs = records.flatMap((record: unknown) => decode(record, answer.reading) ?? []);
+    const response = await client.call(request);
+    const records = asRecord<'records'>(response.json)?.records;
+    if (!Array.isArray(records)) throw unreadableResponse(request, response, 'It contains no list of export jobs.');
+    const jobs = records.flatMap((record: unknown) => decode(record, response.reading) ?? []);
     countDisorder(jobs, newestFirst, context);
-    return { jobs, next: decodeNextCursor(answer.json, jobs, cursor) };
+    return { jobs, next: decodeNextCursor(response.json, jobs, cursor) };
   };
 
   return {

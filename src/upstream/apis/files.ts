@@ -106,17 +106,17 @@ export function createFilesApi(client: PlatformClient): FilesApi {
       limit: String(limit),
     });
     const request = { service, method: 'GET', path: `${root}${path}?${query}`, effect: 'read', subject } as const;
-    const answer = await nullIfNotFound(client.call(request));
-    if (answer === null) return null;
-    const page = decodeFileEntries(answer.json, context);
-    if (page === null) throw unreadableResponse(request, answer, 'It contains no list of files.');
+    const response = await nullIfNotFound(client.call(request));
+    if (response === null) return null;
+    const page = decodeFileEntries(response.json, context);
+    if (page === null) throw unreadableResponse(request, response, 'It contains no list of files.');
     // A list that omits an existing file would look like the whole export.
     for (const entry of page.entries) {
       if (entry.kind !== 'failure') continue;
-      const error = errorFromEntry(request, answer, entry.error, answer.reading.observedAt);
+      const error = errorFromEntry(request, response, entry.error, response.reading.observedAt);
       if (!(error instanceof NotFoundError)) throw error;
     }
-    return { page, request, answer };
+    return { page, request, response };
   };
 
   /**
@@ -132,8 +132,8 @@ export function createFilesApi(client: PlatformClient): FilesApi {
       seen.add(start);
       const read = await readPage(`/files/${encodeURIComponent(fileId)}`, fileId, start, pageSize);
       if (read === null) return;
-      const { page, request, answer } = read;
-      const refuse = (reason: string) => unreadableResponse(request, answer, reason);
+      const { page, request, response } = read;
+      const refuse = (reason: string) => unreadableResponse(request, response, reason);
       walk.pages += 1;
       for (const entry of page.entries) {
         if (entry.kind === 'failure') continue;
@@ -203,12 +203,12 @@ export function createFilesApi(client: PlatformClient): FilesApi {
     readErrorSample: async (batchId) => {
       if (!isPathSegment(batchId)) return [];
       const request = contentRequest('GET', { fileId: batchId, name: sampleName, place: 'meta' });
-      const answer = await nullIfNotFound(client.open(request));
-      if (answer === null) return [];
+      const response = await nullIfNotFound(client.open(request));
+      if (response === null) return [];
       const chunks: Uint8Array[] = [];
       let length = 0;
       // Leaving the loop releases the connection.
-      for await (const chunk of answer.body) {
+      for await (const chunk of response.body) {
         chunks.push(chunk);
         length += chunk.length;
         if (length >= maxSampleBytes) break;
@@ -221,26 +221,26 @@ export function createFilesApi(client: PlatformClient): FilesApi {
       const content = contentRequest('GET', { fileId, name, place });
       const wanted = range === undefined ? {} : { range: `bytes=${range.first}-${range.last ?? ''}` };
       const request = { ...content, headers: { ...content.headers, ...wanted } } as const;
-      const answer = await nullIfNotFound(
+      const response = await nullIfNotFound(
         client.open(request).then((opened) => withoutError(request, name, opened, client.clock.now())),
       );
-      if (answer === null) return null;
-      const { status } = answer;
-      const contentRange = parseContentRange(answer.headers['content-range']);
+      if (response === null) return null;
+      const { status } = response;
+      const contentRange = parseContentRange(response.headers['content-range']);
       if (status === 416) return { kind: 'unsatisfiable-range', totalBytes: contentRange?.totalBytes ?? null };
 
-      const known = { contentType: contentTypeOf(answer.headers['content-type']), ...versionOf(answer.headers) };
-      const { body } = answer;
+      const known = { contentType: contentTypeOf(response.headers['content-type']), ...versionOf(response.headers) };
+      const { body } = response;
       if (status !== 206) {
-        const totalBytes = parseContentLength(answer.headers['content-length']);
+        const totalBytes = parseContentLength(response.headers['content-length']);
         const last = totalBytes === null ? null : totalBytes - 1;
         return { kind: 'bytes', ...known, totalBytes, first: 0, last, body };
       }
       // The range of the response may differ from the requested one, so the response has to name it.
       const bytes = contentRange?.bytes ?? null;
       if (bytes === null) {
-        answer.cancel();
-        throw unreadableResponse(request, answer, 'It is a part of the file, but does not name the range.');
+        response.cancel();
+        throw unreadableResponse(request, response, 'It is a part of the file, but does not name the range.');
       }
       return { kind: 'bytes', ...known, totalBytes: contentRange?.totalBytes ?? null, ...bytes, body };
     },
@@ -250,14 +250,14 @@ export function createFilesApi(client: PlatformClient): FilesApi {
       // The platform has no HEAD for these files. The first read returns the length.
       if (place === 'failed')
         return { contentType: 'application/octet-stream', etag: null, lastModified: null, totalBytes: null };
-      const answer = await nullIfNotFound(
-        client.call({ ...contentRequest('HEAD', { fileId, name, place }), answer: 'ignored' }),
+      const response = await nullIfNotFound(
+        client.call({ ...contentRequest('HEAD', { fileId, name, place }), response: 'ignored' }),
       );
-      if (answer === null) return null;
+      if (response === null) return null;
       return {
-        contentType: contentTypeOf(answer.headers['content-type']),
-        ...versionOf(answer.headers),
-        totalBytes: parseContentLength(answer.headers['content-length']),
+        contentType: contentTypeOf(response.headers['content-type']),
+        ...versionOf(response.headers),
+        totalBytes: parseContentLength(response.headers['content-length']),
       };
     },
   };

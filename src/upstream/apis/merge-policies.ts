@@ -28,9 +28,9 @@ export function createMergePoliciesApi(client: PlatformClient): MergePoliciesApi
       const query = new URLSearchParams({ limit: String(limit), orderBy: 'name' });
       if (start !== undefined) query.set('start', start);
       const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
-      const answer = await client.call(request);
-      const page = decodeMergePolicies(answer.json, context);
-      if (page === null) throw unreadableResponse(request, answer, 'It contains no list of merge policies.');
+      const response = await client.call(request);
+      const page = decodeMergePolicies(response.json, context);
+      if (page === null) throw unreadableResponse(request, response, 'It contains no list of merge policies.');
       return { policies: page.entities, next: decodeNextPolicyStart(page, start), total: page.total };
     },
 

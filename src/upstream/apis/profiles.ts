@@ -48,9 +48,9 @@ export function createProfilesApi(client: PlatformClient): ProfilesApi {
       subject: 'profile',
     } as const;
     try {
-      const answer = await client.call(request);
-      const entries = decodeProfileEntries(answer.json, context);
-      if (entries === null) throw unreadableResponse(request, answer, 'It is neither a map of profiles nor a list.');
+      const response = await client.call(request);
+      const entries = decodeProfileEntries(response.json, context);
+      if (entries === null) throw unreadableResponse(request, response, 'It is neither a map of profiles nor a list.');
       const outcomeOf = (match: Match): Outcome | 'unsettled' => {
         if (match === 'unsettled') return match;
         switch (match.kind) {
@@ -59,7 +59,7 @@ export function createProfilesApi(client: PlatformClient): ProfilesApi {
           case 'nobody':
             return null;
           case 'failure': {
-            const error = errorFromEntry(request, answer, match.error, client.clock.now());
+            const error = errorFromEntry(request, response, match.error, client.clock.now());
             return error instanceof NotFoundError ? null : error;
           }
         }

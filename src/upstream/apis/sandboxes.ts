@@ -32,14 +32,14 @@ export function createSandboxesApi(client: PlatformClient): SandboxesApi {
         const query = new URLSearchParams({ limit: String(pageSize), offset: String(page * pageSize) });
         const path = `${root}?${query}`;
         const request = { service: 'sandboxes', method: 'GET', path, effect: 'read', sandboxed: false } as const;
-        const answer = await client.call(request);
-        const decoded = decodeSandboxPage(answer.json, context);
-        if (decoded === null) throw unreadableResponse(request, answer, 'It contains no list of sandboxes.');
+        const response = await client.call(request);
+        const decoded = decodeSandboxPage(response.json, context);
+        if (decoded === null) throw unreadableResponse(request, response, 'It contains no list of sandboxes.');
         const before = byName.size;
         for (const sandbox of decoded.sandboxes) byName.set(sandbox.name, sandbox);
         pagesWithoutNew = byName.size === before ? pagesWithoutNew + 1 : 0;
         if (decoded.rows < pageSize || pagesWithoutNew === maxPagesWithoutNew) return [...byName.values()];
-        if (page + 1 === maxPages) throw unreadableResponse(request, answer, `It has more than ${maxPages} pages.`);
+        if (page + 1 === maxPages) throw unreadableResponse(request, response, `It has more than ${maxPages} pages.`);
       }
     },
   };

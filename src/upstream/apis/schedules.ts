@@ -59,15 +59,15 @@ export function createSchedulesApi(client: PlatformClient): SchedulesApi {
     for (let pages = 1; ; pages += 1) {
       const query = new URLSearchParams({ start: String(start), limit: String(pageSize) });
       const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
-      const answer = await client.call(request);
-      const page = decodeChildren(answer.json, (value) => schedules.decode(value, answer.reading));
-      if (page === null) throw unreadableResponse(request, answer, 'It contains no list of schedules.');
+      const response = await client.call(request);
+      const page = decodeChildren(response.json, (value) => schedules.decode(value, response.reading));
+      if (page === null) throw unreadableResponse(request, response, 'It contains no list of schedules.');
       const before = byId.size;
       for (const schedule of page.entities) byId.set(schedule.id, schedule);
       const next = nextStart(page, start, pageSize);
       pagesWithoutNew = byId.size === before ? pagesWithoutNew + 1 : 0;
       if (next === null || pagesWithoutNew === maxPagesWithoutNew) return [...byId.values()];
-      if (pages === maxPages) throw unreadableResponse(request, answer, `It has more than ${maxPages} pages.`);
+      if (pages === maxPages) throw unreadableResponse(request, response, `It has more than ${maxPages} pages.`);
       start = next;
     }
   };

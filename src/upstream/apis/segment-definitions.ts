@@ -46,10 +46,10 @@ export function createSegmentDefinitionsApi(client: PlatformClient): SegmentDefi
       const what = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
       // A page after the last page may be empty or a 404.
       const request = page > 0 ? { ...what, subject: String(page) } : what;
-      const answer = await nullIfNotFound(client.call(request));
-      if (answer === null) return { definitions: [], next: null, total: null };
-      const decoded = decodeSegmentDefinitions(answer.json, { page, limit }, context);
-      if (decoded === null) throw unreadableResponse(request, answer, 'It contains no list of segment definitions.');
+      const response = await nullIfNotFound(client.call(request));
+      if (response === null) return { definitions: [], next: null, total: null };
+      const decoded = decodeSegmentDefinitions(response.json, { page, limit }, context);
+      if (decoded === null) throw unreadableResponse(request, response, 'It contains no list of segment definitions.');
       if (field !== 'name') {
         const keyOf = ({ createdAt, updatedAt }: SegmentDefinition) =>
           field === 'creationTime' ? createdAt : updatedAt;

@@ -72,9 +72,9 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
       effect: 'read',
       input: rejectedPart([filterOf(options)]),
     } as const;
-    const answer = await client.call(request);
-    const page = decodeChildren(answer.json, (value) => jobs.decode(value, answer.reading));
-    if (page === null) throw unreadableResponse(request, answer, 'It contains no list of segment jobs.');
+    const response = await client.call(request);
+    const page = decodeChildren(response.json, (value) => jobs.decode(value, response.reading));
+    if (page === null) throw unreadableResponse(request, response, 'It contains no list of segment jobs.');
     const { field, direction } = options.orderBy ?? newestFirst;
     const keyOf = ({ createdAt, updatedAt }: SegmentJob) => (field === 'creationTime' ? createdAt : updatedAt);
     countDisorder(page.entities, { direction, keyOf }, context);

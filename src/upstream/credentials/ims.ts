@@ -70,11 +70,11 @@ export function createClientCredential(options: ClientCredentialOptions): Client
     using deadline = startDeadline(clock, timeoutMs, 'ims', keeper.closing);
     const request = tokenRequest({ clientId, clientSecret, scope });
     const askedAtMs = clock.monotonicMs();
-    const answer = await sendOnce({ dispatcher, basePath, clock, metrics }, { ...request, signal: deadline.signal });
-    const decoded = decodeToken(answer.json);
+    const response = await sendOnce({ dispatcher, basePath, clock, metrics }, { ...request, signal: deadline.signal });
+    const decoded = decodeToken(response.json);
     if (decoded === null || !isHeaderValue(decoded.accessToken)) {
       // The error omits the body, which may contain the token in another form.
-      const { status, requestId } = answer;
+      const { status, requestId } = response;
       throw unreadableResponse(request, { status, requestId }, 'It contains no access token.');
     }
     // The lifetime is counted from the request, so that a slow response does not extend it.

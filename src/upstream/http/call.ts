@@ -27,7 +27,7 @@ export interface PlatformRequest {
    */
   readonly input?: FindRejectedInput | undefined;
   /** Whether the body of the response is returned. An error in it counts in either case. @default 'json' */
-  readonly answer?: 'json' | 'ignored' | undefined;
+  readonly response?: 'json' | 'ignored' | undefined;
   /** Whether to request a compressed response. @default false */
   readonly compressed?: boolean | undefined;
   /** Whether the API takes the sandbox from a header. @default true */
@@ -81,10 +81,10 @@ export interface UpstreamResponse {
  * rejections and never thrown synchronously, because a layer that has to undo something would miss a synchronous error.
  * The result is a promise or a `Completion`, so that it can settle at once, and its callbacks are set once.
  */
-export type UpstreamCall<Answer = UpstreamResponse> = (request: UpstreamRequest) => PromiseLike<Answer>;
+export type UpstreamCall<Response = UpstreamResponse> = (request: UpstreamRequest) => PromiseLike<Response>;
 
 /** One behaviour around a call. It does not depend on the type of the response. */
-export type CallLayer = <Answer>(next: UpstreamCall<Answer>) => UpstreamCall<Answer>;
+export type CallLayer = <Response>(next: UpstreamCall<Response>) => UpstreamCall<Response>;
 
 /** Sends the requests of one caller. */
 export interface BoundClient {

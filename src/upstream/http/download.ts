@@ -47,10 +47,10 @@ export async function openDownload(
   if (signal.aborted) giveUp();
   const path = basePath + request.path;
   const answering = dispatcher.request({ method, path, headers, body: null, signal: controller.signal });
-  let answer: Dispatcher.ResponseData;
+  let response: Dispatcher.ResponseData;
   try {
     // undici notices the signal only when the request leaves its queue, which may take as long as other readers do.
-    answer = await untilAborted(answering, signal);
+    response = await untilAborted(answering, signal);
   } catch (error) {
     ended(null);
     // The response may still arrive. Its unread body would hold the connection.
@@ -64,7 +64,7 @@ export async function openDownload(
     signal.removeEventListener('abort', giveUp);
   }
 
-  const { statusCode: status, headers: answerHeaders, body } = answer;
+  const { statusCode: status, headers: answerHeaders, body } = response;
   ended(status);
   // An error of an unread body must not end the process. A reader still receives the error.
   body.on('error', () => {});

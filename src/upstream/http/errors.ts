@@ -49,17 +49,17 @@ const notImplemented = 501;
  * | 502, 504 after a create | OutcomeUnknownError | a look for the result |
  * | any other, also 400 and 422 | PlatformError | the platform, or the organization's licence |
  *
- * @param answer.text the decoded body, which may be empty or in any form
+ * @param response.text the decoded body, which may be empty or in any form
  * @param sentRequestId the `x-request-id` of the request, used if the response contains none
  */
 export function errorFromResponse(
   request: FailedRequest,
-  answer: { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string },
+  response: { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string },
   sentRequestId: string,
   now: Date,
 ): GatewayError {
-  const { status, headers } = answer;
-  const body = readErrorBody(answer.text);
+  const { status, headers } = response;
+  const body = readErrorBody(response.text);
   const requestId = body.requestId ?? requestIdOf(headers) ?? sentRequestId;
   const retryAfterMs = readRetryAfterMs(headers['retry-after'] ?? null, body.retryAfterMs, sentAt(headers) ?? now);
   return errorOf(request, status, body, requestId, retryAfterMs);
@@ -73,14 +73,14 @@ const unnamedStatus = 500;
  */
 export function errorFromEntry(
   request: FailedRequest,
-  answer: { readonly requestId: string },
+  response: { readonly requestId: string },
   entry: EntryError,
   now: Date,
 ): GatewayError {
   const body = readErrorValue(entry.error);
   const retryAfterMs = readRetryAfterMs(null, body.retryAfterMs, now);
   const status = entry.status ?? gatewayStatus(body) ?? unnamedStatus;
-  return errorOf(request, status, body, body.requestId ?? answer.requestId, retryAfterMs);
+  return errorOf(request, status, body, body.requestId ?? response.requestId, retryAfterMs);
 }
 
 /**
@@ -90,16 +90,16 @@ export function errorFromEntry(
  */
 export function errorFromSuccess(
   request: FailedRequest,
-  answer: { readonly status: number; readonly requestId: string },
+  response: { readonly status: number; readonly requestId: string },
   entry: EntryError,
   now: Date,
 ): GatewayError {
   const body = readErrorValue(entry.error);
   const isChange = request.effect === 'update' || request.effect === 'delete';
   if (isChange || entry.status !== null || gatewayStatus(body) !== null) {
-    return errorFromEntry(request, answer, entry, now);
+    return errorFromEntry(request, response, entry, now);
   }
-  return unreadableResponse(request, { ...answer, json: entry.error }, 'It is an error.');
+  return unreadableResponse(request, { ...response, json: entry.error }, 'It is an error.');
 }
 
 /** The status of an error of the API gateway: the first digits of its code. Used only where no status line exists. */
@@ -268,21 +268,21 @@ export function errorFromFailure(request: FailedRequest, failure: ExchangeFailur
 
 /**
  * The error of a response that is not in the form of the API. After a create the outcome is unknown.
- * @param answer.json the body; a reason that it contains becomes a part of the message
+ * @param response.json the body; a reason that it contains becomes a part of the message
  */
 export function unreadableResponse(
   request: FailedRequest,
-  answer: { readonly status: number | null; readonly requestId: string; readonly json?: unknown },
+  response: { readonly status: number | null; readonly requestId: string; readonly json?: unknown },
   fault: string,
   cause?: unknown,
 ): UpstreamUnreadableError | OutcomeUnknownError {
   const { service } = request;
-  const body = readErrorValue(readComplaint(answer.json));
+  const body = readErrorValue(readComplaint(response.json));
   const { code, title } = body;
   const upstream: UpstreamFailure = {
     service,
-    status: answer.status,
-    requestId: body.requestId ?? answer.requestId,
+    status: response.status,
+    requestId: body.requestId ?? response.requestId,
     code,
     title,
   };

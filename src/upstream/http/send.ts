@@ -36,10 +36,10 @@ export function sendOnce(options: SendOptions, request: RequestToSend): PromiseL
 
   const path = basePath + request.path;
   return exchange(dispatcher, { method, path, headers, body: request.body ?? null, signal, maxBodyBytes }).then(
-    (answer) => {
-      ended(answer.status);
-      span?.endWithStatus(answer.status);
-      return readResponse(request, answer, sentRequestId, { requestedAt, observedAt: clock.now() });
+    (response) => {
+      ended(response.status);
+      span?.endWithStatus(response.status);
+      return readResponse(request, response, sentRequestId, { requestedAt, observedAt: clock.now() });
     },
     (error: unknown) => {
       ended(null);
@@ -52,17 +52,17 @@ export function sendOnce(options: SendOptions, request: RequestToSend): PromiseL
 /** Reads a response, after decompressing its body if necessary. */
 function readResponse(
   request: PlatformRequest,
-  answer: ExchangeResponse,
+  response: ExchangeResponse,
   sentRequestId: string,
   reading: ReadingTimes,
 ): UpstreamResponse | Promise<UpstreamResponse> {
-  const read = (body: Buffer) => readBody(request, answer, body, sentRequestId, reading);
-  const encoding = answer.headers['content-encoding'];
-  if (encoding === undefined) return read(answer.body);
-  return decompressed(answer.body, encoding).then(read, (error: unknown) => {
-    const { status, headers } = answer;
+  const read = (body: Buffer) => readBody(request, response, body, sentRequestId, reading);
+  const encoding = response.headers['content-encoding'];
+  if (encoding === undefined) return read(response.body);
+  return decompressed(response.body, encoding).then(read, (error: unknown) => {
+    const { status, headers } = response;
     const requestId = requestIdOf(headers) ?? sentRequestId;
-    if (isSuccess(status) && request.answer !== 'ignored')
+    if (isSuccess(status) && request.response !== 'ignored')
       throw unreadableResponse(request, { status, requestId }, 'Its content encoding is broken.', error);
     return read(Buffer.alloc(0));
   });
@@ -76,7 +76,7 @@ function readBody(
   reading: ReadingTimes,
 ): UpstreamResponse {
   const requestId = requestIdOf(headers) ?? sentRequestId;
-  const isIgnored = request.answer === 'ignored';
+  const isIgnored = request.response === 'ignored';
   if (!isSuccess(status)) {
     const text = body.toString('utf8');
     throw errorFromResponse(request, { status, headers, text }, sentRequestId, reading.observedAt);

@@ -59,9 +59,9 @@ export const withAcceptance =
   (next) =>
   (request) =>
     next(request).then(
-      (answer) => {
+      (response) => {
         accepted.accept(request.caller);
-        return answer;
+        return response;
       },
       (error: unknown) => {
         if (error instanceof UnauthenticatedError) accepted.reject(request.caller);

@@ -74,9 +74,9 @@ export function withBudget(options: BudgetOptions): CallLayer {
   return (next) => {
     const send = (request: UpstreamRequest, permit: Permit): ReturnType<typeof next> =>
       next(request).then(
-        (answer) => {
+        (response) => {
           permit[Symbol.dispose]();
-          return answer;
+          return response;
         },
         (error: unknown) => {
           if (error instanceof RateLimitedError && error.upstream?.status === tooManyStatus) permit.refused();

@@ -102,9 +102,9 @@ export function withCircuit({
       keep(key, now);
     };
     return next(request).then(
-      (answer) => {
+      (response) => {
         left('alive');
-        return answer;
+        return response;
       },
       (error: unknown) => {
         left(outcomeOf(error));

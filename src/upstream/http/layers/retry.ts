@@ -39,12 +39,12 @@ export const withRetry =
     next(request).then(undefined, (error: unknown) => sendAgain(next, request, options, error));
 
 /** @param first the failure of the first attempt */
-async function sendAgain<Answer>(
-  next: UpstreamCall<Answer>,
+async function sendAgain<Response>(
+  next: UpstreamCall<Response>,
   request: UpstreamRequest,
   { clock, metrics, random, maxAttempts }: RetryOptions,
   first: unknown,
-): Promise<Answer> {
+): Promise<Response> {
   let failure = first;
   let error = first;
   for (let attempt = 1; ; attempt += 1) {

@@ -45,9 +45,9 @@ export function withSecondAttempt({ clock, metrics, maxAttempts }: SecondAttempt
       metrics.retried({ service: request.service, reason: 'rejected' });
       await clock.sleep(pauseMs, request.signal);
       try {
-        const answer = await next(request);
+        const response = await next(request);
         accept(key);
-        return answer;
+        return response;
       } catch (error) {
         failed(key, error);
         throw error;
@@ -57,9 +57,9 @@ export function withSecondAttempt({ clock, metrics, maxAttempts }: SecondAttempt
       const key = keyOf(request);
       const mayBeMistaken = maxAttempts > 1 && request.effect === 'read' && accepted.has(key);
       return next(request).then(
-        (answer) => {
+        (response) => {
           accept(key);
-          return answer;
+          return response;
         },
         (error: unknown) => {
           failed(key, error);

@@ -5,14 +5,18 @@ import type { UpstreamCall, UpstreamRequest } from '../call.ts';
 import { keysOf } from '../caller-keys.ts';
 
 /** One caller that waits for a flight. */
-class Waiter<Answer = unknown> {
+class Waiter<Response = unknown> {
   readonly calls: OperationCalls | undefined;
-  readonly #resolve: (answer: Answer) => void;
+  readonly #resolve: (response: Response) => void;
   readonly #reject: (error: unknown) => void;
   #stopListening: (() => void) | null = null;
   #isOver = false;
 
-  constructor(calls: OperationCalls | undefined, resolve: (answer: Answer) => void, reject: (error: unknown) => void) {
+  constructor(
+    calls: OperationCalls | undefined,
+    resolve: (response: Response) => void,
+    reject: (error: unknown) => void,
+  ) {
     this.calls = calls;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -36,9 +40,9 @@ class Waiter<Answer = unknown> {
     this.#reject(error);
   }
 
-  answer(answer: Answer): void {
+  response(response: Response): void {
     this.#end();
-    this.#resolve(answer);
+    this.#resolve(response);
   }
 
   #end(): void {
@@ -48,19 +52,19 @@ class Waiter<Answer = unknown> {
 }
 
 /** One call for which several callers wait. */
-interface Flight<Answer> {
+interface Flight<Response> {
   /**
    * Null after the call. A Map keeps removed values reachable until V8 collects its earlier tables, so that the flight
    * must no longer refer to the response.
    */
-  parts: FlightParts<Answer> | null;
+  parts: FlightParts<Response> | null;
 }
 
-interface FlightParts<Answer> {
+interface FlightParts<Response> {
   readonly controller: EndController;
   /** Controller for the promotion of a poll. Null for an interactive call. */
   readonly promoted: EndController | null;
-  readonly party: Party<Answer>;
+  readonly party: Party<Response>;
 }
 
 /**
@@ -77,15 +81,15 @@ interface FlightParts<Answer> {
  */
 export const withSingleFlight =
   ({ metrics }: { readonly metrics: PlatformMetrics }) =>
-  <Answer>(next: UpstreamCall<Answer>): ((request: UpstreamRequest) => Promise<Answer>) => {
-    const flights = new Map<string, Flight<Answer>>();
+  <Response>(next: UpstreamCall<Response>): ((request: UpstreamRequest) => Promise<Response>) => {
+    const flights = new Map<string, Flight<Response>>();
 
-    const takeOff = (key: string, request: UpstreamRequest, first: Waiter<Answer>): Flight<Answer> => {
+    const takeOff = (key: string, request: UpstreamRequest, first: Waiter<Response>): Flight<Response> => {
       const controller = new EndController();
       const promoted = request.priority === 'poll' ? new EndController() : null;
       const party = new Party(first);
-      const flight: Flight<Answer> = { parts: { controller, promoted, party } };
-      const land = (): ReadonlySet<Waiter<Answer>> => {
+      const flight: Flight<Response> = { parts: { controller, promoted, party } };
+      const land = (): ReadonlySet<Waiter<Response>> => {
         flight.parts = null;
         // After all callers have left, or a poll has started, the map may contain another flight.
         if (flights.get(key) === flight) flights.delete(key);
@@ -100,8 +104,8 @@ export const withSingleFlight =
         lifetime: controller,
         promoted: promoted ?? undefined,
       }).then(
-        (answer) => {
-          for (const waiter of land()) waiter.answer(answer);
+        (response) => {
+          for (const waiter of land()) waiter.response(response);
         },
         (error: unknown) => {
           for (const waiter of land()) waiter.fail(error);
@@ -110,7 +114,7 @@ export const withSingleFlight =
       return flight;
     };
 
-    const join = (key: string, request: UpstreamRequest, waiter: Waiter<Answer>): Flight<Answer> => {
+    const join = (key: string, request: UpstreamRequest, waiter: Waiter<Response>): Flight<Response> => {
       const inFlight = flights.get(key);
       const parts = inFlight?.parts ?? null;
       // A poll must not receive a state that is older than its request.
@@ -125,7 +129,7 @@ export const withSingleFlight =
       const { signal } = request;
       if (signal.aborted) return Promise.reject(signal.reason);
       const key = keyOf(request);
-      return new Promise<Answer>((resolve, reject) => {
+      return new Promise<Response>((resolve, reject) => {
         const waiter = new Waiter(request.calls, resolve, reject);
         const flight = join(key, request, waiter);
         if (request.priority === 'interactive') flight.parts?.promoted?.abort();
@@ -141,21 +145,21 @@ export const withSingleFlight =
   };
 
 /** The callers that wait for one flight. Each attempt counts for the operations of all of them. */
-class Party<Answer> implements OperationCalls {
-  readonly #waiters = new Set<Waiter<Answer>>();
+class Party<Response> implements OperationCalls {
+  readonly #waiters = new Set<Waiter<Response>>();
   /** The operations for which the current attempt was counted; null before the first attempt. */
   #counted: Set<OperationCalls> | null = null;
 
-  constructor(first: Waiter<Answer>) {
+  constructor(first: Waiter<Response>) {
     this.#waiters.add(first);
   }
 
-  get waiters(): ReadonlySet<Waiter<Answer>> {
+  get waiters(): ReadonlySet<Waiter<Response>> {
     return this.#waiters;
   }
 
   /** @throws {InvalidInputError} an attempt has been sent, and the waiter's operation has reached its limit */
-  join(waiter: Waiter<Answer>): void {
+  join(waiter: Waiter<Response>): void {
     const { calls } = waiter;
     if (calls !== undefined && this.#counted?.has(calls) === false) {
       calls.count();
@@ -164,7 +168,7 @@ class Party<Answer> implements OperationCalls {
     this.#waiters.add(waiter);
   }
 
-  leave(waiter: Waiter<Answer>): void {
+  leave(waiter: Waiter<Response>): void {
     this.#waiters.delete(waiter);
   }
 
@@ -199,8 +203,8 @@ class Party<Answer> implements OperationCalls {
  * path send the same argument.
  */
 function keyOf(request: UpstreamRequest): string {
-  const { caller, service, path, headers, subject, answer, compressed, sandboxed, timeoutMs } = request;
-  const form = `${answer === 'ignored' ? 'i' : ''}${compressed === true ? 'c' : ''}${sandboxed === false ? 'o' : ''}`;
+  const { caller, service, path, headers, subject, response, compressed, sandboxed, timeoutMs } = request;
+  const form = `${response === 'ignored' ? 'i' : ''}${compressed === true ? 'c' : ''}${sandboxed === false ? 'o' : ''}`;
   const ownHeaders = headers === undefined ? '' : JSON.stringify(headers);
   return `${keysOf(caller).caller}\n${service}\n${path}\n${form}\n${timeoutMs ?? ''}\n${ownHeaders}\n${subject ?? ''}`;
 }

@@ -66,7 +66,7 @@ describe('identical reads in flight', () => {
     ['another credential', { caller: caller(createPassthroughCredential({ authorization: 'Bearer b', apiKey: 'k' })) }],
     ['other headers', { headers: { range: 'bytes=0-1' } }],
     ['another meaning of 404', { subject: '7' }],
-    ['an answer that is not read', { answer: 'ignored' }],
+    ['an answer that is not read', { response: 'ignored' }],
     ['less time', { timeoutMs: 1 }],
   ])('do not share with one of %s', async (_, changes) => {
     const { calls, send } = harness();
