@@ -63,7 +63,8 @@ export function awaitField<Name extends WatchKindName, Id extends Branded<string
         const leftMs = timeoutMs - (ctx.clock.monotonicMs() - startedMs);
         result = await ctx.watch(kind).wait({ id: known.id, timeoutMs: leftMs, expiresAt, signal });
       }
-      return result === null ? null : { ...result, waitedMs: Math.round(ctx.clock.monotonicMs() - startedMs) };
+      // Timers may fire up to a millisecond early.
+      return result === null ? null : { ...result, waitedMs: Math.ceil(ctx.clock.monotonicMs() - startedMs) };
     } finally {
       counted[Symbol.dispose]();
     }
