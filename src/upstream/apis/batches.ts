@@ -21,7 +21,7 @@ export interface BatchesApi {
     /** Fields to request. `createdAt` is requested too; all others are null. @default every field */
     readonly fields?: ReadonlySet<BatchField> | undefined;
   }): Promise<readonly Batch[]>;
-  /** Reads datasets or batches in chunks, with one upstream call per 100 ids of the usual length. */
+  /** Reads batches in chunks, with one upstream call per 100 ids of the usual length. */
   getMany(ids: readonly BatchId[], fields?: ReadonlySet<BatchField>): Promise<readonly Batch[]>;
 }
 

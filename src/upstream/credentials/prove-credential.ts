@@ -19,7 +19,7 @@ const reads: readonly ((api: PlatformApi) => Promise<unknown>)[] = [
  * else after one read, or after several reads if the platform forbids the first ones.
  * @throws {UnauthenticatedError} the platform rejects the credential
  * @throws {ForbiddenError} the platform forbids every one of these reads, so that the credential stays unproven
- * @throws the failure of a call, which shows neither acceptance nor rejection acceptance nor rejection
+ * @throws the failure of a call, which shows neither acceptance nor rejection
  */
 export async function proveCredential(accepted: AcceptedCredentials, caller: Caller, api: PlatformApi): Promise<void> {
   let forbidden: unknown;
