@@ -46,7 +46,7 @@ describe('the alerts and the dashboard', () => {
   /** Names of all series. */
   const series = new Set<string>();
   beforeAll(async () => {
-    const all = createMetrics();
+    const all = createMetrics({ version: '' });
     all.watchRedis(() => 'ready');
     const { body } = await all.render();
     for (const [, name = '', type] of body.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {

@@ -93,6 +93,7 @@ describe('the package', () => {
       'src/emulator/README.md',
       'src/emulator/pql/README.md',
       'dist/cli.js',
+      'dist/licenses.txt',
       'dist/main.js',
       'dist/emulator/emulator.js',
       'dist/emulator/emulator.d.ts',
