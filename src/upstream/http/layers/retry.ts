@@ -1,15 +1,14 @@
 import { GatewayError, PlatformError, RateLimitedError, UpstreamUnreachableError } from '../../../errors.ts';
 import type { PlatformMetrics } from '../../../metrics/platform.ts';
+import { jitteredBackoffMs } from '../../../runtime/backoff.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { RetryReason } from '../../types.ts';
 import type { CallLayer, UpstreamCall, UpstreamRequest } from '../call.ts';
 import { ExchangeFailure } from '../exchange.ts';
 import { CircuitOpenError } from './circuit-breaker.ts';
 
-/** The longest pause before the second attempt, in milliseconds. It doubles with each further attempt. */
-const firstPauseMs = 250;
-/** The longest pause that the platform did not request, in milliseconds. */
-const longestPauseMs = 4_000;
+/** Pauses between the attempts that the platform did not request, before jitter. */
+const backoff = { firstMs: 250, maxMs: 4_000 };
 /** Minimum time before the deadline for another attempt, in milliseconds. */
 const leastAttemptMs = 250;
 
@@ -53,7 +52,7 @@ async function sendAgain<Response>(
     if (!(error instanceof CircuitOpenError)) failure = error;
     const reason = reasonToRepeat(request, error, isFirst);
     if (reason === null || attempt >= maxAttempts) throw failure;
-    const waitMs = pauseMs(attempt, error, random());
+    const waitMs = pauseMs(attempt, error, random);
     const endsAtMs = request.endsAtMs ?? Number.POSITIVE_INFINITY;
     if (clock.monotonicMs() + waitMs + leastAttemptMs > endsAtMs) throw failure;
     metrics.retried({ service: request.service, reason });
@@ -88,9 +87,9 @@ function reasonToRepeat(request: UpstreamRequest, error: unknown, isFirst: boole
 const wasNotSent = (error: unknown): boolean =>
   error instanceof UpstreamUnreachableError && error.cause instanceof ExchangeFailure && !error.cause.sent;
 
-function pauseMs(attempt: number, error: unknown, chance: number): number {
+function pauseMs(attempt: number, error: unknown, random: () => number): number {
   const asked = error instanceof GatewayError ? error.retryAfterMs : null;
   // Never earlier than requested. The random part keeps callers with the same pause from returning at the same time.
-  if (asked !== null) return asked + Math.floor(chance * firstPauseMs);
-  return Math.floor(chance * Math.min(firstPauseMs * 2 ** (attempt - 1), longestPauseMs));
+  if (asked !== null) return asked + Math.floor(random() * backoff.firstMs);
+  return Math.floor(jitteredBackoffMs(backoff, attempt, random));
 }
