@@ -1,4 +1,5 @@
 import { GatewayError, ShuttingDownError } from '../../errors.ts';
+import { backoffMs } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { EndSignal } from '../../runtime/end-signal.ts';
 import { untilAborted } from '../../runtime/until-aborted.ts';
@@ -25,16 +26,14 @@ export interface TokenKeeperOptions {
 /** Pause after a failed renewal while the current token is still valid, in milliseconds. */
 const renewalPauseMs = 10_000;
 /**
- * Pause before the replacement of a rejected token may itself be replaced, in milliseconds. The pause doubles with each
- * replacement, because a platform that rejects all tokens must not cause a token request for each call. It is short
- * again after a token was not rejected for some time.
+ * Pauses before the replacement of a rejected token may itself be replaced. They grow with each replacement, because a
+ * platform that rejects all tokens must not cause a token request for each call.
  */
-const firstReplacementPauseMs = 1_000;
-const longestReplacementPauseMs = 30_000;
+const replacementBackoff = { firstMs: 1_000, maxMs: 30_000 };
+/** Time without a replacement after which the pauses start at `firstMs` again, in milliseconds. */
 const replacementsForgottenAfterMs = 60_000;
-/** Pause after the first failure while there is no token, in milliseconds. It doubles with each further failure. */
-const firstPauseMs = 250;
-const longestPauseMs = 30_000;
+/** Pauses after failures while there is no token. */
+const failureBackoff = { firstMs: 250, maxMs: 30_000 };
 /** The longest pause for which a call waits, in milliseconds, so that a short failure does not fail the call. */
 const longestWaitMs = 1_000;
 /** The longest pause that the token service can impose, in milliseconds. */
@@ -57,8 +56,8 @@ export class TokenKeeper {
   #renewal: Promise<Token> | null = null;
   #failure: { readonly error: unknown; readonly count: number; readonly untilMs: number } | null = null;
   #renewNotBeforeMs = 0;
-  /** The last replacement of a rejected token. */
-  #replacement: { readonly atMs: number; readonly pauseMs: number } | null = null;
+  /** The last replacement of a rejected token, and the number of replacements that count for the pause. */
+  #replacement: { readonly atMs: number; readonly count: number } | null = null;
   /** The `Authorization` value that the platform rejected last. */
   #rejected: string | null = null;
   /** Whether a token must have arrived before the gateway is ready. */
@@ -166,12 +165,12 @@ export class TokenKeeper {
     const atMs = this.#nowMs();
     const last = this.#replacement;
     const isRepeated = last !== null && atMs - last.atMs < replacementsForgottenAfterMs;
-    const pauseMs = isRepeated ? Math.min(2 * last.pauseMs, longestReplacementPauseMs) : firstReplacementPauseMs;
-    this.#replacement = { atMs, pauseMs };
+    this.#replacement = { atMs, count: isRepeated ? last.count + 1 : 1 };
   }
 
   get #replaceNotBeforeMs(): number {
-    return this.#replacement === null ? 0 : this.#replacement.atMs + this.#replacement.pauseMs;
+    const last = this.#replacement;
+    return last === null ? 0 : last.atMs + backoffMs(replacementBackoff, last.count);
   }
 
   #fail(error: unknown): void {
@@ -220,6 +219,5 @@ export class TokenKeeper {
 
 function pauseMs(error: unknown, count: number): number {
   const requested = error instanceof GatewayError ? (error.retryAfterMs ?? 0) : 0;
-  const own = Math.min(firstPauseMs * 2 ** Math.min(count - 1, 20), longestPauseMs);
-  return Math.max(own, Math.min(requested, longestRequestedPauseMs));
+  return Math.max(backoffMs(failureBackoff, count), Math.min(requested, longestRequestedPauseMs));
 }
