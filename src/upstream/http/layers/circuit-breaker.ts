@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { GatewayError, UpstreamTimeoutError, UpstreamUnreachableError } from '../../../errors.ts';
 import type { PlatformMetrics } from '../../../metrics/platform.ts';
+import { backoffMs } from '../../../runtime/backoff.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { Service } from '../../types.ts';
 import type { CallLayer } from '../call.ts';
@@ -20,10 +21,8 @@ const organizationsUntilServiceOpen = 3;
  * discarded first.
  */
 const maxCircuits = 10_000;
-/** The pause before the first probe, in milliseconds. It doubles with each probe that fails. */
-const firstPauseMs = 1_000;
-/** The longest pause between probes, in milliseconds. A recovered service is noticed within that time. */
-const longestPauseMs = 8_000;
+/** Pauses before the first probe and after each probe that fails. A recovered service is noticed within `maxMs`. */
+const backoff = { firstMs: 1_000, maxMs: 8_000 };
 
 /** Status "not implemented". It is about the request and not about the health of the service. */
 const notImplemented = 501;
@@ -142,7 +141,7 @@ class Circuit {
   readonly #changed: (open: boolean) => void;
   #failures = 0;
   /** Null while the circuit is closed, so that calls are sent. */
-  #open: { pauseMs: number; probeAtMs: number; readonly byService: boolean } | null = null;
+  #open: { failedProbes: number; probeAtMs: number; readonly byService: boolean } | null = null;
 
   constructor(service: Service, health: ServiceHealth, changed: (open: boolean) => void) {
     this.#service = service;
@@ -174,7 +173,7 @@ class Circuit {
         retryAfterMs: waitMs,
       });
     }
-    open.probeAtMs = nowMs + open.pauseMs;
+    open.probeAtMs = nowMs + pauseMs(open.failedProbes);
     return true;
   }
 
@@ -198,15 +197,15 @@ class Circuit {
     if (this.#open !== null) {
       // Calls that were in flight before must not make the pause longer.
       if (!probe) return;
-      const pauseMs = Math.min(this.#open.pauseMs * 2, longestPauseMs);
-      this.#open = { ...this.#open, pauseMs, probeAtMs: nowMs + pauseMs };
+      const failedProbes = this.#open.failedProbes + 1;
+      this.#open = { ...this.#open, failedProbes, probeAtMs: nowMs + pauseMs(failedProbes) };
       return;
     }
-    if (this.#failures >= failuresUntilOpen) this.#openUp(nowMs + firstPauseMs, false);
+    if (this.#failures >= failuresUntilOpen) this.#openUp(nowMs + pauseMs(0), false);
   }
 
   #openUp(probeAtMs: number, byService: boolean): void {
-    this.#open = { pauseMs: firstPauseMs, probeAtMs, byService };
+    this.#open = { failedProbes: 0, probeAtMs, byService };
     this.#changed(true);
   }
 
@@ -218,6 +217,9 @@ class Circuit {
     this.#changed(false);
   }
 }
+
+/** Pause before the next probe, in milliseconds. The opening of the circuit counts as the first failure. */
+const pauseMs = (failedProbes: number): number => backoffMs(backoff, 1 + failedProbes);
 
 /** The outcome of an exchange for the health of the service. */
 function outcomeOf(error: unknown): Outcome {

@@ -244,6 +244,20 @@ describe('a service that fails for several organizations', () => {
     expect(own.sent()).toBe(before + 1);
   });
 
+  it('pauses for two seconds after the first failed probe of an organization, then twice as long each time', async () => {
+    const own = harness();
+    await failing(own, ['A', 'B', 'C', 'D'], 10);
+    const pauses: number[] = [];
+    for (let probes = 0; probes < 5; probes += 1) {
+      await own.call(of('E'));
+      const refused = await own.call(of('E'));
+      const waitMs = refused instanceof CircuitOpenError ? (refused.retryAfterMs ?? 0) : 0;
+      pauses.push(waitMs);
+      await own.clock.advanceBy(waitMs);
+    }
+    expect(pauses).toEqual([2_000, 4_000, 8_000, 8_000, 8_000]);
+  });
+
   it('is not stopped for all by two of them', async () => {
     const own = harness();
     await failing(own, ['A', 'B'], 9);
