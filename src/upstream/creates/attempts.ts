@@ -70,7 +70,10 @@ interface Tenancy {
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64');
 
 export function createAttempts(clock: Clock): CreateAttempts {
-  /** Least recently used tenant first. */
+  /**
+   * Least recently used tenant first. `LRUCache` does not fit, because it drops whole entries at its bound: here running
+   * creates stay, and a tenant stays until its record is complete again.
+   */
   const tenancies = new Map<string, Tenancy>();
   let size = 0;
   let sweepAtMs = 0;
