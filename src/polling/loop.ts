@@ -56,9 +56,9 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   readonly #options: PollLoopOptions<Entity, Reader, Checkpoint>;
   readonly #pace: PollSchedule;
   #running: Promise<void> | null = null;
-  /** Seats that are being released. */
+  /** Elections that this replica is leaving. */
   readonly #leaving = new Set<Promise<void>>();
-  #seat: LeaderElection | null = null;
+  #election: LeaderElection | null = null;
   #lease: Lease | null = null;
   #candidacy: AbortController | null = null;
   /** Whether there were members at the last call of `membersChanged`. */
@@ -96,7 +96,7 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
 
   /** Term under which a replica polls; null: no replica does, or this replica does not know it. */
   get term(): number | null {
-    return this.#seat?.term ?? null;
+    return this.#election?.term ?? null;
   }
 
   /** Number of good rounds that this replica made. */
@@ -118,7 +118,7 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   membersChanged(): void {
     if (this.#closed) return;
     const watched = this.#options.members.size > 0;
-    if (this.#seat === null && watched) this.#start();
+    if (this.#election === null && watched) this.#start();
     // Only the first and the last member change the next step. Other members do not wake the loop, because that would
     // cost time for each of them.
     else if (watched !== this.#watched) this.wake();
@@ -154,7 +154,7 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   async send(message: PollMessage): Promise<void> {
     const { coordinator, tenant, kind, logger } = this.#options;
     try {
-      await (this.#seat?.send(message) ?? coordinator.send({ tenant, kind }, message));
+      await (this.#election?.send(message) ?? coordinator.send({ tenant, kind }, message));
     } catch (err) {
       logger.debug({ ...this.#where(), message: message.kind, err }, 'could not notify other replicas');
     }
@@ -171,33 +171,36 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
 
   #start(): void {
     const { coordinator, tenant, kind, listener } = this.#options;
-    const seat = coordinator.join({ tenant, kind }, { ...listener, termChanged: (holder) => this.#noteHolder(holder) });
-    this.#seat = seat;
+    const election = coordinator.join(
+      { tenant, kind },
+      { ...listener, termChanged: (holder) => this.#noteHolder(holder) },
+    );
+    this.#election = election;
     this.#pace.start();
     this.#expectHolder();
-    this.#running = this.#run(seat);
+    this.#running = this.#run(election);
     void this.send({ kind: 'joined' });
   }
 
-  async #run(seat: LeaderElection): Promise<void> {
+  async #run(election: LeaderElection): Promise<void> {
     const { members, onIdle } = this.#options;
     while (!this.#closed) {
       this.#woken = false;
-      if (members.size > 0) await this.#serve(seat);
-      else if (!(await this.#linger(seat)) && members.size === 0) break;
+      if (members.size > 0) await this.#serve(election);
+      else if (!(await this.#linger(election)) && members.size === 0) break;
     }
     this.#running = null;
-    this.#seat = null;
+    this.#election = null;
     if (this.#lease !== null) this.#leaseChanged('released', { term: this.#lease.term, why: 'no subscribers' });
     this.#lease = null;
     this.#attended();
-    const leaving = this.#leave(seat).finally(() => this.#leaving.delete(leaving));
+    const leaving = this.#leave(election).finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
     if (!this.#closed) onIdle();
   }
 
   /** One step of a feed with subscribers: a round, the pause before it, or the wait for the lease. */
-  async #serve(seat: LeaderElection): Promise<void> {
+  async #serve(election: LeaderElection): Promise<void> {
     this.#emptySinceMs = null;
     const lease = this.#lease;
     if (lease !== null) this.#rejectWhileHeld();
@@ -205,8 +208,8 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
     const dueAtMs = lease === null ? this.#yieldsUntilMs : this.#pace.dueMs(awaited);
     const waitMs = dueAtMs - this.#nowMs();
     if (waitMs > 0) await this.#pause(waitMs);
-    else if (lease === null) await this.#campaign(seat);
-    else await this.#round(lease, seat);
+    else if (lease === null) await this.#campaign(election);
+    else await this.#round(lease, election);
   }
 
   get #isAwaited(): boolean {
@@ -231,13 +234,13 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
    * One step of a feed without subscribers.
    * @returns whether the feed stays ready
    */
-  async #linger(seat: LeaderElection): Promise<boolean> {
+  async #linger(election: LeaderElection): Promise<boolean> {
     const { isReady, lingerMs } = this.#options;
     this.#emptySinceMs ??= this.#nowMs();
     // A feed without a completed round has no state to offer.
-    if (!(await isReady(seat.term))) return false;
+    if (!(await isReady(election.term))) return false;
     const lease = this.#lease;
-    if (lease !== null && (await this.#isWatchedElsewhere(seat)))
+    if (lease !== null && (await this.#isWatchedElsewhere(election)))
       await this.#release(lease, 'subscribers on other replicas only');
     const leftMs = this.#emptySinceMs + lingerMs - this.#nowMs();
     if (leftMs <= 0) return false;
@@ -246,11 +249,11 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   }
 
   /** Waits until this replica has the lease, or has no subscribers. */
-  async #campaign(seat: LeaderElection): Promise<void> {
+  async #campaign(election: LeaderElection): Promise<void> {
     const candidacy = new AbortController();
     this.#candidacy = candidacy;
     try {
-      const lease = await seat.acquireLease(candidacy.signal);
+      const lease = await election.acquireLease(candidacy.signal);
       this.#lease = lease;
       this.#pace.takeOver();
       this.#leaseChanged('gained', { term: lease.term });
@@ -264,7 +267,7 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
     }
   }
 
-  async #round(lease: Lease, seat: LeaderElection): Promise<void> {
+  async #round(lease: Lease, election: LeaderElection): Promise<void> {
     const { poller, metrics, kind, waiters, letBegin } = this.#options;
     this.#pace.begin();
     // Requests of other replicas do not name the ids for which they wait.
@@ -272,7 +275,7 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
     this.#awaitedElsewhere = false;
     const waiting = waiters.members;
     const awaited = new Set(waiting.flatMap(({ ids }) => [...(ids ?? [])]));
-    const outcome = await poller.round(lease, seat, (id) => awaitsAll || awaited.has(id));
+    const outcome = await poller.round(lease, election, (id) => awaitsAll || awaited.has(id));
     metrics.roundEnded({ kind, outcome: outcome.kind });
     switch (outcome.kind) {
       case 'good':
@@ -411,7 +414,7 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
 
   /** Starts the wait after which subscribers receive STALE, so that they notice when no replica polls. */
   #expectHolder(): void {
-    if (this.#unattendedWait !== null || this.#seat === null) return;
+    if (this.#unattendedWait !== null || this.#election === null) return;
     const { clock, onUnattended, pollMinMs } = this.#options;
     const wait = new AbortController();
     this.#unattendedWait = wait;
@@ -427,9 +430,9 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
     this.#options.onUnattended(false);
   }
 
-  async #isWatchedElsewhere(seat: LeaderElection): Promise<boolean> {
+  async #isWatchedElsewhere(election: LeaderElection): Promise<boolean> {
     try {
-      return (await seat.otherScopes()) !== null;
+      return (await election.otherScopes()) !== null;
     } catch (err) {
       this.#options.logger.debug({ ...this.#where(), err }, 'could not notify other replicas');
       return false;
@@ -442,17 +445,17 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
     this.#publishes = false;
     const { members, logger } = this.#options;
     try {
-      await this.#seat?.publishScope(members.size === 0 ? null : members.scope);
+      await this.#election?.publishScope(members.size === 0 ? null : members.scope);
     } catch (err) {
       logger.debug({ ...this.#where(), err }, 'could not notify other replicas');
     }
   }
 
-  async #leave(seat: LeaderElection): Promise<void> {
+  async #leave(election: LeaderElection): Promise<void> {
     try {
-      await seat[Symbol.asyncDispose]();
+      await election[Symbol.asyncDispose]();
     } catch (err) {
-      this.#options.logger.warn({ ...this.#where(), err }, 'could not release the poll seat');
+      this.#options.logger.warn({ ...this.#where(), err }, 'could not leave the leader election');
     }
   }
 

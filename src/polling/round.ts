@@ -116,13 +116,13 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
    */
   async round(
     lease: Lease,
-    seat: LeaderElection,
+    election: LeaderElection,
     isAwaited: (id: string) => boolean,
   ): Promise<RoundOutcome<Entity, Checkpoint>> {
     const { view, members, clock } = this.#options;
     let watchedElsewhere = false;
     try {
-      const others = await seat.otherScopes();
+      const others = await election.otherScopes();
       watchedElsewhere = others !== null;
       const scope = unionOf([members.scope, others]) ?? members.scope;
       if (this.#term !== lease.term) await this.#takeOver(lease);

@@ -20,20 +20,20 @@ const ownFeed = (): FeedName => {
   return { tenant: tenantOf('prod'), kind: `feed-${feeds}` };
 };
 
-/** A seat that records its events. */
-function sit(coordinator: PollCoordinator, feed: FeedName) {
+/** Joins a feed, and records the calls of its listener. */
+function join(coordinator: PollCoordinator, feed: FeedName) {
   const received: PollMessage[] = [];
   const terms: (number | null)[] = [];
   const holders: string[] = [];
-  const seat: LeaderElection = coordinator.join(feed, {
+  const election: LeaderElection = coordinator.join(feed, {
     received: (message) => received.push(message),
     termChanged: (holder) => {
-      terms.push(seat.term);
+      terms.push(election.term);
       holders.push(holder);
     },
     unreachable: () => undefined,
   });
-  return { seat, received, terms, holders };
+  return { election, received, terms, holders };
 }
 
 /** Tests that every coordinator must pass. */
@@ -42,8 +42,8 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
     it('lets one replica poll at a time, with increasing terms', async () => {
       await using coordinators = make();
       const feed = ownFeed();
-      await using first = sit(coordinators.replica(), feed).seat;
-      await using second = sit(coordinators.replica(), feed).seat;
+      await using first = join(coordinators.replica(), feed).election;
+      await using second = join(coordinators.replica(), feed).election;
       const lease = await first.acquireLease(never);
       let took = false;
       const taking = second.acquireLease(never).then((next) => {
@@ -61,9 +61,9 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
     it('reports the current leader to its candidates', async () => {
       await using coordinators = make();
       const feed = ownFeed();
-      await using first = sit(coordinators.replica(), feed).seat;
-      const other = sit(coordinators.replica(), feed);
-      await using second = other.seat;
+      await using first = join(coordinators.replica(), feed).election;
+      const other = join(coordinators.replica(), feed);
+      await using second = other.election;
       const lease = await first.acquireLease(never);
       const taking = second.acquireLease(never);
       await eventually(() => expect(other.terms.at(-1)).toBe(lease.term));
@@ -78,8 +78,8 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
     it('passes the lease of a replica that leaves to the next one', async () => {
       await using coordinators = make();
       const feed = ownFeed();
-      const first = sit(coordinators.replica(), feed).seat;
-      await using second = sit(coordinators.replica(), feed).seat;
+      const first = join(coordinators.replica(), feed).election;
+      await using second = join(coordinators.replica(), feed).election;
       const lease = await first.acquireLease(never);
       const taking = second.acquireLease(never);
       await first[Symbol.asyncDispose]();
@@ -89,9 +89,9 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
     it('elects no candidate that has withdrawn', async () => {
       await using coordinators = make();
       const feed = ownFeed();
-      await using first = sit(coordinators.replica(), feed).seat;
-      await using second = sit(coordinators.replica(), feed).seat;
-      await using third = sit(coordinators.replica(), feed).seat;
+      await using first = join(coordinators.replica(), feed).election;
+      await using second = join(coordinators.replica(), feed).election;
+      await using third = join(coordinators.replica(), feed).election;
       const lease = await first.acquireLease(never);
       const controller = new AbortController();
       const given = expect(second.acquireLease(controller.signal)).rejects.toThrow('enough');
@@ -111,22 +111,22 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
         { ...feed, tenant: namesakeOf(feed.tenant) },
         { ...feed, kind: `${feed.kind}-too` },
       ];
-      const seats = feeds.map((each) => sit(coordinators.replica(), each).seat);
-      for (const seat of seats) await seat.acquireLease(never);
-      for (const [index, seat] of seats.entries()) {
-        await seat.publishScope({ everything: false, ids: new Set([`${index}`]) });
-        expect(await seat.otherScopes()).toBe(null);
+      const joined = feeds.map((each) => join(coordinators.replica(), each).election);
+      for (const election of joined) await election.acquireLease(never);
+      for (const [index, election] of joined.entries()) {
+        await election.publishScope({ everything: false, ids: new Set([`${index}`]) });
+        expect(await election.otherScopes()).toBe(null);
       }
-      for (const seat of seats) await seat[Symbol.asyncDispose]();
+      for (const election of joined) await election[Symbol.asyncDispose]();
     });
 
-    it('delivers messages to all other seats of the feed, and to no other feed', async () => {
+    it('delivers messages to all other candidates of the feed, and to no other feed', async () => {
       await using coordinators = make();
       const feed = ownFeed();
-      const speaker = sit(coordinators.replica(), feed);
-      const listeners = [sit(coordinators.replica(), feed), sit(coordinators.replica(), feed)];
+      const speaker = join(coordinators.replica(), feed);
+      const listeners = [join(coordinators.replica(), feed), join(coordinators.replica(), feed)];
       const strangers = [tenantOf('dev'), namesakeOf(feed.tenant)].map((tenant) =>
-        sit(coordinators.replica(), { ...feed, tenant }),
+        join(coordinators.replica(), { ...feed, tenant }),
       );
       const failure = {
         code: 'RATE_LIMITED',
@@ -141,19 +141,19 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       ];
       for (const message of messages) {
         await eventually(async () => {
-          await speaker.seat.send(message);
+          await speaker.election.send(message);
           for (const { received } of listeners) expect(received.at(-1)).toEqual(message);
         });
       }
       expect([speaker, ...strangers].map(({ received }) => received)).toEqual([[], [], []]);
-      for (const { seat } of [speaker, ...listeners, ...strangers]) await seat[Symbol.asyncDispose]();
+      for (const { election } of [speaker, ...listeners, ...strangers]) await election[Symbol.asyncDispose]();
     });
 
-    it('delivers messages of a replica without a seat', async () => {
+    it('delivers messages of a replica that is no candidate', async () => {
       await using coordinators = make();
       const feed = ownFeed();
-      const listener = sit(coordinators.replica(), feed);
-      await using _seat = listener.seat;
+      const listener = join(coordinators.replica(), feed);
+      await using _election = listener.election;
       const outside = coordinators.replica();
       await eventually(async () => {
         await outside.send(feed, { kind: 'nudge' });
@@ -164,9 +164,9 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
     it('returns the scope that all other replicas watch, as long as they do', async () => {
       await using coordinators = make();
       const feed = ownFeed();
-      await using one = sit(coordinators.replica(), feed).seat;
-      await using other = sit(coordinators.replica(), feed).seat;
-      const third = sit(coordinators.replica(), feed).seat;
+      await using one = join(coordinators.replica(), feed).election;
+      await using other = join(coordinators.replica(), feed).election;
+      const third = join(coordinators.replica(), feed).election;
       const others = (expected: WatchScope | null) =>
         eventually(async () => expect(await one.otherScopes()).toEqual(expected));
       await others(null);
@@ -197,48 +197,50 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       await others(null);
     });
 
-    it('delivers the scope of a seat before the messages that it sends afterwards', async () => {
+    it('delivers the scope of a candidate before the messages that it sends afterwards', async () => {
       await using coordinators = make();
       const feed = ownFeed();
       const seen: Promise<WatchScope | null>[] = [];
       const coordinator = coordinators.replica();
-      await using seat: LeaderElection = coordinator.join(feed, {
-        received: () => seen.push(seat.otherScopes()),
+      await using election: LeaderElection = coordinator.join(feed, {
+        received: () => seen.push(election.otherScopes()),
         termChanged: () => undefined,
         unreachable: () => undefined,
       });
-      await seat.acquireLease(never);
-      await using other = sit(coordinators.replica(), feed).seat;
+      await election.acquireLease(never);
+      await using other = join(coordinators.replica(), feed).election;
       void other.publishScope({ everything: false, ids: new Set(['a']) });
       await other.send({ kind: 'awaited' });
       await eventually(() => expect(seen).toHaveLength(1));
       expect(await seen[0]).toEqual({ everything: false, ids: new Set(['a']) });
     });
 
-    it('stores nothing for released seats', async () => {
+    it('stores nothing for released candidates', async () => {
       await using coordinators = make();
       const names = Array.from({ length: 20 }, ownFeed);
       const feeds = names.flatMap((name) => [name, { ...name, tenant: namesakeOf(name.tenant) }]);
       const signals: AbortSignal[] = [never];
       const received: PollMessage[] = [];
       for (const feed of feeds) {
-        const seats = [1, 2, 3].map(() => sit(coordinators.replica(), feed));
-        const [holder, ...others] = seats.map(({ seat }) => seat);
+        const joined = [1, 2, 3].map(() => join(coordinators.replica(), feed));
+        const [holder, ...others] = joined.map(({ election }) => election);
         await holder?.acquireLease(never);
         const candidacy = new AbortController();
         signals.push(candidacy.signal);
-        const waiting = others.map((seat) => expect(seat.acquireLease(candidacy.signal)).rejects.toThrow('enough'));
+        const waiting = others.map((election) =>
+          expect(election.acquireLease(candidacy.signal)).rejects.toThrow('enough'),
+        );
         await Promise.all(
-          seats.map(({ seat }, index) =>
-            seat.publishScope({ everything: index === 0, ids: new Set(['a', `${index}`]) }),
+          joined.map(({ election }, index) =>
+            election.publishScope({ everything: index === 0, ids: new Set(['a', `${index}`]) }),
           ),
         );
         await holder?.otherScopes();
         candidacy.abort(new Error('enough'));
         await Promise.all(waiting);
-        for (const { seat } of seats) await seat[Symbol.asyncDispose]();
+        for (const { election } of joined) await election[Symbol.asyncDispose]();
         await coordinators.replica().send(feed, { kind: 'nudge' });
-        received.push(...seats.flatMap((each) => each.received));
+        received.push(...joined.flatMap((each) => each.received));
       }
       const held = async () => ({
         ...(await coordinators.held(feeds)),

@@ -211,8 +211,8 @@ describeWithRedis('with a Redis server', () => {
       new Promise<number>((resolve) =>
         signal.addEventListener('abort', () => resolve(performance.now()), { once: true }),
       );
-    /** Resolves when the seat knows the leader and the scope of the other replicas. */
-    const knows = (seat: LeaderElection, term: number) => eventually(() => expect(seat.term).toBe(term));
+    /** Resolves when the candidate knows the leader and the scope of the other replicas. */
+    const knows = (election: LeaderElection, term: number) => eventually(() => expect(election.term).toBe(term));
 
     it('passes the lease of a disconnected replica on after that replica has noticed', async () => {
       const dying = await startCoordinator(server.url, { lease: leaseMs });
@@ -220,11 +220,14 @@ describeWithRedis('with a Redis server', () => {
       const feed = ownFeed();
       const holders: string[] = [];
       const lease = await dying.coordinator.join(feed, listener()).acquireLease(never);
-      await using seat = survivor.coordinator.join(feed, listener({ termChanged: (holder) => holders.push(holder) }));
-      await knows(seat, lease.term);
+      await using election = survivor.coordinator.join(
+        feed,
+        listener({ termChanged: (holder) => holders.push(holder) }),
+      );
+      await knows(election, lease.term);
       await eventually(() => expect(survivor.heartbeat.replicas).toContain(dying.heartbeat.replicaId));
       const noticed = lost(lease);
-      const taking = seat.acquireLease(never);
+      const taking = election.acquireLease(never);
       const since = performance.now();
       await dying.redis[Symbol.asyncDispose]();
       const next = await taking;
@@ -292,9 +295,9 @@ describeWithRedis('with a Redis server', () => {
 
     it('stores only keys with an expiry in Redis', async () => {
       const feed = ownFeed();
-      await using seat = first.coordinator.join(feed, listener());
-      await seat.publishScope({ everything: true, ids: new Set(['a']) });
-      await seat.acquireLease(never);
+      await using election = first.coordinator.join(feed, listener());
+      await election.publishScope({ everything: true, ids: new Set(['a']) });
+      await election.acquireLease(never);
       const { prefix } = feedKeys(feed.tenant, feed.kind);
       const keys = await first.redis.send((client) => client.keys(`${prefix}:*`));
       expect(keys.map((key) => key.slice(prefix.length)).toSorted()).toEqual([':meta', ':scopes']);
@@ -335,16 +338,16 @@ describeWithRedis('with a Redis server', () => {
       await using replica = await startCoordinator(server.url);
       const names = Array.from({ length: 250 }, ownFeed);
       const before = replica.sent;
-      const seats = names.map((name) => replica.coordinator.join(name, listener()));
-      await Promise.all(seats.map((seat) => seat.publishScope(whole)));
-      await Promise.all(seats.map((seat) => seat.acquireLease(new AbortController().signal)));
+      const joined = names.map((name) => replica.coordinator.join(name, listener()));
+      await Promise.all(joined.map((election) => election.publishScope(whole)));
+      await Promise.all(joined.map((election) => election.acquireLease(new AbortController().signal)));
       // A hundred steps per call: an announcement, a read and an attempt per feed, and additional turns.
       expect(replica.sent - before).toBeLessThan(20);
-      await Promise.all(seats.map((seat) => seat[Symbol.asyncDispose]()));
+      await Promise.all(joined.map((election) => election[Symbol.asyncDispose]()));
     });
 
     describe('after the lease was released', () => {
-      /** Seats of several replicas that watch. Their clock stands still, so that no replica waits for its turn. */
+      /** Candidates of several replicas that watch. Their clock stands still, so that no replica waits for its turn. */
       async function watchers(count: number) {
         const stopped = new FakeClock();
         const replicas = await Promise.all(
@@ -353,16 +356,16 @@ describeWithRedis('with a Redis server', () => {
         return {
           stopped,
           replicas,
-          /** The first seat polls immediately if it is the leader. */
+          /** The first candidate polls immediately if it is the leader. */
           join: async (feed: FeedName, { holds }: { readonly holds: boolean }) => {
-            const seats = replicas.map(({ coordinator }) => coordinator.join(feed, listener()));
-            const lease = holds ? ((await seats[0]?.acquireLease(never)) ?? null) : null;
-            for (const seat of seats) await seat.publishScope(whole);
-            for (const seat of seats) {
-              await eventually(async () => expect(await seat.otherScopes()).toEqual(whole));
-              if (lease !== null) await knows(seat, lease.term);
+            const joined = replicas.map(({ coordinator }) => coordinator.join(feed, listener()));
+            const lease = holds ? ((await joined[0]?.acquireLease(never)) ?? null) : null;
+            for (const election of joined) await election.publishScope(whole);
+            for (const election of joined) {
+              await eventually(async () => expect(await election.otherScopes()).toEqual(whole));
+              if (lease !== null) await knows(election, lease.term);
             }
-            return { seats, lease };
+            return { joined, lease };
           },
           [Symbol.asyncDispose]: async () => {
             for (const replica of replicas) await replica[Symbol.asyncDispose]();
@@ -374,16 +377,16 @@ describeWithRedis('with a Redis server', () => {
         await using group = await watchers(3);
         const taken = [0, 0, 0];
         for (let feed = 0; feed < 32; feed += 1) {
-          const { seats, lease } = await group.join(ownFeed(), { holds: true });
+          const { joined, lease } = await group.join(ownFeed(), { holds: true });
           const given = new AbortController();
-          const candidates = seats.map((seat) => seat.acquireLease(given.signal));
+          const campaigns = joined.map((election) => election.acquireLease(given.signal));
           await lease?.release();
-          await Promise.race(candidates);
+          await Promise.race(campaigns);
           given.abort(new Error('enough'));
-          for (const [index, outcome] of (await Promise.allSettled(candidates)).entries()) {
+          for (const [index, outcome] of (await Promise.allSettled(campaigns)).entries()) {
             if (outcome.status === 'fulfilled') taken[index] = (taken[index] ?? 0) + 1;
           }
-          for (const seat of seats) await seat[Symbol.asyncDispose]();
+          for (const election of joined) await election[Symbol.asyncDispose]();
         }
         expect(taken.reduce((sum, count) => sum + count)).toBe(32);
         expect([taken[0], Math.min(...taken.slice(1)) > 3]).toEqual([0, true]);
@@ -394,9 +397,9 @@ describeWithRedis('with a Redis server', () => {
         // Both orders of rank are equally probable.
         const orders = { 'the silent one first': 0, 'the other one first': 0 };
         for (let feed = 0; feed < 40 && Object.values(orders).includes(0); feed += 1) {
-          const { seats } = await group.join(ownFeed(), { holds: false });
-          // The first seat watches and never campaigns.
-          const [, other] = seats;
+          const { joined } = await group.join(ownFeed(), { holds: false });
+          // The first candidate watches and never campaigns.
+          const [, other] = joined;
           let won = false;
           const taking = other?.acquireLease(never).then((lease) => {
             won = true;
@@ -410,7 +413,7 @@ describeWithRedis('with a Redis server', () => {
             await group.stopped.advanceBy(1);
           }
           await taking;
-          for (const seat of seats) await seat[Symbol.asyncDispose]();
+          for (const election of joined) await election[Symbol.asyncDispose]();
         }
         expect(Object.values(orders)).not.toContain(0);
       });
@@ -420,8 +423,8 @@ describeWithRedis('with a Redis server', () => {
       await using troubled = await startCoordinator(server.url, { lease: leaseMs });
       await using other = await startCoordinator(server.url, { lease: leaseMs });
       const [held, watched, left] = [ownFeed(), ownFeed(), ownFeed()];
-      const seats = [held, watched, left].map((feed) => troubled.coordinator.join(feed, listener()));
-      const [holder, watcher, leaver] = seats;
+      const joined = [held, watched, left].map((feed) => troubled.coordinator.join(feed, listener()));
+      const [holder, watcher, leaver] = joined;
       await using taker = other.coordinator.join(held, listener());
       await using seeing = other.coordinator.join(watched, listener());
       await using remaining = other.coordinator.join(left, listener());
@@ -448,10 +451,10 @@ describeWithRedis('with a Redis server', () => {
       await watcher?.[Symbol.asyncDispose]();
     });
 
-    /** A seat that knows the state in Redis. Its next replies arrive after `arrive`. */
+    /** A candidate that knows the state in Redis. Its next replies arrive after `arrive`. */
     const delayed = async (replica: Replica, feed: FeedName) => {
-      const seat = replica.coordinator.join(feed, listener());
-      const before = await seat.acquireLease(never);
+      const election = replica.coordinator.join(feed, listener());
+      const before = await election.acquireLease(never);
       await before.release();
       let arrive = () => {};
       replica.delay = new Promise((resolve) => {
@@ -463,29 +466,29 @@ describeWithRedis('with a Redis server', () => {
           expect(term).toBeGreaterThan(before.term);
           return term;
         });
-      return { seat, granted, arrive };
+      return { election, granted, arrive };
     };
 
     it('returns a term that was granted to a candidate after it had withdrawn', async () => {
       await using withdrawing = await startCoordinator(server.url);
       const feed = ownFeed();
-      const { seat, granted, arrive } = await delayed(withdrawing, feed);
+      const { election, granted, arrive } = await delayed(withdrawing, feed);
       const candidacy = new AbortController();
-      const withdrawn = expect(seat.acquireLease(candidacy.signal)).rejects.toThrow('enough');
+      const withdrawn = expect(election.acquireLease(candidacy.signal)).rejects.toThrow('enough');
       const term = await granted();
       candidacy.abort(new Error('enough'));
       arrive();
       await withdrawn;
       await using other = second.coordinator.join(feed, listener());
       expect((await other.acquireLease(never)).term).toBeGreaterThan(term);
-      await seat[Symbol.asyncDispose]();
+      await election[Symbol.asyncDispose]();
     });
 
     it('ignores a term that was granted to a registration that has lapsed since', async () => {
       await using lapsing = await startCoordinator(server.url, { lease: leaseMs });
       const feed = ownFeed();
-      const { seat, granted, arrive } = await delayed(lapsing, feed);
-      const taking = seat.acquireLease(never);
+      const { election, granted, arrive } = await delayed(lapsing, feed);
+      const taking = election.acquireLease(never);
       const term = await granted();
       const { replicaId } = lapsing.heartbeat;
       await first.redis.send((client) => client.zRem(replicasKey, replicaId));
@@ -494,7 +497,7 @@ describeWithRedis('with a Redis server', () => {
       expect((await taking).term).toBeGreaterThan(term);
       const holder = await first.redis.send((client) => client.hGet(metaOf(feed), 'holder'));
       expect(holder).toContain(lapsing.heartbeat.replicaId);
-      await seat[Symbol.asyncDispose]();
+      await election[Symbol.asyncDispose]();
     });
 
     it('forgets the scope of a dead replica, in Redis too', async () => {
@@ -502,10 +505,12 @@ describeWithRedis('with a Redis server', () => {
       await using survivor = await startCoordinator(server.url, { lease: leaseMs });
       const feed = ownFeed();
       await dying.coordinator.join(feed, listener()).publishScope({ everything: true, ids: new Set(['a']) });
-      await using seat = survivor.coordinator.join(feed, listener());
-      await eventually(async () => expect(await seat.otherScopes()).toEqual({ everything: true, ids: new Set(['a']) }));
+      await using election = survivor.coordinator.join(feed, listener());
+      await eventually(async () =>
+        expect(await election.otherScopes()).toEqual({ everything: true, ids: new Set(['a']) }),
+      );
       await dying.redis[Symbol.asyncDispose]();
-      await eventually(async () => expect(await seat.otherScopes()).toBe(null));
+      await eventually(async () => expect(await election.otherScopes()).toBe(null));
       await using late = survivor.coordinator.join(feed, listener());
       expect(await late.otherScopes()).toBe(null);
       expect(await first.redis.send((client) => client.hLen(scopesOf(feed)))).toBe(0);

@@ -58,7 +58,7 @@ export interface LeaderElection extends AsyncDisposable {
   acquireLease(signal: AbortSignal): Promise<Lease>;
   /**
    * Announces the scope that the subscribers of this replica watch; null: it has none. Other replicas receive it before
-   * every message that this seat sends afterwards. It holds until the next call, or until this replica is gone.
+   * every message that this candidate sends afterwards. It holds until the next call, or until this replica is gone.
    * @throws {GatewayError} the other replicas cannot be reached. The announcement is repeated when they can.
    */
   publishScope(scope: WatchScope | null): Promise<void>;
@@ -73,11 +73,11 @@ export interface LeaderElection extends AsyncDisposable {
 
 /** Decides which replica polls which feed. */
 export interface PollCoordinator extends AsyncDisposable {
-  /** Joins the replicas of a feed. Disposing of the seat releases its lease. */
+  /** Makes this replica a candidate of a feed. Disposing of the result releases its lease. */
   join(feed: FeedName, listener: PollListener): LeaderElection;
   /**
-   * Sends a message to all seats of a feed, from a replica that has no seat.
-   * @throws {GatewayError} the seats cannot be reached
+   * Sends a message to all candidates of a feed, from a replica that may be none of them.
+   * @throws {GatewayError} the candidates cannot be reached
    */
   send(feed: FeedName, message: PollMessage): Promise<void>;
 }

@@ -17,33 +17,33 @@ export function createMemoryCoordinator(): PollCoordinator {
       const group = groups.get(key) ?? new Group(nextTerm);
       groups.set(key, group);
       return group.join(listener, () => {
-        if (group.seats.size === 0) groups.delete(key);
+        if (group.joined.size === 0) groups.delete(key);
       });
     },
     async send(feed, message) {
       groups.get(groupKey(feed))?.send(message, null);
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([...groups.values()].flatMap(({ seats }) => [...seats]).map((seat) => seat.leave()));
+      await Promise.all([...groups.values()].flatMap(({ joined }) => [...joined]).map((election) => election.leave()));
     },
   };
 }
 
 const groupKey = ({ tenant, kind }: FeedName): string => JSON.stringify([tenantKey(tenant), kind]);
 
-interface Candidate {
-  readonly seat: MemoryLeaderElection;
+interface Campaign {
+  readonly election: MemoryLeaderElection;
   readonly win: (lease: Lease) => void;
 }
 
 interface Held {
-  readonly seat: MemoryLeaderElection;
+  readonly election: MemoryLeaderElection;
   readonly term: number;
 }
 
 class Group {
-  readonly seats = new Set<MemoryLeaderElection>();
-  readonly candidates = new Set<Candidate>();
+  readonly joined = new Set<MemoryLeaderElection>();
+  readonly campaigns = new Set<Campaign>();
   readonly #nextTerm: () => number;
   #held: Held | null = null;
 
@@ -56,26 +56,26 @@ class Group {
   }
 
   join(listener: PollListener, onLeave: () => void): MemoryLeaderElection {
-    const seat = new MemoryLeaderElection(this, listener, onLeave);
-    this.seats.add(seat);
-    return seat;
+    const election = new MemoryLeaderElection(this, listener, onLeave);
+    this.joined.add(election);
+    return election;
   }
 
   send(message: PollMessage, from: MemoryLeaderElection | null): void {
-    for (const seat of this.seats) if (seat !== from) seat.listener.received(message);
+    for (const election of this.joined) if (election !== from) election.listener.received(message);
   }
 
   elect(): void {
-    const [next] = this.candidates;
+    const [next] = this.campaigns;
     if (this.#held !== null || next === undefined) return;
-    this.candidates.delete(next);
-    const held = { seat: next.seat, term: this.#nextTerm() };
+    this.campaigns.delete(next);
+    const held = { election: next.election, term: this.#nextTerm() };
     this.#hold(held);
-    next.win({ term: held.term, lost: held.seat.left, release: async () => this.#release(held) });
+    next.win({ term: held.term, lost: held.election.left, release: async () => this.#release(held) });
   }
 
-  releaseOf(seat: MemoryLeaderElection): void {
-    if (this.#held?.seat === seat) this.#release(this.#held);
+  releaseOf(election: MemoryLeaderElection): void {
+    if (this.#held?.election === election) this.#release(this.#held);
   }
 
   #release(held: Held): void {
@@ -86,7 +86,7 @@ class Group {
 
   #hold(held: Held | null): void {
     this.#held = held;
-    for (const seat of this.seats) seat.reportHolder(held);
+    for (const election of this.joined) election.reportHolder(held);
   }
 }
 
@@ -116,16 +116,16 @@ class MemoryLeaderElection implements LeaderElection {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
       const onAbort = () => {
-        this.#group.candidates.delete(candidate);
+        this.#group.campaigns.delete(campaign);
         reject(signal.reason);
       };
       const win = (lease: Lease) => {
         signal.removeEventListener('abort', onAbort);
         resolve(lease);
       };
-      const candidate: Candidate = { seat: this, win };
+      const campaign: Campaign = { election: this, win };
       signal.addEventListener('abort', onAbort, { once: true });
-      this.#group.candidates.add(candidate);
+      this.#group.campaigns.add(campaign);
       this.#group.elect();
       this.reportHolder(this.#group.held);
     });
@@ -137,7 +137,7 @@ class MemoryLeaderElection implements LeaderElection {
     if (this.#reportedTerm === term) return;
     this.#reportedTerm = term;
     if (held === null) this.listener.termChanged('nobody');
-    else this.listener.termChanged(held.seat === this ? 'here' : 'elsewhere');
+    else this.listener.termChanged(held.election === this ? 'here' : 'elsewhere');
   }
 
   async publishScope(scope: WatchScope | null): Promise<void> {
@@ -145,7 +145,7 @@ class MemoryLeaderElection implements LeaderElection {
   }
 
   async otherScopes(): Promise<WatchScope | null> {
-    return unionOf([...this.#group.seats].filter((seat) => seat !== this).map(({ scope }) => scope));
+    return unionOf([...this.#group.joined].filter((election) => election !== this).map(({ scope }) => scope));
   }
 
   async send(message: PollMessage): Promise<void> {
@@ -154,7 +154,7 @@ class MemoryLeaderElection implements LeaderElection {
 
   async leave(): Promise<void> {
     this.#left.abort();
-    this.#group.seats.delete(this);
+    this.#group.joined.delete(this);
     this.#group.releaseOf(this);
     this.#onLeave();
   }

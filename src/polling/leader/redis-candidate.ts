@@ -11,12 +11,12 @@ import type { LeaderElection, Lease, PollListener, PollMessage } from './electio
 import type { FeedChannel, PollSteps } from './redis-commands.ts';
 import {
   announcedIds,
+  type CandidateScope,
   decodeEnvelope,
   decodeScopes,
   encodeMessage,
   type PollEnvelope,
   type ScopeChange,
-  type SeatScope,
   scopeOf,
 } from './redis-messages.ts';
 import { acquireReply, lookReply } from './redis-scripts.ts';
@@ -30,12 +30,12 @@ export interface RedisLeaderElectionOptions {
   readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
   readonly feed: FeedChannel;
-  /** Distinguishes the seats of this replica. */
+  /** Distinguishes the candidates of this replica. */
   readonly number: number;
   readonly listener: PollListener;
   /** Called when a value of another replica cannot be decoded. It is skipped. */
   readonly onUndecodable: () => void;
-  /** Called when the seat is released. Resolves with whether Redis has no valid fields of the seat left. */
+  /** Called when the candidate is released. Resolves with whether Redis has no valid fields of the candidate left. */
   readonly onLeave: (leaving: Promise<boolean>) => void;
 }
 
@@ -43,7 +43,7 @@ export interface RedisLeaderElectionOptions {
 const retentionMs = 600_000;
 /** Pause after a failed attempt, in milliseconds. */
 const retryPauseMs = 500;
-/** Additional wait of each seat per rank in a vacancy, in milliseconds. */
+/** Additional wait of each candidate per rank in a vacancy, in milliseconds. */
 const rankPauseMs = 300;
 /** Maximum rank that adds to the wait. */
 const lastRank = 4;
@@ -51,20 +51,20 @@ const lastRank = 4;
 const lookIntervalMs = 300_000;
 
 interface Announced {
-  /** Null: the seat has no subscribers. */
+  /** Null: the candidate has no subscribers. */
   readonly everything: boolean | null;
   readonly ids: ReadonlySet<string>;
 }
 
 const nothing: Announced = { everything: null, ids: new Set() };
 
-/** The lease of a seat. */
-class SeatLease implements Lease {
+/** The lease of a candidate. */
+class CandidateLease implements Lease {
   readonly term: number;
   readonly #lost = new AbortController();
-  readonly #release: (lease: SeatLease) => Promise<void>;
+  readonly #release: (lease: CandidateLease) => Promise<void>;
 
-  constructor(term: number, release: (lease: SeatLease) => Promise<void>) {
+  constructor(term: number, release: (lease: CandidateLease) => Promise<void>) {
     this.term = term;
     this.#release = release;
   }
@@ -82,16 +82,16 @@ class SeatLease implements Lease {
   }
 }
 
-/** Exists while no live replica holds the feed, to the knowledge of this seat. */
+/** Exists while no live replica holds the feed, to the knowledge of this candidate. */
 interface Vacancy {
   readonly sinceMs: number;
-  /** The seat that released the feed. It comes last in the ranking. */
+  /** The candidate that released the feed. It comes last in the ranking. */
   readonly releasedBy: string | null;
 }
 
 /**
- * The seat of this replica for a feed whose holder and scopes are in Redis. It keeps a copy of both, which follows the
- * messages on the feed's channel, so that an idle feed costs no calls.
+ * This replica as a candidate of a feed whose holder and scopes are in Redis. It keeps a copy of both, which follows
+ * the messages on the feed's channel, so that an idle feed costs no calls.
  */
 export class RedisLeaderElection implements LeaderElection {
   readonly #options: RedisLeaderElectionOptions;
@@ -99,7 +99,7 @@ export class RedisLeaderElection implements LeaderElection {
   readonly #subscription: Disposable;
   readonly #keeping: Disposable;
   #left = false;
-  #lease: SeatLease | null = null;
+  #lease: CandidateLease | null = null;
   /** Term that was last reported. */
   #term: number | null = null;
 
@@ -110,16 +110,16 @@ export class RedisLeaderElection implements LeaderElection {
   #isSynchronized = false;
   #lookedAtMs = 0;
   #looking: Promise<void> | null = null;
-  #holder: { readonly seat: string; readonly term: number } | null = null;
+  #holder: { readonly candidate: string; readonly term: number } | null = null;
   /** The greatest term that is known to have been granted. */
   #latestTerm = 0;
   #vacancy: Vacancy | null = null;
-  readonly #others = new Map<string, SeatScope>();
+  readonly #others = new Map<string, CandidateScope>();
   /** Number of reads of the state in progress. Messages are applied after them. */
   #reading = 0;
   #deferred: PollEnvelope[] = [];
 
-  /** Whether Redis may name this seat as the holder. */
+  /** Whether Redis may name this candidate as the holder. */
   #mayHold = false;
   #acquiring = false;
 
@@ -161,7 +161,7 @@ export class RedisLeaderElection implements LeaderElection {
         waitMs = retryPauseMs;
         try {
           const outcome = await this.#acquire();
-          if (outcome instanceof SeatLease) {
+          if (outcome instanceof CandidateLease) {
             if (!signal.aborted) return outcome;
             await outcome.release();
           }
@@ -184,7 +184,7 @@ export class RedisLeaderElection implements LeaderElection {
   async otherScopes(): Promise<WatchScope | null> {
     if (!this.#isSynchronized) await this.#look();
     const { live } = this.#options;
-    return unionOf([...this.#others].filter(([seat]) => live.has(seat)).map(([, scope]) => scopeOf(scope)));
+    return unionOf([...this.#others].filter(([candidate]) => live.has(candidate)).map(([, scope]) => scopeOf(scope)));
   }
 
   async send(message: PollMessage): Promise<void> {
@@ -205,13 +205,13 @@ export class RedisLeaderElection implements LeaderElection {
   }
 
   /**
-   * Removes this seat from Redis.
-   * @returns whether Redis has no valid fields of the seat left
+   * Removes this candidate from Redis.
+   * @returns whether Redis has no valid fields of the candidate left
    */
   async leave(): Promise<boolean> {
     for (const step of await Promise.allSettled([this.#release(), this.#publishScope()])) {
       if (step.status === 'rejected')
-        this.#options.logger.debug({ err: step.reason }, 'could not release the poll seat');
+        this.#options.logger.debug({ err: step.reason }, 'could not leave the leader election');
     }
     // Fields of an unregistered replica do not count.
     return this.#options.heartbeat.replicas === null || (!this.#mayHold && this.#isAnnounced);
@@ -220,7 +220,7 @@ export class RedisLeaderElection implements LeaderElection {
   /** Repeats failed calls. Called after a successful heartbeat. */
   catchUp(): void {
     const { logger, clock } = this.#options;
-    const note = (err: unknown) => logger.debug({ err }, 'could not repeat a call of the poll seat');
+    const note = (err: unknown) => logger.debug({ err }, 'could not repeat a call of the leader election');
     if (!this.#isAnnounced) this.#publishScope().catch(note);
     if (this.#mayHold && this.#lease === null && !this.#acquiring) this.#release().catch(note);
     const isDue = !this.#isSynchronized || clock.monotonicMs() - this.#lookedAtMs >= lookIntervalMs;
@@ -228,8 +228,8 @@ export class RedisLeaderElection implements LeaderElection {
   }
 
   /**
-   * Resets the seat, because the registration of this replica has lapsed or Redis has lost its data. Redis has nothing
-   * of this seat.
+   * Resets the candidate, because the registration of this replica has lapsed or Redis has lost its data. Redis has
+   * nothing of this candidate.
    */
   lapse(): void {
     this.#mayHold = false;
@@ -249,7 +249,7 @@ export class RedisLeaderElection implements LeaderElection {
   /** Reports the current term if it has changed. Call it when the copy or the set of live replicas changes. */
   settle(): void {
     const { live, clock, listener } = this.#options;
-    const holder = this.#holder !== null && live.has(this.#holder.seat) ? this.#holder : null;
+    const holder = this.#holder !== null && live.has(this.#holder.candidate) ? this.#holder : null;
     const term = this.#lease?.term ?? holder?.term ?? null;
     if (term !== null || !this.#isSynchronized) this.#vacancy = null;
     else this.#vacancy ??= { sinceMs: clock.monotonicMs(), releasedBy: null };
@@ -265,15 +265,15 @@ export class RedisLeaderElection implements LeaderElection {
     return `${this.#options.heartbeat.replicaId}/${this.#options.number}`;
   }
 
-  /** Time after which this seat may try to take the feed, in milliseconds. Infinity: it has to wait for a change. */
+  /** Time after which this candidate may try to acquire the lease, in milliseconds. Infinity: it waits for a change. */
   #waitMs(): number {
     const { live, clock, feed } = this.#options;
     if (this.#vacancy === null || this.#left) return Infinity;
     const { sinceMs, releasedBy } = this.#vacancy;
-    // The seat that released the feed comes last.
+    // The candidate that released the feed comes last.
     const own = releasedBy === this.#id ? '' : weightOf(feed, this.#id);
     const before = [...this.#others.keys()].filter(
-      (seat) => seat !== releasedBy && live.has(seat) && weightOf(feed, seat) > own,
+      (candidate) => candidate !== releasedBy && live.has(candidate) && weightOf(feed, candidate) > own,
     );
     const pauseMs = Math.min(before.length, lastRank) * rankPauseMs;
     return Math.max(0, sinceMs + pauseMs - clock.monotonicMs());
@@ -285,19 +285,20 @@ export class RedisLeaderElection implements LeaderElection {
     await once(this.#changes, 'change', { signal }).catch(() => signal.throwIfAborted());
   }
 
-  /** @returns the lease; or `held`: another seat holds the feed; or `not live`: Redis does not know this replica */
-  async #acquire(): Promise<SeatLease | 'held' | 'not live'> {
+  /** @returns the lease; or `held`: another candidate has it; or `not live`: Redis does not know this replica */
+  async #acquire(): Promise<CandidateLease | 'held' | 'not live'> {
     const { steps, feed } = this.#options;
-    const seat = this.#id;
+    const candidate = this.#id;
     this.#mayHold = true;
     this.#acquiring = true;
     try {
       return await this.#read(
-        steps.run(feed, ['acquire', seat, `${retentionMs}`]).then((reply) => acquireReply.parse(reply)),
+        steps.run(feed, ['acquire', candidate, `${retentionMs}`]).then((reply) => acquireReply.parse(reply)),
         ([granted, holder, term]) => {
           // A term that was granted to an earlier registration is void.
-          if (seat !== this.#id) return 'not live';
-          const lease = granted === 1 && !this.#left ? new SeatLease(term, (one) => this.#releaseLease(one)) : null;
+          if (candidate !== this.#id) return 'not live';
+          const lease =
+            granted === 1 && !this.#left ? new CandidateLease(term, (one) => this.#releaseLease(one)) : null;
           this.#lease = lease;
           this.#mayHold = granted === 1;
           this.#learn(holder, term);
@@ -310,7 +311,7 @@ export class RedisLeaderElection implements LeaderElection {
     }
   }
 
-  async #releaseLease(lease: SeatLease): Promise<void> {
+  async #releaseLease(lease: CandidateLease): Promise<void> {
     if (this.#lease !== lease) return;
     this.#lease = null;
     this.#holder = null;
@@ -352,9 +353,9 @@ export class RedisLeaderElection implements LeaderElection {
         const { scopes, undecodable } = decodeScopes(fields);
         if (undecodable > 0) onUndecodable();
         this.#others.clear();
-        for (const [seat, scope] of scopes) {
-          live.heard(seat);
-          this.#others.set(seat, scope);
+        for (const [candidate, scope] of scopes) {
+          live.heard(candidate);
+          this.#others.set(candidate, scope);
         }
         this.#lookedAtMs = clock.monotonicMs();
         // Messages that were published before the subscription are missing.
@@ -378,7 +379,7 @@ export class RedisLeaderElection implements LeaderElection {
     if (isOwn) this.#mayHold = true;
     else if (this.#lease !== null) this.#loseLease();
     this.#latestTerm = term;
-    this.#holder = holder === '' || (isOwn && this.#lease === null) ? null : { seat: holder, term };
+    this.#holder = holder === '' || (isOwn && this.#lease === null) ? null : { candidate: holder, term };
     if (holder !== '') live.heard(holder);
     this.settle();
   }
@@ -427,13 +428,13 @@ export class RedisLeaderElection implements LeaderElection {
       case 'held':
         if (message.term < this.#latestTerm) return;
         this.#latestTerm = message.term;
-        this.#holder = { seat: from, term: message.term };
+        this.#holder = { candidate: from, term: message.term };
         this.#mayHold = false;
         this.#loseLease();
         this.settle();
         return;
       case 'released':
-        if (this.#holder?.seat !== from || message.term < this.#holder.term) return;
+        if (this.#holder?.candidate !== from || message.term < this.#holder.term) return;
         this.#holder = null;
         this.#vacancy = { sinceMs: this.#options.clock.monotonicMs(), releasedBy: from };
         this.settle();
@@ -446,13 +447,13 @@ export class RedisLeaderElection implements LeaderElection {
     }
   }
 
-  #applyScope(seat: string, { everything, added, removed }: ScopeChange): void {
+  #applyScope(candidate: string, { everything, added, removed }: ScopeChange): void {
     if (everything === null) {
-      this.#others.delete(seat);
+      this.#others.delete(candidate);
       return;
     }
-    const scope = this.#others.get(seat) ?? { everything, ids: new Set() };
-    this.#others.set(seat, scope);
+    const scope = this.#others.get(candidate) ?? { everything, ids: new Set() };
+    this.#others.set(candidate, scope);
     scope.everything = everything;
     for (const id of added) scope.ids.add(id);
     for (const id of removed) scope.ids.delete(id);
@@ -476,11 +477,18 @@ export class RedisLeaderElection implements LeaderElection {
   async #sendScope(change: ScopeChange): Promise<void> {
     const { steps, feed } = this.#options;
     const { everything, added, removed } = change;
-    const seat = this.#id;
+    const candidate = this.#id;
     const flag = everything === null ? '' : `${Number(everything)}`;
     const counted = [added, removed].flatMap((ids) => [`${ids.length}`, ...ids]);
     try {
-      await steps.run(feed, ['announce', seat, `${retentionMs}`, flag, ...counted, encodeMessage(seat, change)]);
+      await steps.run(feed, [
+        'announce',
+        candidate,
+        `${retentionMs}`,
+        flag,
+        ...counted,
+        encodeMessage(candidate, change),
+      ]);
     } catch (error) {
       this.#isAnnounced = false;
       // Redis may have executed the step.
@@ -494,8 +502,8 @@ export class RedisLeaderElection implements LeaderElection {
 }
 
 /**
- * Rank of a seat within a feed. Every replica computes the same ranking. Each feed has a different one, so that feeds
- * are spread over the replicas.
+ * Rank of a candidate within a feed. Every replica computes the same ranking. Each feed has a different one, so that
+ * feeds are spread over the replicas.
  */
-const weightOf = ({ channel }: FeedChannel, seat: string): string =>
-  createHash('sha1').update(`${channel} ${seat}`).digest('hex');
+const weightOf = ({ channel }: FeedChannel, candidate: string): string =>
+  createHash('sha1').update(`${channel} ${candidate}`).digest('hex');

@@ -3,9 +3,9 @@ import { type GatewayErrorCode, httpStatusByCode } from '../../errors.ts';
 import type { WatchScope } from '../scope.ts';
 import type { PollMessage } from './election.ts';
 
-// Seats are named `<replica>/<number>`. The name contains no space, quote or backslash.
+// Candidates are named `<replica>/<number>`. The name contains no space, quote or backslash.
 
-const seat = z.string().regex(/^[\w-]+\/\d+$/);
+const candidate = z.string().regex(/^[\w-]+\/\d+$/);
 // The keys of this object are exactly the codes.
 const codes = Object.keys(httpStatusByCode) as GatewayErrorCode[];
 
@@ -27,7 +27,7 @@ const failure = z.object({
 
 const scopeChange = z.object({
   kind: z.literal('scope'),
-  /** Whether the subscribers of the seat watch the whole sandbox. Null: the seat has no subscribers. */
+  /** Whether the subscribers of the candidate watch the whole sandbox. Null: the candidate has no subscribers. */
   everything: z.boolean().nullable(),
   added: z.array(z.string()),
   removed: z.array(z.string()),
@@ -36,16 +36,16 @@ const scopeChange = z.object({
 const message = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal(['nudge', 'joined', 'awaited']) }),
   z.object({ kind: z.literal('failed'), failure: failure.nullable(), id: z.string().nullable() }),
-  /** The seat polls from now on. */
+  /** The candidate polls from now on. */
   z.object({ kind: z.literal('held'), term: z.number() }),
-  /** The seat no longer polls. */
+  /** The candidate no longer polls. */
   z.object({ kind: z.literal('released'), term: z.number() }),
   scopeChange,
 ]);
 
 const envelope = z.object({
-  /** The sending seat. Null: the sending replica has no seat. */
-  from: seat.nullable(),
+  /** The sending candidate. Null: the sending replica is no candidate. */
+  from: candidate.nullable(),
   message,
 });
 
@@ -66,8 +66,8 @@ export function decodeEnvelope(text: string): PollEnvelope | null {
   }
 }
 
-/** The announced scope of the subscribers of one seat. */
-export interface SeatScope {
+/** The announced scope of the subscribers of one candidate. */
+export interface CandidateScope {
   everything: boolean;
   /** See `announcedIds`. */
   readonly ids: Set<string>;
@@ -85,7 +85,7 @@ export const announcedIds = (scope: WatchScope | null): Set<string> =>
   ]);
 
 /** Decodes an announced scope. */
-export function scopeOf({ everything, ids }: SeatScope): WatchScope {
+export function scopeOf({ everything, ids }: CandidateScope): WatchScope {
   const marked = (mark: string) => [...ids].filter((id) => id.startsWith(mark) && id.length > 1);
   const named = (mark: string) => new Set(marked(mark).map((id) => id.slice(1)));
   const results = { everything: ids.has('+'), ids: named('+') };
@@ -93,18 +93,18 @@ export function scopeOf({ everything, ids }: SeatScope): WatchScope {
   return { everything, ids: named('='), ...(hasResults ? { results } : {}) };
 }
 
-/** A field of the hash of scopes: `<seat>` for the seat itself, `<seat> <id>` for an id that it watches. */
+/** A field of the hash of scopes: `<candidate>` for `everything`, `<candidate> <id>` for an id that it watches. */
 const field = /^([\w-]+\/\d+)(?: (.*))?$/s;
 
 /**
  * @param fields pairs of field and value
- * @returns the scope of each seat, and the number of fields that no replica of this version can have written
+ * @returns the scope of each candidate, and the number of fields that no replica of this version can have written
  */
 export function decodeScopes(fields: readonly string[]): {
-  readonly scopes: Map<string, SeatScope>;
+  readonly scopes: Map<string, CandidateScope>;
   readonly undecodable: number;
 } {
-  const scopes = new Map<string, SeatScope>();
+  const scopes = new Map<string, CandidateScope>();
   let undecodable = 0;
   for (let index = 0; index < fields.length; index += 2) {
     const [, name, id] = field.exec(fields[index] ?? '') ?? [];

@@ -38,8 +38,8 @@ class RedisCoordinator implements PollCoordinator {
   readonly #steps: PollSteps;
   readonly #live: LiveReplicas;
   readonly #listening: Disposable;
-  readonly #seats = new Set<RedisLeaderElection>();
-  /** Released seats that may still have valid fields in Redis. */
+  readonly #joined = new Set<RedisLeaderElection>();
+  /** Released candidates that may still have valid fields in Redis. */
   readonly #remains = new Set<RedisLeaderElection>();
   #nextNumber = 0;
   #complainedAtMs: number | null = null;
@@ -55,7 +55,7 @@ class RedisCoordinator implements PollCoordinator {
         if (heartbeat.replicas !== null) return;
         const error = subscriptionsUnavailable(cause);
         this.#steps.reject(error);
-        for (const seat of this.#seats) seat.unreachable(error);
+        for (const election of this.#joined) election.unreachable(error);
       },
       lapsed: () => this.#lapse(),
       databaseReplaced: () => this.#lapse(),
@@ -65,7 +65,7 @@ class RedisCoordinator implements PollCoordinator {
 
   join(name: FeedName, listener: PollListener): LeaderElection {
     this.#nextNumber += 1;
-    const seat = new RedisLeaderElection({
+    const election = new RedisLeaderElection({
       ...this.#options,
       steps: this.#steps,
       live: this.#live,
@@ -74,14 +74,14 @@ class RedisCoordinator implements PollCoordinator {
       listener,
       onUndecodable: () => this.#complain(name),
       onLeave: (leaving) => {
-        this.#seats.delete(seat);
+        this.#joined.delete(election);
         void leaving.then((isClean) => {
-          if (!isClean) this.#remains.add(seat);
+          if (!isClean) this.#remains.add(election);
         });
       },
     });
-    this.#seats.add(seat);
-    return seat;
+    this.#joined.add(election);
+    return election;
   }
 
   async send(name: FeedName, message: PollMessage): Promise<void> {
@@ -89,16 +89,16 @@ class RedisCoordinator implements PollCoordinator {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#seats].map((seat) => seat[Symbol.asyncDispose]()));
+    await Promise.all([...this.#joined].map((election) => election[Symbol.asyncDispose]()));
     this.#listening[Symbol.dispose]();
   }
 
   #catchUp(): void {
     if (this.#live.beat()) this.#settle();
-    for (const seat of this.#seats) seat.catchUp();
-    for (const seat of this.#remains) {
-      void seat.leave().then((isClean) => {
-        if (isClean) this.#remains.delete(seat);
+    for (const election of this.#joined) election.catchUp();
+    for (const election of this.#remains) {
+      void election.leave().then((isClean) => {
+        if (isClean) this.#remains.delete(election);
       });
     }
     this.#steps.resume();
@@ -109,11 +109,11 @@ class RedisCoordinator implements PollCoordinator {
     this.#live.clear();
     // Fields of a lapsed registration do not count.
     this.#remains.clear();
-    for (const seat of this.#seats) seat.lapse();
+    for (const election of this.#joined) election.lapse();
   }
 
   #settle(): void {
-    for (const seat of this.#seats) seat.settle();
+    for (const election of this.#joined) election.settle();
   }
 
   #complain({ tenant, kind }: FeedName): void {

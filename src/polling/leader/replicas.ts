@@ -1,33 +1,33 @@
 import type { RedisHeartbeat } from '../../runtime/redis-heartbeat.ts';
 
 /**
- * Number of heartbeats after which an announced replica must be in the set of live replicas. The reply to the first
+ * Number of heartbeats after which a reported replica must be in the set of live replicas. The reply to the first
  * heartbeat may be older than the registration of that replica.
  */
 const graceBeats = 2;
 
 /**
- * Determines whether the replica of a seat is live, including replicas that registered since the last heartbeat of this
- * one.
+ * Determines whether the replica of a candidate is live, including replicas that registered since the last heartbeat of
+ * this one.
  */
 export class LiveReplicas {
   readonly #heartbeat: Pick<RedisHeartbeat, 'replicas'>;
-  /** Announced replicas that are not in the set yet, with the number of heartbeats left to them. */
+  /** Reported replicas that are not in the set yet, with the number of heartbeats left to them. */
   readonly #fresh = new Map<string, number>();
 
   constructor(heartbeat: Pick<RedisHeartbeat, 'replicas'>) {
     this.#heartbeat = heartbeat;
   }
 
-  has(seat: string): boolean {
-    const replica = replicaOf(seat);
+  has(candidate: string): boolean {
+    const replica = replicaOf(candidate);
     const { replicas } = this.#heartbeat;
     return replicas !== null && (replicas.has(replica) || this.#fresh.has(replica));
   }
 
-  /** Notes that a message of this seat arrived, or that the Redis server reported its replica as live. */
-  heard(seat: string): void {
-    const replica = replicaOf(seat);
+  /** Notes that a message of this candidate arrived, or that the Redis server reported its replica as live. */
+  heard(candidate: string): void {
+    const replica = replicaOf(candidate);
     if (this.#heartbeat.replicas?.has(replica)) return;
     this.#fresh.set(replica, graceBeats);
   }
@@ -56,4 +56,4 @@ export class LiveReplicas {
   }
 }
 
-const replicaOf = (seat: string): string => seat.slice(0, seat.indexOf('/'));
+const replicaOf = (candidate: string): string => candidate.slice(0, candidate.indexOf('/'));

@@ -56,7 +56,7 @@ describe('the log about other replicas', () => {
     expect(others.released).toBe(false);
   });
 
-  it('contains a warning when the seat cannot be released', async () => {
+  it('contains a warning when the candidate cannot be released', async () => {
     const { logger, of } = logbook();
     const others = new OtherReplicas();
     await using setup = others.setup({ logger });
@@ -66,7 +66,7 @@ describe('the log about other replicas', () => {
     (await setup.follow()).leave();
     await settle();
     await setup.pass(3_000);
-    expect(of('could not release the poll seat')).toMatchObject([{ level: 'warn', details: { ...where, err } }]);
+    expect(of('could not leave the leader election')).toMatchObject([{ level: 'warn', details: { ...where, err } }]);
   });
 
   it('contains nothing while they can be reached', async () => {
@@ -77,7 +77,7 @@ describe('the log about other replicas', () => {
     (await setup.follow()).leave();
     await settle();
     await setup.pass(3_000);
-    expect([...of('could not notify other replicas'), ...of('could not release the poll seat')]).toEqual([]);
+    expect([...of('could not notify other replicas'), ...of('could not leave the leader election')]).toEqual([]);
   });
 });
 

@@ -11,7 +11,7 @@ import { WatchSetup } from './setup.ts';
 
 /** Counts the memory that logs and coordinators keep for a registry. */
 function counted() {
-  const held = { logs: 0, watchers: 0, tails: 0, seats: 0 };
+  const held = { logs: 0, watchers: 0, tails: 0, joined: 0 };
   const announced: (number | null)[] = [];
   const createLog = (): EventLog<ExportJob> => {
     const log = createMemoryEventLog<ExportJob>({ key: ({ id }) => id });
@@ -51,22 +51,22 @@ function counted() {
   const memory = createMemoryCoordinator();
   const coordinator: PollCoordinator = {
     join: (feed, listener) => {
-      const seat = memory.join(feed, listener);
-      held.seats += 1;
+      const election = memory.join(feed, listener);
+      held.joined += 1;
       return {
         get term() {
-          return seat.term;
+          return election.term;
         },
-        acquireLease: (signal) => seat.acquireLease(signal),
+        acquireLease: (signal) => election.acquireLease(signal),
         publishScope: (scope) => {
           announced.push(scope === null ? null : scope.ids.size);
-          return seat.publishScope(scope);
+          return election.publishScope(scope);
         },
-        otherScopes: () => seat.otherScopes(),
-        send: (message: PollMessage) => seat.send(message),
+        otherScopes: () => election.otherScopes(),
+        send: (message: PollMessage) => election.send(message),
         [Symbol.asyncDispose]: async () => {
-          held.seats -= 1;
-          await seat[Symbol.asyncDispose]();
+          held.joined -= 1;
+          await election[Symbol.asyncDispose]();
         },
       };
     },
@@ -76,7 +76,7 @@ function counted() {
   return { held, announced, createLog, coordinator };
 }
 
-const nothing = { logs: 0, watchers: 0, tails: 0, seats: 0 };
+const nothing = { logs: 0, watchers: 0, tails: 0, joined: 0 };
 
 describe('after subscribers have left', () => {
   it('nothing is kept for them, however they left', async () => {
@@ -105,7 +105,7 @@ describe('after subscribers have left', () => {
       const iterator = (await setup.subscribe())[Symbol.asyncIterator]();
       await iterator.return?.();
       await settle();
-      expect(held).toEqual({ logs: 1, watchers: 1, tails: 1, seats: 1 });
+      expect(held).toEqual({ logs: 1, watchers: 1, tails: 1, joined: 1 });
     }
     expect([setup.registry.stats().subscribers, staying.ended]).toEqual([1, null]);
     await setup.registry.close();
@@ -165,7 +165,7 @@ describe('after subscribers have left', () => {
       controller.abort();
     }
     await settle();
-    expect(held).toMatchObject({ logs: 20, seats: 20, tails: 0 });
+    expect(held).toMatchObject({ logs: 20, joined: 20, tails: 0 });
     await setup.pass(5_000);
     expect(setup.registry.stats()).toMatchObject({ feeds: 0, subscribers: 0 });
     // Logs without retention are dropped when the next feed stops.

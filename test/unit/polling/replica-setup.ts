@@ -67,13 +67,13 @@ export class ReplicaSetup implements AsyncDisposable {
         const received = (message: PollMessage) => {
           if (!this.loses(message)) listener.received(message);
         };
-        const seat = coordinator.join(feed, { ...listener, received });
+        const election = coordinator.join(feed, { ...listener, received });
         return {
           get term() {
-            return seat.term;
+            return election.term;
           },
           acquireLease: async (signal) => {
-            const lease = await seat.acquireLease(signal);
+            const lease = await election.acquireLease(signal);
             const lost = new AbortController();
             this.#lease = lease;
             this.#lost = lost;
@@ -81,11 +81,11 @@ export class ReplicaSetup implements AsyncDisposable {
           },
           publishScope: async (scope) => {
             await this.announcing;
-            await seat.publishScope(scope);
+            await election.publishScope(scope);
           },
-          otherScopes: () => seat.otherScopes(),
-          send: (message) => seat.send(message),
-          [Symbol.asyncDispose]: () => seat[Symbol.asyncDispose](),
+          otherScopes: () => election.otherScopes(),
+          send: (message) => election.send(message),
+          [Symbol.asyncDispose]: () => election[Symbol.asyncDispose](),
         };
       },
       send: (feed, message) => coordinator.send(feed, message),

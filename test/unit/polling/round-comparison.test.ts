@@ -105,7 +105,7 @@ function setUp({ endedAt = null }: { readonly endedAt?: Date | null } = {}) {
       return { ...nothing, ...answer(by) };
     },
   };
-  const seat: LeaderElection = {
+  const election: LeaderElection = {
     term: 1,
     acquireLease: () => new Promise(() => undefined),
     publishScope: async () => undefined,
@@ -130,11 +130,11 @@ function setUp({ endedAt = null }: { readonly endedAt?: Date | null } = {}) {
     awaited = false,
   ) => {
     answer = typeof result === 'function' ? result : () => result;
-    return poller.round(lease, seat, () => awaited);
+    return poller.round(lease, election, () => awaited);
   };
   const note = async () => (await snapshotOf(log)).note as FeedNote<Checkpoint>;
   const ids = async () => (await snapshotOf(log)).entities.map(({ id }) => id);
-  return { clock, log, writes, lose, members, requests, others, poller, pollerOf, seat, join, round, note, ids };
+  return { clock, log, writes, lose, members, requests, others, poller, pollerOf, election, join, round, note, ids };
 }
 
 describe('the request of a round', () => {
@@ -147,11 +147,11 @@ describe('the request of a round', () => {
   });
 
   it('begins with the memory of this replica, else of the log, else with none', async () => {
-    const { join, round, requests, lose, pollerOf, seat } = setUp();
+    const { join, round, requests, lose, pollerOf, election } = setUp();
     join();
     await round({ memory: 10 });
     await round({ memory: 20 });
-    await pollerOf().round(leaseOf(1), seat, () => false);
+    await pollerOf().round(leaseOf(1), election, () => false);
     lose();
     await round();
     expect(requests.map(({ memory }) => memory)).toEqual([null, 10, 19, null]);
@@ -375,10 +375,10 @@ describe('a write', () => {
   });
 
   it('continues the round number of another replica', async () => {
-    const { join, round, pollerOf, seat, note } = setUp();
+    const { join, round, pollerOf, election, note } = setUp();
     join();
     for (const state of ['RUNS', 'RUNS_ON', 'ENDED'] as const) await round({ read: [thing('a', 0, state)] });
-    await pollerOf().round(leaseOf(2), seat, () => false);
+    await pollerOf().round(leaseOf(2), election, () => false);
     expect((await note()).round).toBe(4);
   });
 

@@ -11,7 +11,7 @@ import { type FeedNote, FeedState } from '../../../src/polling/state.ts';
 import { snapshotOf } from '../../support/open-log.ts';
 import { exportJob, FakePlatform } from './fake-platform.ts';
 
-const seat: LeaderElection = {
+const election: LeaderElection = {
   term: 1,
   acquireLease: () => new Promise(() => undefined),
   publishScope: async () => undefined,
@@ -64,7 +64,7 @@ function setUp({ log, platform = new FakePlatform() }: { log: EventLog<ExportJob
   // The cast is safe, because the source reads only a memory that it wrote itself.
   const source = exportJobSource as never;
   const poller = new PollRounds({ source, log, view, members, clock: platform.clock, lateness: null });
-  const round = (lease = leaseOf(1), awaited = false) => poller.round(lease, seat, () => awaited);
+  const round = (lease = leaseOf(1), awaited = false) => poller.round(lease, election, () => awaited);
   return { platform, members, join, poller, round, refused };
 }
 

@@ -219,19 +219,19 @@ function slowElections(): PollCoordinator {
   return {
     ...coordinator,
     join: (feed, listener) => {
-      const seat = coordinator.join(feed, listener);
+      const election = coordinator.join(feed, listener);
       return {
         get term() {
-          return seat.term;
+          return election.term;
         },
         acquireLease: async (signal) => {
           for (let count = 0; count < 10; count += 1) await turn();
-          return await seat.acquireLease(signal);
+          return await election.acquireLease(signal);
         },
-        publishScope: (scope) => seat.publishScope(scope),
-        otherScopes: () => seat.otherScopes(),
-        send: (message) => seat.send(message),
-        [Symbol.asyncDispose]: () => seat[Symbol.asyncDispose](),
+        publishScope: (scope) => election.publishScope(scope),
+        otherScopes: () => election.otherScopes(),
+        send: (message) => election.send(message),
+        [Symbol.asyncDispose]: () => election[Symbol.asyncDispose](),
       };
     },
   };

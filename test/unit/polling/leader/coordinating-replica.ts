@@ -31,7 +31,7 @@ export class Replica {
   readonly clock = new FakeClock();
   readonly steps: Step[] = [];
   calls = 0;
-  /** The holder and the fields of other seats, as the server reports them. */
+  /** The holder and the fields of other candidates, as the server reports them. */
   readonly server = { fails: false, holder: '', term: 0, fields: [] as string[] };
   /** Called before each call. Its error is the reply. */
   before: () => Promise<void> | void = () => undefined;
@@ -87,7 +87,7 @@ export class Replica {
     const notified: string[] = [];
     const errors: unknown[] = [];
     const before = new Set(this.subscribers.keys());
-    const seat = this.coordinator.join(
+    const election = this.coordinator.join(
       { tenant: tenant(org), kind },
       {
         received: (message) => notified.push(message.kind),
@@ -97,7 +97,7 @@ export class Replica {
     );
     const [channel = ''] = [...this.subscribers.keys()].filter((each) => !before.has(each));
     await settle();
-    return { seat, notified, errors, channel };
+    return { election, notified, errors, channel };
   }
 
   async subscribed(channel: string): Promise<void> {
@@ -119,10 +119,10 @@ export class Replica {
     return this.steps.filter((step) => step.name === name);
   }
 
-  /** Elects a seat of a feed without a holder. */
-  async elect(seat: LeaderElection) {
+  /** Elects a candidate of a feed without a holder. */
+  async elect(election: LeaderElection) {
     const controller = new AbortController();
-    const lease = seat.acquireLease(controller.signal);
+    const lease = election.acquireLease(controller.signal);
     for (let time = 0; time < 5; time += 1) {
       await this.clock.advanceBy(1_000);
       await settle();
@@ -147,13 +147,14 @@ export class Replica {
     });
   }
 
-  #reply(name: string, [seat = '']: readonly string[]): unknown {
+  #reply(name: string, [election = '']: readonly string[]): unknown {
     switch (name) {
       case 'acquire':
-        if (this.server.holder !== '' && this.server.holder !== seat) return [0, this.server.holder, this.server.term];
-        this.server.holder = seat;
+        if (this.server.holder !== '' && this.server.holder !== election)
+          return [0, this.server.holder, this.server.term];
+        this.server.holder = election;
         this.server.term += 1;
-        return [1, seat, this.server.term];
+        return [1, election, this.server.term];
       case 'release':
         this.server.holder = '';
         return 1;

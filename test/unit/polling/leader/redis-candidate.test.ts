@@ -4,8 +4,8 @@ import { RedisUnavailableError } from '../../../../src/runtime/redis.ts';
 import { settle } from '../fake-platform.ts';
 import { Replica, tenant } from './coordinating-replica.ts';
 
-/** Creates a seat of a replica that is subscribed to its feed's channel. */
-async function seated(replica = new Replica(), kind = 'export-jobs') {
+/** Makes a replica a candidate that is subscribed to its feed's channel. */
+async function joinSubscribed(replica = new Replica(), kind = 'export-jobs') {
   const joined = await replica.join('0', kind);
   await replica.subscribed(joined.channel);
   return { replica, ...joined };
@@ -19,10 +19,10 @@ async function attemptsOf(names: readonly string[], kind: string, dead: readonly
     replica.heartbeat.replicas = new Set(names);
     replica.server.fields = [...names, ...dead].filter((one) => one !== name).flatMap((one) => [`${one}/1`, '1']);
     // The replica received messages of the dead replicas long ago.
-    const { seat } = await seated(replica, kind);
+    const { election } = await joinSubscribed(replica, kind);
     for (let time = 0; time < 3; time += 1) await replica.beat();
     const controller = new AbortController();
-    const waiting = seat.acquireLease(controller.signal).catch(() => null);
+    const waiting = election.acquireLease(controller.signal).catch(() => null);
     let waitedMs = 0;
     for (; waitedMs < 3_000; waitedMs += 100) {
       await settle();
@@ -37,7 +37,7 @@ async function attemptsOf(names: readonly string[], kind: string, dead: readonly
 }
 
 describe('a feed without a holder', () => {
-  it('is taken at once by the first seat in its ranking, and by each further one 300 ms later, up to four times', async () => {
+  it('is taken at once by the first candidate in rank, and by each further one 300 ms later, up to four times', async () => {
     const names = Array.from({ length: 7 }, (_, index) => `r${index}`);
     const attempts = await attemptsOf(names, 'export-jobs');
     expect(attempts.toSorted((a, b) => a - b)).toEqual([0, 300, 600, 900, 1_200, 1_200, 1_200]);
@@ -54,18 +54,18 @@ describe('a feed without a holder', () => {
     expect(await attemptsOf(['one'], 'export-jobs', ['two', 'three', 'four'])).toEqual([0]);
   });
 
-  it('is taken last by the seat that released it', async () => {
-    const { replica, seat, notified } = await seated();
+  it('is taken last by the candidate that released it', async () => {
+    const { replica, election, notified } = await joinSubscribed();
     replica.heartbeat.replicas = new Set(['me', 'two', 'three']);
     replica.server.fields = ['two/1', '1', 'three/1', '1'];
-    const lease = await replica.elect(seat);
+    const lease = await replica.elect(election);
     replica.subscribers.values().next().value?.onSubscribed();
     await settle();
     await lease.release();
-    expect([seat.term, notified, replica.server.holder]).toEqual([null, ['here', 'nobody'], '']);
+    expect([election.term, notified, replica.server.holder]).toEqual([null, ['here', 'nobody'], '']);
     const controller = new AbortController();
     const { length } = replica.named('acquire');
-    const waiting = seat.acquireLease(controller.signal);
+    const waiting = election.acquireLease(controller.signal);
     await replica.clock.advanceBy(599);
     await settle();
     expect(replica.named('acquire')).toHaveLength(length);
@@ -74,13 +74,13 @@ describe('a feed without a holder', () => {
     expect((await waiting).term).toBe(2);
   });
 
-  it('is taken at once after another seat released it, which comes last', async () => {
-    const { replica, seat, channel, notified } = await seated();
+  it('is taken at once after another candidate released it, which comes last', async () => {
+    const { replica, election, channel, notified } = await joinSubscribed();
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.server.fields = ['other/1', '1'];
     await replica.subscribed(channel);
     await replica.say(channel, { from: 'other/1', message: { kind: 'held', term: 1 } });
-    const waiting = seat.acquireLease(new AbortController().signal);
+    const waiting = election.acquireLease(new AbortController().signal);
     await replica.clock.advanceBy(10_000);
     expect(replica.named('acquire')).toEqual([]);
     await replica.say(channel, { from: 'other/2', message: { kind: 'released', term: 1 } });
@@ -90,38 +90,38 @@ describe('a feed without a holder', () => {
     expect(notified).toEqual(['elsewhere', 'nobody', 'here']);
   });
 
-  it('is not taken by a seat that has left, or that does not know the state', async () => {
+  it('is not taken by a candidate that has left, or that does not know the state', async () => {
     const replica = new Replica();
-    const { seat } = await replica.join();
+    const { election } = await replica.join();
     const controller = new AbortController();
-    const waiting = seat.acquireLease(controller.signal);
+    const waiting = election.acquireLease(controller.signal);
     await replica.clock.advanceBy(60_000);
     expect(replica.named('acquire')).toEqual([]);
     controller.abort(new Error('nobody watches'));
     await expect(waiting).rejects.toThrow('nobody watches');
-    await expect(seat.acquireLease(controller.signal)).rejects.toThrow('nobody watches');
+    await expect(election.acquireLease(controller.signal)).rejects.toThrow('nobody watches');
   });
 });
 
 describe('an attempt to take a feed', () => {
-  it('is not repeated while a faster seat holds the feed', async () => {
-    const { replica, seat, notified } = await seated();
+  it('is not repeated while a faster candidate holds the feed', async () => {
+    const { replica, election, notified } = await joinSubscribed();
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.reply = (name) => (name === 'acquire' ? [0, 'other/1', 7] : undefined);
     const controller = new AbortController();
-    const waiting = seat.acquireLease(controller.signal);
+    const waiting = election.acquireLease(controller.signal);
     await settle();
     await replica.clock.advanceBy(60_000);
-    expect([replica.named('acquire').length, seat.term, notified]).toEqual([1, 7, ['elsewhere']]);
+    expect([replica.named('acquire').length, election.term, notified]).toEqual([1, 7, ['elsewhere']]);
     controller.abort(new Error('nobody watches'));
     await expect(waiting).rejects.toThrow('nobody watches');
     expect(replica.clock.pending()).toBe(0);
   });
 
   it('is repeated after 500 ms if Redis does not know the replica', async () => {
-    const { replica, seat } = await seated();
+    const { replica, election } = await joinSubscribed();
     replica.reply = (name) => (name === 'acquire' ? [-1, '', 0] : undefined);
-    const waiting = seat.acquireLease(new AbortController().signal);
+    const waiting = election.acquireLease(new AbortController().signal);
     await settle();
     await replica.clock.advanceBy(499);
     expect(replica.named('acquire')).toHaveLength(1);
@@ -133,9 +133,9 @@ describe('an attempt to take a feed', () => {
   });
 
   it('is reported and repeated after 500 ms if it fails', async () => {
-    const { replica, seat, errors } = await seated();
+    const { replica, election, errors } = await joinSubscribed();
     replica.server.fails = true;
-    const waiting = seat.acquireLease(new AbortController().signal);
+    const waiting = election.acquireLease(new AbortController().signal);
     await settle();
     expect([errors.length, errors[0] instanceof UpstreamUnreachableError, replica.logged]).toEqual([1, true, []]);
     replica.server.fails = false;
@@ -156,51 +156,51 @@ describe('an attempt to take a feed', () => {
   });
 
   it('releases the feed without a report if no caller waits for it', async () => {
-    const { replica, seat, notified, errors } = await seated();
+    const { replica, election, notified, errors } = await joinSubscribed();
     const controller = new AbortController();
     replica.before = () => controller.abort(new Error('nobody watches'));
-    await expect(seat.acquireLease(controller.signal)).rejects.toThrow('nobody watches');
+    await expect(election.acquireLease(controller.signal)).rejects.toThrow('nobody watches');
     expect([replica.server.holder, replica.named('release').length, notified]).toEqual(['', 1, ['here', 'nobody']]);
     const again = new AbortController();
     replica.before = () => {
       again.abort(new Error('nobody watches'));
       throw new RedisUnavailableError('Redis is unavailable.');
     };
-    const failing = seat.acquireLease(again.signal);
+    const failing = election.acquireLease(again.signal);
     await expect(failing).rejects.toThrow('nobody watches');
     expect(errors).toEqual([]);
   });
 
-  it('leaves nothing in Redis if it succeeds after the seat was released', async () => {
-    const { replica, seat } = await seated();
+  it('leaves nothing in Redis if it succeeds after the candidate was released', async () => {
+    const { replica, election } = await joinSubscribed();
     let send: () => void = () => undefined;
     replica.before = () =>
       new Promise((resolve) => {
         send = resolve;
       });
     const controller = new AbortController();
-    const waiting = seat.acquireLease(controller.signal).catch((error: Error) => error.message);
+    const waiting = election.acquireLease(controller.signal).catch((error: Error) => error.message);
     await settle();
     replica.before = () => undefined;
-    const leaving = seat[Symbol.asyncDispose]();
+    const leaving = election[Symbol.asyncDispose]();
     send();
     await leaving;
     await settle();
     await replica.beat();
-    expect([replica.server.holder, seat.term]).toEqual(['', null]);
+    expect([replica.server.holder, election.term]).toEqual(['', null]);
     controller.abort(new Error('nobody watches'));
     expect(await waiting).toBe('nobody watches');
   });
 
   it('is void if it was made under an earlier registration of the replica', async () => {
-    const { replica, seat, notified } = await seated();
+    const { replica, election, notified } = await joinSubscribed();
     replica.before = () => {
       replica.before = () => undefined;
       replica.heartbeat.replicaId = 'again';
     };
-    const waiting = seat.acquireLease(new AbortController().signal);
+    const waiting = election.acquireLease(new AbortController().signal);
     await settle();
-    expect([seat.term, notified]).toEqual([null, []]);
+    expect([election.term, notified]).toEqual([null, []]);
     replica.server.holder = '';
     await replica.clock.advanceBy(500);
     await settle();
@@ -211,8 +211,8 @@ describe('an attempt to take a feed', () => {
 
 describe('a lease', () => {
   it('is released with the next heartbeat if that failed at first', async () => {
-    const { replica, seat } = await seated();
-    const lease = await replica.elect(seat);
+    const { replica, election } = await joinSubscribed();
+    const lease = await replica.elect(election);
     replica.server.fails = true;
     await lease.release();
     expect(replica.logged).toEqual([
@@ -222,7 +222,7 @@ describe('a lease', () => {
         { term: 1, err: expect.any(UpstreamUnreachableError) },
       ],
     ]);
-    expect(seat.term).toBe(null);
+    expect(election.term).toBe(null);
     replica.server.fails = false;
     await replica.beat();
     expect(replica.server.holder).toBe('');
@@ -233,46 +233,46 @@ describe('a lease', () => {
   });
 
   it('is not released by a heartbeat while it is held', async () => {
-    const { replica, seat } = await seated();
-    const lease = await replica.elect(seat);
+    const { replica, election } = await joinSubscribed();
+    const lease = await replica.elect(election);
     await replica.beat();
     expect([replica.named('release'), lease.lost.aborted, replica.server.holder]).toEqual([[], false, 'me/1']);
   });
 
-  it('is lost without a release when a message names another seat as the holder', async () => {
-    const { replica, seat, channel, notified } = await seated();
+  it('is lost without a release when a message names another candidate as the holder', async () => {
+    const { replica, election, channel, notified } = await joinSubscribed();
     replica.heartbeat.replicas = new Set(['me', 'other']);
-    const lease = await replica.elect(seat);
+    const lease = await replica.elect(election);
     await replica.say(channel, { from: 'other/1', message: { kind: 'held', term: 2 } });
-    expect([lease.lost.aborted, seat.term, notified]).toEqual([true, 2, ['here', 'elsewhere']]);
+    expect([lease.lost.aborted, election.term, notified]).toEqual([true, 2, ['here', 'elsewhere']]);
     await replica.beat();
     await lease.release();
     expect(replica.named('release')).toEqual([]);
   });
 
-  it('is lost when Redis names another seat, or none', async () => {
+  it('is lost when Redis names another candidate, or none', async () => {
     for (const holder of ['other/1', '']) {
-      const { replica, seat, channel } = await seated();
+      const { replica, election, channel } = await joinSubscribed();
       replica.heartbeat.replicas = new Set(['me', 'other']);
-      const lease = await replica.elect(seat);
+      const lease = await replica.elect(election);
       replica.server.holder = holder;
       await replica.subscribed(channel);
-      expect([lease.lost.aborted, seat.term]).toEqual([true, holder === '' ? null : 1]);
+      expect([lease.lost.aborted, election.term]).toEqual([true, holder === '' ? null : 1]);
     }
   });
 
-  it('is kept when Redis names its seat', async () => {
-    const { replica, seat, channel, notified } = await seated();
-    const lease = await replica.elect(seat);
+  it('is kept when Redis names its own candidate', async () => {
+    const { replica, election, channel, notified } = await joinSubscribed();
+    const lease = await replica.elect(election);
     await replica.subscribed(channel);
-    expect([lease.lost.aborted, seat.term, notified]).toEqual([false, 1, ['here']]);
+    expect([lease.lost.aborted, election.term, notified]).toEqual([false, 1, ['here']]);
   });
 
-  it('is released with the next heartbeat if the seat does not know of it', async () => {
-    const { replica, seat, channel, notified } = await seated();
+  it('is released with the next heartbeat if the candidate does not know of it', async () => {
+    const { replica, election, channel, notified } = await joinSubscribed();
     replica.server.holder = 'me/1';
     await replica.subscribed(channel);
-    expect([seat.term, notified]).toEqual([null, []]);
+    expect([election.term, notified]).toEqual([null, []]);
     await replica.beat();
     expect([replica.server.holder, replica.named('release').length]).toEqual(['', 1]);
   });
@@ -280,7 +280,7 @@ describe('a lease', () => {
 
 describe('the state of a feed', () => {
   it('is read again with the heartbeat after five minutes, and not earlier', async () => {
-    const { replica } = await seated();
+    const { replica } = await joinSubscribed();
     const reads = () => replica.named('look').length;
     expect(reads()).toBe(1);
     await replica.clock.advanceBy(299_999);
@@ -293,14 +293,14 @@ describe('the state of a feed', () => {
   });
 
   it('is not read while the channel is not subscribed to', async () => {
-    const { replica, channel } = await seated();
+    const { replica, channel } = await joinSubscribed();
     replica.subscribers.get(channel)?.onLost();
     await replica.beat();
     expect(replica.named('look')).toHaveLength(1);
   });
 
   it('is logged and read with the next heartbeat if it cannot be read', async () => {
-    const { replica, channel } = await seated();
+    const { replica, channel } = await joinSubscribed();
     replica.server.fails = true;
     await replica.subscribed(channel);
     expect(replica.logged).toEqual([
@@ -313,28 +313,28 @@ describe('the state of a feed', () => {
   });
 
   it('omits fields that cannot be decoded, and logs that', async () => {
-    const { replica, seat, channel } = await seated();
+    const { replica, election, channel } = await joinSubscribed();
     expect(replica.logged).toEqual([]);
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.server.fields = ['garbage', '1', 'other/1', '1'];
     await replica.subscribed(channel);
-    expect(await seat.otherScopes()).toEqual({ everything: true, ids: new Set() });
+    expect(await election.otherScopes()).toEqual({ everything: true, ids: new Set() });
     expect(replica.logged).toHaveLength(1);
   });
 
-  it('no longer contains seats that Redis does not contain', async () => {
-    const { replica, seat, channel } = await seated();
+  it('no longer contains candidates that Redis does not contain', async () => {
+    const { replica, election, channel } = await joinSubscribed();
     replica.heartbeat.replicas = new Set(['me', 'one', 'two']);
     replica.server.fields = ['one/1', '1', 'two/1', '0', 'two/1 =a', ''];
     await replica.subscribed(channel);
-    expect(await seat.otherScopes()).toEqual({ everything: true, ids: new Set(['a']) });
+    expect(await election.otherScopes()).toEqual({ everything: true, ids: new Set(['a']) });
     replica.server.fields = ['two/1', '0', 'two/1 =a', ''];
     await replica.subscribed(channel);
-    expect(await seat.otherScopes()).toEqual({ everything: false, ids: new Set(['a']) });
+    expect(await election.otherScopes()).toEqual({ everything: false, ids: new Set(['a']) });
   });
 
   it('includes messages that arrive while it is read, in order', async () => {
-    const { replica, seat, channel, notified } = await seated();
+    const { replica, election, channel, notified } = await joinSubscribed();
     replica.heartbeat.replicas = new Set(['me', 'one', 'two']);
     replica.server.holder = 'one/1';
     replica.server.term = 3;
@@ -350,45 +350,45 @@ describe('the state of a feed', () => {
       }
     };
     await replica.subscribed(channel);
-    expect([seat.term, notified]).toEqual([4, ['elsewhere', 'nobody', 'elsewhere']]);
-    expect(await seat.otherScopes()).toEqual({ everything: true, ids: new Set(['a']) });
+    expect([election.term, notified]).toEqual([4, ['elsewhere', 'nobody', 'elsewhere']]);
+    expect(await election.otherScopes()).toEqual({ everything: true, ids: new Set(['a']) });
   });
 
-  it('treats a seat as live after a message, until two heartbeats do not include it', async () => {
-    const { replica, seat, channel, notified } = await seated();
+  it('treats a candidate as live after a message, until two heartbeats do not include it', async () => {
+    const { replica, election, channel, notified } = await joinSubscribed();
     await replica.say(channel, { from: 'new/1', message: { kind: 'held', term: 4 } });
-    expect(seat.term).toBe(4);
+    expect(election.term).toBe(4);
     await replica.beat();
-    expect(seat.term).toBe(4);
+    expect(election.term).toBe(4);
     await replica.beat();
-    expect([seat.term, notified]).toEqual([null, ['elsewhere', 'nobody']]);
+    expect([election.term, notified]).toEqual([null, ['elsewhere', 'nobody']]);
   });
 
   it('treats a holder as live although it has sent no message', async () => {
-    const { replica, seat, channel } = await seated();
+    const { replica, election, channel } = await joinSubscribed();
     replica.server.holder = 'new/1';
     replica.server.term = 4;
     await replica.subscribed(channel);
-    expect(seat.term).toBe(4);
+    expect(election.term).toBe(4);
   });
 
-  it('is not changed by a message of a replica without a seat, or by a repeated message with the same term', async () => {
-    const { replica, seat, channel, notified } = await seated();
+  it('is not changed by a message of a replica that is no candidate, or by a repeated message with the same term', async () => {
+    const { replica, election, channel, notified } = await joinSubscribed();
     await replica.say(channel, { from: null, message: { kind: 'held', term: 4 } });
     await replica.say(channel, { from: null, message: { kind: 'scope', everything: true, added: [], removed: [] } });
-    expect([seat.term, await seat.otherScopes(), notified]).toEqual([null, null, []]);
+    expect([election.term, await election.otherScopes(), notified]).toEqual([null, null, []]);
     await replica.say(channel, { from: 'one/1', message: { kind: 'held', term: 4 } });
     await replica.say(channel, { from: 'two/1', message: { kind: 'held', term: 4 } });
-    expect([seat.term, notified]).toEqual([4, ['elsewhere']]);
+    expect([election.term, notified]).toEqual([4, ['elsewhere']]);
     await replica.say(channel, { from: 'one/1', message: { kind: 'released', term: 4 } });
-    expect(seat.term).toBe(4);
+    expect(election.term).toBe(4);
   });
 });
 
-describe('messages of a seat', () => {
-  it('carry its name, and those of a replica without a seat carry none', async () => {
-    const { replica, seat } = await seated();
-    await seat.send({ kind: 'awaited' });
+describe('messages of a candidate', () => {
+  it('carry its name, and those of a replica that is no candidate carry none', async () => {
+    const { replica, election } = await joinSubscribed();
+    await election.send({ kind: 'awaited' });
     await replica.coordinator.send({ tenant: tenant(), kind: 'export-jobs' }, { kind: 'nudge' });
     expect(replica.named('publish').map(({ values }) => JSON.parse(values[0] ?? ''))).toEqual([
       { from: 'me/1', message: { kind: 'awaited' } },
@@ -397,8 +397,8 @@ describe('messages of a seat', () => {
   });
 
   it('about its scope are kept for ten minutes, and sent to the other replicas as a change', async () => {
-    const { replica, seat } = await seated();
-    await seat.publishScope({ everything: true, ids: new Set(['a']) });
+    const { replica, election } = await joinSubscribed();
+    await election.publishScope({ everything: true, ids: new Set(['a']) });
     const [announced] = replica.named('announce');
     expect(announced?.values.slice(0, 2)).toEqual(['me/1', '600000']);
     expect(JSON.parse(announced?.values.at(-1) ?? '')).toEqual({
@@ -408,10 +408,10 @@ describe('messages of a seat', () => {
   });
 });
 
-describe('a released seat', () => {
+describe('a released candidate', () => {
   it('receives no later messages', async () => {
-    const { replica, seat, notified, errors } = await seated();
-    await seat[Symbol.asyncDispose]();
+    const { replica, election, notified, errors } = await joinSubscribed();
+    await election[Symbol.asyncDispose]();
     replica.heartbeat.replicas = null;
     await replica.beat('missed', new RedisUnavailableError('Redis is unavailable.'));
     await replica.beat('lapsed');
@@ -419,15 +419,15 @@ describe('a released seat', () => {
   });
 
   it('is released only once, and is not kept for a replica that is not registered', async () => {
-    const { replica, seat } = await seated();
-    await seat.publishScope({ everything: true, ids: new Set() });
+    const { replica, election } = await joinSubscribed();
+    await election.publishScope({ everything: true, ids: new Set() });
     replica.server.fails = true;
     replica.heartbeat.replicas = new Set(['me']);
-    await seat[Symbol.asyncDispose]();
+    await election[Symbol.asyncDispose]();
     expect(replica.logged).toEqual([
-      ['debug', 'could not release the poll seat', { err: expect.any(UpstreamUnreachableError) }],
+      ['debug', 'could not leave the leader election', { err: expect.any(UpstreamUnreachableError) }],
     ]);
-    await seat[Symbol.asyncDispose]();
+    await election[Symbol.asyncDispose]();
     expect(replica.logged).toHaveLength(1);
     replica.server.fails = false;
     await replica.beat('lapsed');

@@ -64,7 +64,7 @@ describe('a message between replicas', () => {
   });
 });
 
-describe('the scopes of the seats', () => {
+describe('the scopes of the candidates', () => {
   it('are decoded from pairs of fields and values', () => {
     expect(decodeScopes(['one/1', '1', 'one/1 a', '', 'one/1 b c', '', 'two/2', '0', 'two/2 line\nline', ''])).toEqual({
       scopes: new Map([
@@ -76,7 +76,7 @@ describe('the scopes of the seats', () => {
     expect(decodeScopes([])).toEqual({ scopes: new Map(), undecodable: 0 });
   });
 
-  it('are the same in any order, even if the field of the seat comes last', () => {
+  it('are the same in any order, even if the field of the candidate comes last', () => {
     expect(decodeScopes(['one/1 a', '', 'one/1', '1']).scopes.get('one/1')).toEqual({
       everything: true,
       ids: new Set(['a']),
@@ -92,7 +92,7 @@ describe('the scopes of the seats', () => {
   });
 });
 
-describe('the scope of a seat', () => {
+describe('the scope of a candidate', () => {
   const none = { everything: false, ids: new Set<string>() };
 
   it.each<[what: string, scope: WatchScope, announced: readonly string[]]>([

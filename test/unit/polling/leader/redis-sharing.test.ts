@@ -45,7 +45,7 @@ function setUp() {
 }
 
 describe('the parts that feeds share through Redis', () => {
-  it('include a registration that is valid as long as the pace needs, and seats, which are closed in reverse order', async () => {
+  it('include a registration that is valid as long as the pace needs, and elections, which are closed in reverse order', async () => {
     const { clock, sent, parts, sharing, channels } = setUp();
     expect(parts.map(({ name }) => name)).toEqual(['heartbeat in Redis', 'poll leases']);
     await settle();

@@ -5,20 +5,20 @@ import { RedisUnavailableError } from '../../../../src/runtime/redis.ts';
 import { settle } from '../fake-platform.ts';
 import { Replica, tenant } from './coordinating-replica.ts';
 
-describe('a seat of one of several replicas', () => {
+describe('a candidate of one of several replicas', () => {
   it('has its own channel and keys until it is released', async () => {
     const replica = new Replica();
-    const seats = [await replica.join(), await replica.join('1'), await replica.join('0', 'schedules')];
-    expect(new Set(seats.map(({ channel }) => channel)).size).toBe(3);
+    const joined = [await replica.join(), await replica.join('1'), await replica.join('0', 'schedules')];
+    expect(new Set(joined.map(({ channel }) => channel)).size).toBe(3);
     expect(new Set(replica.kept.flat()).size).toBe(6);
-    await seats[0]?.seat[Symbol.asyncDispose]();
-    expect([replica.subscribers.has(seats[0]?.channel ?? ''), replica.subscribers.size, replica.kept.length]).toEqual([
+    await joined[0]?.election[Symbol.asyncDispose]();
+    expect([replica.subscribers.has(joined[0]?.channel ?? ''), replica.subscribers.size, replica.kept.length]).toEqual([
       false,
       2,
       2,
     ]);
     const { length } = replica.steps;
-    await seats[0]?.seat[Symbol.asyncDispose]();
+    await joined[0]?.election[Symbol.asyncDispose]();
     expect(replica.steps).toHaveLength(length);
     await replica.coordinator[Symbol.asyncDispose]();
     expect([replica.subscribers.size, replica.kept, replica.listeners]).toEqual([0, [], 0]);
@@ -26,11 +26,11 @@ describe('a seat of one of several replicas', () => {
 
   it('is elected if no replica polls, and releases its lease when it leaves', async () => {
     const replica = new Replica();
-    const { seat, notified, channel } = await replica.join();
+    const { election, notified, channel } = await replica.join();
     await replica.subscribed(channel);
-    const lease = await replica.elect(seat);
-    expect([lease.term, seat.term, notified]).toEqual([1, 1, ['here']]);
-    await seat[Symbol.asyncDispose]();
+    const lease = await replica.elect(election);
+    expect([lease.term, election.term, notified]).toEqual([1, 1, ['here']]);
+    await election[Symbol.asyncDispose]();
     expect(lease.lost.aborted).toBe(true);
     expect(replica.named('release')).toHaveLength(1);
     expect(replica.server.holder).toBe('');
@@ -41,11 +41,11 @@ describe('a seat of one of several replicas', () => {
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.server.holder = 'other/1';
     replica.server.term = 7;
-    const { seat, notified, channel } = await replica.join();
+    const { election, notified, channel } = await replica.join();
     await replica.subscribed(channel);
-    expect([seat.term, notified]).toEqual([7, ['elsewhere']]);
+    expect([election.term, notified]).toEqual([7, ['elsewhere']]);
     const controller = new AbortController();
-    const waiting = seat.acquireLease(controller.signal);
+    const waiting = election.acquireLease(controller.signal);
     await replica.clock.advanceBy(30_000);
     await settle();
     expect(replica.named('acquire')).toEqual([]);
@@ -57,11 +57,11 @@ describe('a seat of one of several replicas', () => {
 
   it('announces only changes of its scope', async () => {
     const replica = new Replica();
-    const { seat } = await replica.join();
-    await seat.publishScope({ everything: false, ids: new Set(['a', 'b']) });
-    await seat.publishScope({ everything: false, ids: new Set(['b', 'a']) });
-    await seat.publishScope({ everything: true, ids: new Set(['b', 'c']) });
-    await seat.publishScope(null);
+    const { election } = await replica.join();
+    await election.publishScope({ everything: false, ids: new Set(['a', 'b']) });
+    await election.publishScope({ everything: false, ids: new Set(['b', 'a']) });
+    await election.publishScope({ everything: true, ids: new Set(['b', 'c']) });
+    await election.publishScope(null);
     const scopes = replica.named('announce').map(({ values }) => values.slice(2, -1));
     expect(scopes).toEqual([
       ['0', '2', '=a', '=b', '0'],
@@ -72,14 +72,14 @@ describe('a seat of one of several replicas', () => {
 
   it('announces its whole scope again after a failure, and with the next heartbeat', async () => {
     const replica = new Replica();
-    const { seat } = await replica.join();
-    await seat.publishScope({ everything: false, ids: new Set(['a']) });
+    const { election } = await replica.join();
+    await election.publishScope({ everything: false, ids: new Set(['a']) });
     replica.server.fails = true;
-    await expect(seat.publishScope({ everything: false, ids: new Set(['b']) })).rejects.toBeInstanceOf(
+    await expect(election.publishScope({ everything: false, ids: new Set(['b']) })).rejects.toBeInstanceOf(
       UpstreamUnreachableError,
     );
     await replica.beat();
-    expect(replica.logged.map(([, message]) => message)).toContain('could not repeat a call of the poll seat');
+    expect(replica.logged.map(([, message]) => message)).toContain('could not repeat a call of the leader election');
     replica.server.fails = false;
     await replica.beat();
     expect(replica.named('announce').at(-1)?.values.slice(2, -1)).toEqual(['0', '1', '=b', '1', '=a']);
@@ -90,13 +90,13 @@ describe('a seat of one of several replicas', () => {
 
   it('is removed from Redis later if that failed at first, and only once', async () => {
     const replica = new Replica();
-    const { seat, channel } = await replica.join();
+    const { election, channel } = await replica.join();
     await replica.subscribed(channel);
-    await seat.publishScope({ everything: true, ids: new Set() });
-    await replica.elect(seat);
+    await election.publishScope({ everything: true, ids: new Set() });
+    await replica.elect(election);
     replica.server.fails = true;
-    await seat[Symbol.asyncDispose]();
-    expect(replica.logged.filter(([, message]) => message === 'could not release the poll seat')).toHaveLength(2);
+    await election[Symbol.asyncDispose]();
+    expect(replica.logged.filter(([, message]) => message === 'could not leave the leader election')).toHaveLength(2);
     await replica.beat();
     expect(replica.server.holder).not.toBe('');
     replica.server.fails = false;
@@ -128,12 +128,12 @@ describe('a seat of one of several replicas', () => {
     'loses its lease when the registration is void: %s',
     async (event) => {
       const replica = new Replica();
-      const { seat, notified, channel } = await replica.join();
+      const { election, notified, channel } = await replica.join();
       await replica.subscribed(channel);
-      await seat.publishScope({ everything: false, ids: new Set(['a']) });
-      const lease = await replica.elect(seat);
+      await election.publishScope({ everything: false, ids: new Set(['a']) });
+      const lease = await replica.elect(election);
       await replica.beat(event);
-      expect([lease.lost.aborted, seat.term, notified]).toEqual([true, null, ['here', 'nobody']]);
+      expect([lease.lost.aborted, election.term, notified]).toEqual([true, null, ['here', 'nobody']]);
       replica.steps.length = 0;
       replica.server.holder = '';
       await replica.beat();
@@ -147,21 +147,21 @@ describe('a seat of one of several replicas', () => {
     const replica = new Replica();
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.server.fields = ['other/1', '0', 'other/1 =a', ''];
-    const { seat, notified, channel } = await replica.join();
+    const { election, notified, channel } = await replica.join();
     await replica.subscribed(channel);
-    expect(await seat.otherScopes()).toEqual({ everything: false, ids: new Set(['a']) });
+    expect(await election.otherScopes()).toEqual({ everything: false, ids: new Set(['a']) });
     await replica.say(channel, {
       from: 'other/1',
       message: { kind: 'scope', everything: true, added: ['=b'], removed: ['=a'] },
     });
-    expect(await seat.otherScopes()).toEqual({ everything: true, ids: new Set(['b']) });
+    expect(await election.otherScopes()).toEqual({ everything: true, ids: new Set(['b']) });
     await replica.say(channel, { from: 'other/1', message: { kind: 'held', term: 5 } });
     await replica.say(channel, { from: 'other/1', message: { kind: 'held', term: 4 } });
-    expect(seat.term).toBe(5);
+    expect(election.term).toBe(5);
     await replica.say(channel, { from: 'other/1', message: { kind: 'released', term: 4 } });
-    expect(seat.term).toBe(5);
+    expect(election.term).toBe(5);
     await replica.say(channel, { from: 'other/1', message: { kind: 'released', term: 5 } });
-    expect(seat.term).toBe(null);
+    expect(election.term).toBe(null);
     await replica.say(channel, { from: 'other/1', message: { kind: 'awaited' } });
     await replica.say(channel, { from: 'me/1', message: { kind: 'joined' } });
     await replica.say(channel, { from: null, message: { kind: 'nudge' } });
@@ -170,18 +170,18 @@ describe('a seat of one of several replicas', () => {
       from: 'other/1',
       message: { kind: 'scope', everything: null, added: [], removed: [] },
     });
-    expect(await seat.otherScopes()).toBe(null);
+    expect(await election.otherScopes()).toBe(null);
     expect(replica.named('look')).toHaveLength(1);
   });
 
   it('reads the state again after it has lost its channel', async () => {
     const replica = new Replica();
-    const { seat, channel } = await replica.join();
+    const { election, channel } = await replica.join();
     await replica.subscribed(channel);
     replica.subscribers.get(channel)?.onLost();
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.server.fields = ['other/1', '1'];
-    expect(await seat.otherScopes()).toEqual({ everything: true, ids: new Set() });
+    expect(await election.otherScopes()).toEqual({ everything: true, ids: new Set() });
     await replica.beat();
     expect(replica.named('look')).toHaveLength(2);
     await replica.subscribed(channel);
@@ -195,11 +195,11 @@ describe('a seat of one of several replicas', () => {
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.server.holder = 'other/1';
     replica.server.fields = ['other/1', '1'];
-    const { seat, notified, channel } = await replica.join();
+    const { election, notified, channel } = await replica.join();
     await replica.subscribed(channel);
     replica.heartbeat.replicas = new Set(['me']);
     await replica.beat('replicasChanged');
-    expect([seat.term, await seat.otherScopes(), notified]).toEqual([null, null, ['elsewhere', 'nobody']]);
+    expect([election.term, await election.otherScopes(), notified]).toEqual([null, null, ['elsewhere', 'nobody']]);
   });
 });
 
@@ -239,11 +239,11 @@ describe('steps of a replica', () => {
     ['more than 10,000 values in one step', [12_000, 1], 2],
   ])('are combined into calls of at most 10,000 values, or one step: %s', async (_, sizes, calls) => {
     const replica = new Replica();
-    const seats = [await replica.join(), await replica.join('1')];
+    const joined = [await replica.join(), await replica.join('1')];
     const idsOf = (size = 0) => new Set(Array.from({ length: size }, (_one, index) => `${index}`));
     // A step has seven values in addition to its ids.
     await Promise.all(
-      seats.map(({ seat }, index) => seat.publishScope({ everything: false, ids: idsOf(sizes[index]) })),
+      joined.map(({ election }, index) => election.publishScope({ everything: false, ids: idsOf(sizes[index]) })),
     );
     expect([replica.calls, replica.named('announce').length]).toEqual([calls, 2]);
   });

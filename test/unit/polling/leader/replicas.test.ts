@@ -7,7 +7,7 @@ function readings(replicas: ReadonlySet<string> | null = new Set()) {
   return { heartbeat, live: new LiveReplicas(heartbeat) };
 }
 
-describe('the seat of another replica', () => {
+describe('the candidate of another replica', () => {
   it('counts as live while its replica is in the set of live replicas', () => {
     const { heartbeat, live } = readings(new Set(['replica']));
     expect([live.has('replica/1'), live.has('replica/2'), live.has('other/1')]).toEqual([true, true, false]);
