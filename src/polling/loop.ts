@@ -63,7 +63,7 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   #candidacy: AbortController | null = null;
   /** Whether there were members at the last call of `membersChanged`. */
   #watched = false;
-  /** Whether an announcement is pending. It includes every change until it is sent. */
+  /** Whether the scope is yet to be published. The scope at that time is published. */
   #publishes = false;
   #scopePublished: Promise<void> = Promise.resolve();
   /** Whether a subscriber of another replica cannot begin without a round. */
@@ -439,7 +439,7 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
     }
   }
 
-  /** Announces many changes of the members in one turn of the event loop at once. */
+  /** Publishes many changes of the members in one turn of the event loop at once. */
   async #publishScope(): Promise<void> {
     await Promise.resolve();
     this.#publishes = false;

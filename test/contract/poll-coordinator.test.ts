@@ -304,7 +304,7 @@ describeWithRedis('with a Redis server', () => {
       for (const key of keys) expect(await first.redis.send((client) => client.pTTL(key)), key).toBeGreaterThan(0);
     });
 
-    it('announces only the difference, once, however many subscribers join', async () => {
+    it('publishes only the difference, once, however many subscribers join', async () => {
       const feed = ownFeed();
       await using one = first.coordinator.join(feed, listener());
       await using other = second.coordinator.join(feed, listener());
@@ -341,7 +341,7 @@ describeWithRedis('with a Redis server', () => {
       const joined = names.map((name) => replica.coordinator.join(name, listener()));
       await Promise.all(joined.map((election) => election.publishScope(whole)));
       await Promise.all(joined.map((election) => election.acquireLease(new AbortController().signal)));
-      // A hundred steps per call: an announcement, a read and an attempt per feed, and additional turns.
+      // A hundred steps per call: a scope, a read and an attempt per feed, and additional turns.
       expect(replica.sent - before).toBeLessThan(20);
       await Promise.all(joined.map((election) => election[Symbol.asyncDispose]()));
     });

@@ -57,9 +57,9 @@ export interface LeaderElection extends AsyncDisposable {
    */
   acquireLease(signal: AbortSignal): Promise<Lease>;
   /**
-   * Announces the scope that the subscribers of this replica watch; null: it has none. Other replicas receive it before
+   * Publishes the scope that the subscribers of this replica watch; null: it has none. Other replicas receive it before
    * every message that this candidate sends afterwards. It holds until the next call, or until this replica is gone.
-   * @throws {GatewayError} the other replicas cannot be reached. The announcement is repeated when they can.
+   * @throws {GatewayError} the other replicas cannot be reached. The scope is published again when they can be.
    */
   publishScope(scope: WatchScope | null): Promise<void>;
   /**

@@ -10,12 +10,12 @@ import { unionOf, type WatchScope } from '../scope.ts';
 import type { LeaderElection, Lease, PollListener, PollMessage } from './election.ts';
 import type { FeedChannel, PollSteps } from './redis-commands.ts';
 import {
-  announcedIds,
   type CandidateScope,
   decodeEnvelope,
   decodeScopes,
   encodeMessage,
   type PollEnvelope,
+  publishedIds,
   type ScopeChange,
   scopeOf,
 } from './redis-messages.ts';
@@ -50,13 +50,13 @@ const lastRank = 4;
 /** Interval after which the state in Redis is read again, in milliseconds, so that a wrong copy does not last. */
 const lookIntervalMs = 300_000;
 
-interface Announced {
+interface PublishedScope {
   /** Null: the candidate has no subscribers. */
   readonly everything: boolean | null;
   readonly ids: ReadonlySet<string>;
 }
 
-const nothing: Announced = { everything: null, ids: new Set() };
+const nothing: PublishedScope = { everything: null, ids: new Set() };
 
 /** The lease of a candidate. */
 class CandidateLease implements Lease {
@@ -127,8 +127,8 @@ export class RedisLeaderElection implements LeaderElection {
   #scope: WatchScope | null = null;
   #scopePublished = nothing;
   /** Whether Redis has exactly `#scopePublished`. Otherwise it has a part of it. */
-  #isAnnounced = true;
-  #announcing: Promise<void> = Promise.resolve();
+  #isPublished = true;
+  #publishing: Promise<void> = Promise.resolve();
 
   constructor(options: RedisLeaderElectionOptions) {
     this.#options = options;
@@ -214,14 +214,14 @@ export class RedisLeaderElection implements LeaderElection {
         this.#options.logger.debug({ err: step.reason }, 'could not leave the leader election');
     }
     // Fields of an unregistered replica do not count.
-    return this.#options.heartbeat.replicas === null || (!this.#mayHold && this.#isAnnounced);
+    return this.#options.heartbeat.replicas === null || (!this.#mayHold && this.#isPublished);
   }
 
   /** Repeats failed calls. Called after a successful heartbeat. */
   catchUp(): void {
     const { logger, clock } = this.#options;
     const note = (err: unknown) => logger.debug({ err }, 'could not repeat a call of the leader election');
-    if (!this.#isAnnounced) this.#publishScope().catch(note);
+    if (!this.#isPublished) this.#publishScope().catch(note);
     if (this.#mayHold && this.#lease === null && !this.#acquiring) this.#release().catch(note);
     const isDue = !this.#isSynchronized || clock.monotonicMs() - this.#lookedAtMs >= lookIntervalMs;
     if (this.#isSubscribed && isDue) this.#lookSoon();
@@ -234,7 +234,7 @@ export class RedisLeaderElection implements LeaderElection {
   lapse(): void {
     this.#mayHold = false;
     this.#scopePublished = nothing;
-    this.#isAnnounced = this.#scope === null;
+    this.#isPublished = this.#scope === null;
     this.#isSynchronized = false;
     this.#holder = null;
     this.#latestTerm = 0;
@@ -461,17 +461,17 @@ export class RedisLeaderElection implements LeaderElection {
 
   #publishScope(): Promise<void> {
     const everything = this.#scope?.everything ?? null;
-    const ids = announcedIds(this.#scope);
+    const ids = publishedIds(this.#scope);
     const known = this.#scopePublished;
-    const added = this.#isAnnounced ? [...ids].filter((id) => !known.ids.has(id)) : [...ids];
+    const added = this.#isPublished ? [...ids].filter((id) => !known.ids.has(id)) : [...ids];
     const removed = [...known.ids].filter((id) => !ids.has(id));
     const isSame = everything === known.everything && added.length + removed.length === 0;
     // Most subscribers that join or leave do not change the scope.
-    if (this.#isAnnounced && isSame) return this.#announcing;
+    if (this.#isPublished && isSame) return this.#publishing;
     this.#scopePublished = { everything, ids };
-    this.#isAnnounced = true;
-    this.#announcing = this.#sendScope({ kind: 'scope', everything, added, removed });
-    return this.#announcing;
+    this.#isPublished = true;
+    this.#publishing = this.#sendScope({ kind: 'scope', everything, added, removed });
+    return this.#publishing;
   }
 
   async #sendScope(change: ScopeChange): Promise<void> {
@@ -482,7 +482,7 @@ export class RedisLeaderElection implements LeaderElection {
     const counted = [added, removed].flatMap((ids) => [`${ids.length}`, ...ids]);
     try {
       await steps.run(feed, [
-        'announce',
+        'publishScope',
         candidate,
         `${retentionMs}`,
         flag,
@@ -490,7 +490,7 @@ export class RedisLeaderElection implements LeaderElection {
         encodeMessage(candidate, change),
       ]);
     } catch (error) {
-      this.#isAnnounced = false;
+      this.#isPublished = false;
       // Redis may have executed the step.
       this.#scopePublished = {
         ...this.#scopePublished,

@@ -13,7 +13,10 @@ export interface FeedChannel {
 }
 
 /** One step of the script: its name and arguments. */
-export type PollStep = readonly [name: 'acquire' | 'release' | 'announce' | 'look' | 'publish', ...values: string[]];
+export type PollStep = readonly [
+  name: 'acquire' | 'release' | 'publishScope' | 'look' | 'publish',
+  ...values: string[],
+];
 
 interface Queued {
   readonly feed: FeedChannel;

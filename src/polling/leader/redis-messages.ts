@@ -66,25 +66,22 @@ export function decodeEnvelope(text: string): PollEnvelope | null {
   }
 }
 
-/** The announced scope of the subscribers of one candidate. */
+/** The published scope of the subscribers of one candidate. */
 export interface CandidateScope {
   everything: boolean;
-  /** See `announcedIds`. */
+  /** See `publishedIds`. */
   readonly ids: Set<string>;
 }
 
-/**
- * Encodes the ids of a scope for the announcement: `=id` for a watched id, `+id` for an id with watched results, `+`
- * for all results.
- */
-export const announcedIds = (scope: WatchScope | null): Set<string> =>
+/** Encodes the ids of a scope: `=id` for a watched id, `+id` for an id with watched results, `+` for all results. */
+export const publishedIds = (scope: WatchScope | null): Set<string> =>
   new Set([
     ...[...(scope?.ids ?? [])].map((id) => `=${id}`),
     ...[...(scope?.results?.ids ?? [])].map((id) => `+${id}`),
     ...(scope?.results?.everything === true ? ['+'] : []),
   ]);
 
-/** Decodes an announced scope. */
+/** Decodes a published scope. */
 export function scopeOf({ everything, ids }: CandidateScope): WatchScope {
   const marked = (mark: string) => [...ids].filter((id) => id.startsWith(mark) && id.length > 1);
   const named = (mark: string) => new Set(marked(mark).map((id) => id.slice(1)));

@@ -13,8 +13,8 @@ import { redisScript } from '../../runtime/redis.ts';
  *   milliseconds of the server's clock, so that they grow even when the server has lost all data. The log rejects a
  *   write with a term below the one in its meta hash, so it is fenced as soon as the next term is granted.
  * - `release` candidate: ends the term of the candidate. Terms of other candidates are not affected.
- * - `announce` candidate, retention, everything (`1`, `0`, or empty for a candidate without subscribers), the number of
- *   added ids and these ids, the number of removed ids and these ids, and the message.
+ * - `publishScope` candidate, retention, everything (`1`, `0`, or empty for a candidate without subscribers), the number
+ *   of added ids and these ids, the number of removed ids and these ids, and the message.
  * - `look` candidate: returns the holder, its term, and the fields of all other live candidates. Removes the fields of
  *   dead candidates.
  * - `publish` message.
@@ -71,7 +71,7 @@ function steps.release(channel, meta)
   publish(channel, candidate, 'released', tonumber(term or '0') or 0)
   return 1
 end
-function steps.announce(channel, meta, scopes)
+function steps.publishScope(channel, meta, scopes)
   local candidate, retention, everything = argument(), argument(), argument()
   checkType(scopes)
   if everything == '' then redis.call('HDEL', scopes, candidate)

@@ -27,7 +27,7 @@ const subscriptionsUnavailable = () =>
 const outage = () => new PlatformError({ status: 503, message: 'The platform is out of order.' });
 
 describe('the log about other replicas', () => {
-  it.each(['send', 'announce'] as const)('contains each failed attempt to reach them: %s', async (what) => {
+  it.each(['send', 'publishScope'] as const)('contains each failed attempt to reach them: %s', async (what) => {
     const { logger, of } = logbook();
     const others = new OtherReplicas();
     await using setup = others.setup({ logger });

@@ -14,7 +14,7 @@ export class OtherReplicas {
   #elect: ((lease: Lease) => void) | null = null;
   readonly #memory = createMemoryEventLog<ExportJob>({ key: ({ id }) => id });
   /** Errors of the calls to the other replicas. */
-  readonly failures: Partial<Record<'send' | 'announce' | 'others' | 'leave', Error>> = {};
+  readonly failures: Partial<Record<'send' | 'publishScope' | 'others' | 'leave', Error>> = {};
   /** Whether a lease was released. */
   released = false;
   /** Error of every write to the log; null: writes succeed. */
@@ -38,7 +38,7 @@ export class OtherReplicas {
             this.#elect = resolve;
             signal.addEventListener('abort', () => reject(signal.reason), { once: true });
           }),
-        publishScope: async () => this.#reach('announce'),
+        publishScope: async () => this.#reach('publishScope'),
         otherScopes: async () => {
           this.#reach('others');
           return null;

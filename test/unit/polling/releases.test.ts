@@ -12,7 +12,7 @@ import { WatchSetup } from './setup.ts';
 /** Counts the memory that logs and coordinators keep for a registry. */
 function counted() {
   const held = { logs: 0, watchers: 0, tails: 0, joined: 0 };
-  const announced: (number | null)[] = [];
+  const published: (number | null)[] = [];
   const createLog = (): EventLog<ExportJob> => {
     const log = createMemoryEventLog<ExportJob>({ key: ({ id }) => id });
     held.logs += 1;
@@ -59,7 +59,7 @@ function counted() {
         },
         acquireLease: (signal) => election.acquireLease(signal),
         publishScope: (scope) => {
-          announced.push(scope === null ? null : scope.ids.size);
+          published.push(scope === null ? null : scope.ids.size);
           return election.publishScope(scope);
         },
         otherScopes: () => election.otherScopes(),
@@ -73,14 +73,14 @@ function counted() {
     send: (feed, message) => memory.send(feed, message),
     [Symbol.asyncDispose]: () => memory[Symbol.asyncDispose](),
   };
-  return { held, announced, createLog, coordinator };
+  return { held, published, createLog, coordinator };
 }
 
 const nothing = { logs: 0, watchers: 0, tails: 0, joined: 0 };
 
 describe('after subscribers have left', () => {
   it('nothing is kept for them, however they left', async () => {
-    const { held, announced, createLog, coordinator } = counted();
+    const { held, published, createLog, coordinator } = counted();
     await using setup = new WatchSetup({ createLog, coordinator, retentionMs: 0 });
     setup.platform.put(exportJob('a', 1), exportJob('b', 2, 'SUCCEEDED'));
     const outage = new PlatformError({ status: 503, message: 'The platform is out of order.' });
@@ -112,7 +112,7 @@ describe('after subscribers have left', () => {
     await settle();
     expect(held).toEqual(nothing);
     expect([setup.clock.pending(), setup.clock.pending('deadline')]).toEqual([0, 0]);
-    expect(announced.filter((ids) => ids !== null && ids > 2)).toEqual([]);
+    expect(published.filter((ids) => ids !== null && ids > 2)).toEqual([]);
   });
 
   it('no listener is kept on the signal that they share', async () => {

@@ -14,8 +14,8 @@ export class ReplicaSetup implements AsyncDisposable {
   readonly replicas: readonly [WatchSetup, WatchSetup];
   /** Whether a message between replicas is lost. */
   loses: (message: PollMessage) => boolean = () => false;
-  /** Resolves when the other replicas receive announcements. */
-  announcing: Promise<void> = Promise.resolve();
+  /** Resolves when the other replicas receive scopes. */
+  publishing: Promise<void> = Promise.resolve();
   readonly #coordinator = createMemoryCoordinator();
   #lease: Lease | null = null;
   /** Controllers of leases that expired without notice. */
@@ -80,7 +80,7 @@ export class ReplicaSetup implements AsyncDisposable {
             return { term: lease.term, lost: lost.signal, release: () => lease.release() };
           },
           publishScope: async (scope) => {
-            await this.announcing;
+            await this.publishing;
             await election.publishScope(scope);
           },
           otherScopes: () => election.otherScopes(),

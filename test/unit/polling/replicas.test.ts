@@ -157,14 +157,14 @@ describe('a replica that does not poll', () => {
     const [one, other] = setup.replicas;
     setup.platform.put(...manyEnded(150, 100), exportJob('old', 1), exportJob('young', 1_000));
     await one.follow({ ids: ['young'] });
-    let announced = () => {};
-    setup.announcing = new Promise((resolve) => {
-      announced = resolve;
+    let published = () => {};
+    setup.publishing = new Promise((resolve) => {
+      published = resolve;
     });
     const following = other.follow({ ids: ['old'] });
     await settle();
     expect(setup.platform.count('get')).toBe(0);
-    announced();
+    published();
     expect((await following).kinds).toEqual(['SNAPSHOT old PROCESSING']);
     expect(setup.platform.count('get')).toBe(1);
   });

@@ -135,7 +135,7 @@ export class Replica {
     return Array.from({ length: (keys.length - 1) / 2 }, () => {
       const [channel = '', name = ''] = rest.splice(0, 2);
       const given = rest.splice(0, lengths[name] ?? 3);
-      if (name === 'announce') {
+      if (name === 'publishScope') {
         for (let list = 0; list < 2; list += 1) {
           const [count = '0'] = rest.splice(0, 1);
           given.push(count, ...rest.splice(0, Number(count)));

@@ -399,9 +399,9 @@ describe('messages of a candidate', () => {
   it('about its scope are kept for ten minutes, and sent to the other replicas as a change', async () => {
     const { replica, election } = await joinSubscribed();
     await election.publishScope({ everything: true, ids: new Set(['a']) });
-    const [announced] = replica.named('announce');
-    expect(announced?.values.slice(0, 2)).toEqual(['me/1', '600000']);
-    expect(JSON.parse(announced?.values.at(-1) ?? '')).toEqual({
+    const [published] = replica.named('publishScope');
+    expect(published?.values.slice(0, 2)).toEqual(['me/1', '600000']);
+    expect(JSON.parse(published?.values.at(-1) ?? '')).toEqual({
       from: 'me/1',
       message: { kind: 'scope', everything: true, added: ['=a'], removed: [] },
     });

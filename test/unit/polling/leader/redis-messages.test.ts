@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { PollMessage } from '../../../../src/polling/leader/election.ts';
 import {
-  announcedIds,
   decodeEnvelope,
   decodeScopes,
   encodeMessage,
+  publishedIds,
   type ScopeChange,
   scopeOf,
 } from '../../../../src/polling/leader/redis-messages.ts';
@@ -95,7 +95,7 @@ describe('the scopes of the candidates', () => {
 describe('the scope of a candidate', () => {
   const none = { everything: false, ids: new Set<string>() };
 
-  it.each<[what: string, scope: WatchScope, announced: readonly string[]]>([
+  it.each<[what: string, scope: WatchScope, published: readonly string[]]>([
     ['ids', { everything: false, ids: new Set(['a', '+b']) }, ['=a', '=+b']],
     ['all results', { everything: true, ids: new Set(), results: { everything: true, ids: new Set() } }, ['+']],
     [
@@ -105,14 +105,14 @@ describe('the scope of a candidate', () => {
     ],
     ['all results and those of ids', { ...none, results: { everything: true, ids: new Set(['a']) } }, ['+a', '+']],
     ['nothing by name', { everything: true, ids: new Set() }, []],
-  ])('is decoded as it was announced: %s', (_, scope, announced) => {
-    const ids = announcedIds(scope);
-    expect([...ids]).toEqual(announced);
+  ])('is decoded as it was published: %s', (_, scope, published) => {
+    const ids = publishedIds(scope);
+    expect([...ids]).toEqual(published);
     expect(scopeOf({ everything: scope.everything, ids })).toEqual(scope);
   });
 
   it('has no ids if nothing is watched', () => {
-    expect(announcedIds(null)).toEqual(new Set());
+    expect(publishedIds(null)).toEqual(new Set());
   });
 
   it('omits ids without a mark, and marks without an id', () => {

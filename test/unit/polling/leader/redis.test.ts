@@ -55,14 +55,14 @@ describe('a candidate of one of several replicas', () => {
     expect(replica.clock.pending()).toBe(0);
   });
 
-  it('announces only changes of its scope', async () => {
+  it('publishes only changes of its scope', async () => {
     const replica = new Replica();
     const { election } = await replica.join();
     await election.publishScope({ everything: false, ids: new Set(['a', 'b']) });
     await election.publishScope({ everything: false, ids: new Set(['b', 'a']) });
     await election.publishScope({ everything: true, ids: new Set(['b', 'c']) });
     await election.publishScope(null);
-    const scopes = replica.named('announce').map(({ values }) => values.slice(2, -1));
+    const scopes = replica.named('publishScope').map(({ values }) => values.slice(2, -1));
     expect(scopes).toEqual([
       ['0', '2', '=a', '=b', '0'],
       ['1', '1', '=c', '1', '=a'],
@@ -70,7 +70,7 @@ describe('a candidate of one of several replicas', () => {
     ]);
   });
 
-  it('announces its whole scope again after a failure, and with the next heartbeat', async () => {
+  it('publishes its whole scope again after a failure, and with the next heartbeat', async () => {
     const replica = new Replica();
     const { election } = await replica.join();
     await election.publishScope({ everything: false, ids: new Set(['a']) });
@@ -82,10 +82,10 @@ describe('a candidate of one of several replicas', () => {
     expect(replica.logged.map(([, message]) => message)).toContain('could not repeat a call of the leader election');
     replica.server.fails = false;
     await replica.beat();
-    expect(replica.named('announce').at(-1)?.values.slice(2, -1)).toEqual(['0', '1', '=b', '1', '=a']);
-    const { length } = replica.named('announce');
+    expect(replica.named('publishScope').at(-1)?.values.slice(2, -1)).toEqual(['0', '1', '=b', '1', '=a']);
+    const { length } = replica.named('publishScope');
     await replica.beat();
-    expect(replica.named('announce')).toHaveLength(length);
+    expect(replica.named('publishScope')).toHaveLength(length);
   });
 
   it('is removed from Redis later if that failed at first, and only once', async () => {
@@ -101,7 +101,7 @@ describe('a candidate of one of several replicas', () => {
     expect(replica.server.holder).not.toBe('');
     replica.server.fails = false;
     await replica.beat();
-    expect([replica.server.holder, replica.named('announce').at(-1)?.values[2]]).toEqual(['', '']);
+    expect([replica.server.holder, replica.named('publishScope').at(-1)?.values[2]]).toEqual(['', '']);
     const { length } = replica.steps;
     await replica.beat();
     await replica.beat();
@@ -137,7 +137,7 @@ describe('a candidate of one of several replicas', () => {
       replica.steps.length = 0;
       replica.server.holder = '';
       await replica.beat();
-      expect(replica.named('announce').map(({ values }) => values.slice(2, -1))).toEqual([['0', '1', '=a', '0']]);
+      expect(replica.named('publishScope').map(({ values }) => values.slice(2, -1))).toEqual([['0', '1', '=a', '0']]);
       expect(replica.named('look')).toHaveLength(1);
       expect(replica.named('release')).toEqual([]);
     },
@@ -245,7 +245,7 @@ describe('steps of a replica', () => {
     await Promise.all(
       joined.map(({ election }, index) => election.publishScope({ everything: false, ids: idsOf(sizes[index]) })),
     );
-    expect([replica.calls, replica.named('announce').length]).toEqual([calls, 2]);
+    expect([replica.calls, replica.named('publishScope').length]).toEqual([calls, 2]);
   });
 
   it('wait while the replica is not registered', async () => {
