@@ -16,8 +16,8 @@ import { untilAborted } from '../runtime/until-aborted.ts';
 import { AuthorizationLeases, type RightProof } from './authorization.ts';
 import { Feed } from './feed.ts';
 import { PlatformHolds } from './holds.ts';
-import type { PollCoordinator } from './leader/election.ts';
-import { createMemoryCoordinator } from './leader/memory.ts';
+import type { LeaderElections } from './leader/election.ts';
+import { createMemoryElections } from './leader/memory.ts';
 import type { FeedMember } from './members.ts';
 import type { FeedSource } from './sources/source.ts';
 import type { FeedNote } from './state.ts';
@@ -35,7 +35,7 @@ export interface FeedRegistryOptions<Entity extends object, Reader, Checkpoint> 
   /** Creates the log of one feed. @default in the memory of this process */
   readonly createLog?: (tenant: Tenant) => EventLog<Entity>;
   /** Decides which replica polls. @default within this process */
-  readonly coordinator?: PollCoordinator;
+  readonly elections?: LeaderElections;
   /** Times until which tenants must not call a service, shared by the registries of all kinds. @default its own */
   readonly holds?: PlatformHolds;
   readonly metrics: PollMetrics;
@@ -84,7 +84,7 @@ export interface WatchStats {
 /** The parts of a registry that connect its feeds with those of other replicas. */
 export type FeedSharing = <Entity extends object>(
   source: Pick<FeedSource<Entity, never, never>, 'kind' | 'key'>,
-) => Pick<FeedRegistryOptions<Entity, never, never>, 'createLog' | 'coordinator' | 'retentionMs'>;
+) => Pick<FeedRegistryOptions<Entity, never, never>, 'createLog' | 'elections' | 'retentionMs'>;
 
 /** No sharing: each replica polls for its own subscribers. */
 export const unshared: FeedSharing = () => ({});
@@ -118,7 +118,7 @@ interface Slot<Entity extends object, Reader, Checkpoint> {
 
 class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> implements FeedRegistry<Entity, Reader> {
   readonly #options: FeedRegistryOptions<Entity, Reader, Checkpoint>;
-  readonly #coordinator: PollCoordinator;
+  readonly #elections: LeaderElections;
   readonly #retentionMs: number;
   readonly #maxIdleFeeds: number;
   readonly #leases: AuthorizationLeases;
@@ -139,7 +139,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
 
   constructor(options: FeedRegistryOptions<Entity, Reader, Checkpoint>) {
     this.#options = options;
-    this.#coordinator = options.coordinator ?? createMemoryCoordinator();
+    this.#elections = options.elections ?? createMemoryElections();
     this.#retentionMs = options.retentionMs ?? 600_000;
     this.#maxIdleFeeds = options.maxIdleFeeds ?? 100;
     const { clock, authorizationLeaseMs: leaseMs, random = Math.random } = options;
@@ -164,7 +164,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
       return;
     }
     const { source, logger } = this.#options;
-    this.#coordinator
+    this.#elections
       .send({ tenant, kind: source.kind }, { kind: 'nudge' })
       .catch((err: unknown) => logger.debug({ kind: source.kind, ...tenant, err }, 'could not notify other replicas'));
   }
@@ -380,7 +380,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
       tenant,
       source,
       log: createLog(tenant),
-      coordinator: this.#coordinator,
+      elections: this.#elections,
       hold: this.#holds.of(tenant, source.service),
       metrics,
       runs: runs?.of(tenant) ?? null,

@@ -8,7 +8,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { FailedElsewhereError } from './failure.ts';
 import type { PlatformHold } from './holds.ts';
 import { Lateness } from './lateness.ts';
-import type { PollCoordinator, PollMessage } from './leader/election.ts';
+import type { LeaderElections, PollMessage } from './leader/election.ts';
 import { PollLoop } from './loop.ts';
 import { type FeedMember, FeedMembers } from './members.ts';
 import { PollRounds } from './round.ts';
@@ -21,7 +21,7 @@ export interface FeedOptions<Entity extends object, Reader, Checkpoint> extends 
   readonly tenant: Tenant;
   readonly source: FeedSource<Entity, Reader, Checkpoint>;
   readonly log: EventLog<Entity>;
-  readonly coordinator: PollCoordinator;
+  readonly elections: LeaderElections;
   readonly hold: PlatformHold;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;

@@ -6,7 +6,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { describeFailure, isAuthRejection } from './failure.ts';
 import type { PlatformHold } from './holds.ts';
-import type { LeaderElection, Lease, PollCoordinator, PollListener, PollMessage } from './leader/election.ts';
+import type { LeaderElection, LeaderElections, Lease, PollListener, PollMessage } from './leader/election.ts';
 import type { FeedMember, FeedMembers } from './members.ts';
 import type { PollRounds, RoundOutcome } from './round.ts';
 import { PollSchedule, type PollScheduleOptions } from './schedule.ts';
@@ -16,7 +16,7 @@ export interface PollLoopOptions<Entity extends object, Reader, Checkpoint> exte
   /** Kind of the feed, for logs and metrics. */
   readonly kind: string;
   readonly tenant: Tenant;
-  readonly coordinator: PollCoordinator;
+  readonly elections: LeaderElections;
   readonly members: Pick<FeedMembers<Reader>, 'size' | 'scope'>;
   readonly waiters: FeedWaiters<Reader>;
   readonly poller: PollRounds<Entity, Reader, Checkpoint>;
@@ -152,9 +152,9 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
    * message.
    */
   async send(message: PollMessage): Promise<void> {
-    const { coordinator, tenant, kind, logger } = this.#options;
+    const { elections, tenant, kind, logger } = this.#options;
     try {
-      await (this.#election?.send(message) ?? coordinator.send({ tenant, kind }, message));
+      await (this.#election?.send(message) ?? elections.send({ tenant, kind }, message));
     } catch (err) {
       logger.debug({ ...this.#where(), message: message.kind, err }, 'could not notify other replicas');
     }
@@ -170,8 +170,8 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   }
 
   #start(): void {
-    const { coordinator, tenant, kind, listener } = this.#options;
-    const election = coordinator.join(
+    const { elections, tenant, kind, listener } = this.#options;
+    const election = elections.join(
       { tenant, kind },
       { ...listener, termChanged: (holder) => this.#noteHolder(holder) },
     );

@@ -16,7 +16,7 @@ export default defineConfig({
       'test/unit/config/config.test.ts',
       'test/contract/event-log.test.ts',
       'test/contract/event-log-replicas.test.ts',
-      'test/contract/poll-coordinator.test.ts',
+      'test/contract/leader-election.test.ts',
       'test/contract/redis.test.ts',
       'test/contract/redis-heartbeat.test.ts',
     ],

@@ -12,7 +12,7 @@ import { redisScript } from '../../runtime/redis.ts';
 // Fields of a record, in this order: `head` (its name), `after`, `data`. Fields of `meta`: `head` (name of the last
 // record), `cursor` (of the last entry), `oldest` (sequence and identity of the last entry that is no longer in the
 // stream), `observedAt`, `stale`, `note`, `bytes` (of all data in the stream), `entities` (their number), and `term`,
-// which the poll coordinator also writes.
+// which the leader election also writes.
 
 const common = `
 local given = cjson.decode(ARGV[1])

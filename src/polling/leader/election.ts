@@ -47,7 +47,7 @@ export interface PollListener {
   unreachable(error: unknown): void;
 }
 
-/** The membership of this replica in the group of replicas that serve one feed. */
+/** The leader election of one feed, with this replica as a candidate. */
 export interface LeaderElection extends AsyncDisposable {
   /** Term of the current lease holder, which may be another replica. Null: there is none, or it is unknown. */
   readonly term: number | null;
@@ -71,8 +71,8 @@ export interface LeaderElection extends AsyncDisposable {
   send(message: PollMessage): Promise<void>;
 }
 
-/** Decides which replica polls which feed. */
-export interface PollCoordinator extends AsyncDisposable {
+/** The leader elections of all feeds. They decide which replica polls which feed. */
+export interface LeaderElections extends AsyncDisposable {
   /** Makes this replica a candidate of a feed. Disposing of the result releases its lease. */
   join(feed: FeedName, listener: PollListener): LeaderElection;
   /**

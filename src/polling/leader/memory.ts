@@ -1,9 +1,9 @@
 import { tenantKey } from '../../domain/tenant.ts';
 import { unionOf, type WatchScope } from '../scope.ts';
-import type { FeedName, LeaderElection, Lease, PollCoordinator, PollListener, PollMessage } from './election.ts';
+import type { FeedName, LeaderElection, LeaderElections, Lease, PollListener, PollMessage } from './election.ts';
 
 /** Decides within this process. The first candidate polls, then the one that has waited longest. */
-export function createMemoryCoordinator(): PollCoordinator {
+export function createMemoryElections(): LeaderElections {
   const groups = new Map<string, Group>();
   let lastTerm = 0;
   const nextTerm = () => {

@@ -6,7 +6,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import type { Redis } from '../../runtime/redis.ts';
 import { startRedisHeartbeat } from '../../runtime/redis-heartbeat.ts';
 import type { FeedSharing } from '../feed-registry.ts';
-import { createRedisCoordinator, leaseMsFor } from './redis.ts';
+import { createRedisElections, leaseMsFor } from './redis.ts';
 
 export interface RedisSharingOptions {
   readonly redis: Redis;
@@ -22,10 +22,10 @@ export interface RedisSharingOptions {
 export function shareByRedis({ redis, clock, logger, pollMinMs, lifecycle }: RedisSharingOptions): FeedSharing {
   const heartbeat = startRedisHeartbeat({ redis, clock, logger, leaseMs: leaseMsFor(pollMinMs) });
   lifecycle.add('heartbeat in Redis', () => heartbeat[Symbol.asyncDispose]());
-  const coordinator = createRedisCoordinator({ redis, heartbeat, clock, logger });
-  lifecycle.add('poll leases', () => coordinator[Symbol.asyncDispose]());
+  const elections = createRedisElections({ redis, heartbeat, clock, logger });
+  lifecycle.add('poll leases', () => elections[Symbol.asyncDispose]());
   return ({ key, kind }) => ({
-    coordinator,
+    elections,
     createLog: (tenant) => createRedisEventLog({ key, keys: feedKeys(tenant, kind), redis, heartbeat, clock, logger }),
     // Redis keeps the log. A replica without subscribers does not follow it.
     retentionMs: 0,

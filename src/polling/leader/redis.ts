@@ -4,13 +4,13 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Redis } from '../../runtime/redis.ts';
 import { longestLeaseMs, type RedisHeartbeat } from '../../runtime/redis-heartbeat.ts';
-import type { FeedName, LeaderElection, PollCoordinator, PollListener, PollMessage } from './election.ts';
+import type { FeedName, LeaderElection, LeaderElections, PollListener, PollMessage } from './election.ts';
 import { RedisLeaderElection } from './redis-candidate.ts';
 import { type FeedChannel, PollSteps } from './redis-commands.ts';
 import { encodeMessage } from './redis-messages.ts';
 import { LiveReplicas } from './replicas.ts';
 
-export interface RedisCoordinatorOptions {
+export interface RedisElectionsOptions {
   readonly redis: Pick<Redis, 'send' | 'subscribe'>;
   readonly heartbeat: Pick<RedisHeartbeat, 'replicaId' | 'replicas' | 'listen' | 'keepAlive'>;
   readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>;
@@ -29,12 +29,12 @@ export const leaseMsFor = (pollMinMs: number): number =>
   Math.min(longestLeaseMs, Math.max(minLeaseMs, pollMinMs * pausesPerLease));
 
 /** Decides through Redis which replica polls which feed. */
-export function createRedisCoordinator(options: RedisCoordinatorOptions): PollCoordinator {
-  return new RedisCoordinator(options);
+export function createRedisElections(options: RedisElectionsOptions): LeaderElections {
+  return new RedisLeaderElections(options);
 }
 
-class RedisCoordinator implements PollCoordinator {
-  readonly #options: RedisCoordinatorOptions;
+class RedisLeaderElections implements LeaderElections {
+  readonly #options: RedisElectionsOptions;
   readonly #steps: PollSteps;
   readonly #live: LiveReplicas;
   readonly #listening: Disposable;
@@ -44,7 +44,7 @@ class RedisCoordinator implements PollCoordinator {
   #nextNumber = 0;
   #complainedAtMs: number | null = null;
 
-  constructor(options: RedisCoordinatorOptions) {
+  constructor(options: RedisElectionsOptions) {
     const { redis, heartbeat } = options;
     this.#options = options;
     this.#steps = new PollSteps(redis, heartbeat);

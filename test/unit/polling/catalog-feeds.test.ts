@@ -4,7 +4,7 @@ import type { Dataset } from '../../../src/domain/dataset.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
 import type { WatchEvent, WatchOptions } from '../../../src/events/watch.ts';
 import { createFeedRegistry, type FeedRegistryOptions } from '../../../src/polling/feed-registry.ts';
-import { createMemoryCoordinator } from '../../../src/polling/leader/memory.ts';
+import { createMemoryElections } from '../../../src/polling/leader/memory.ts';
 import { batchSource } from '../../../src/polling/sources/batches.ts';
 import type { CatalogSource } from '../../../src/polling/sources/catalog.ts';
 import { datasetSource } from '../../../src/polling/sources/datasets.ts';
@@ -138,9 +138,9 @@ describe('a feed of batches', () => {
 it('two replicas share the rounds and the events of a feed of datasets', async () => {
   const catalog = new FakeCatalog([dataset('a', 1)]);
   const clock = new FakeClock();
-  const coordinator = createMemoryCoordinator();
+  const elections = createMemoryElections();
   const log = createMemoryEventLog<Dataset>({ key: ({ id }) => id });
-  const shared = { clock, coordinator, createLog: () => log, retentionMs: 0 };
+  const shared = { clock, elections, createLog: () => log, retentionMs: 0 };
   await using one = feedOf(datasetSource, catalog, shared);
   await using other = feedOf(datasetSource, catalog, shared);
   const followers = [await one.follow(), await other.follow()];

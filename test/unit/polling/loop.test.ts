@@ -256,7 +256,7 @@ describe('a feed without a lease holder', () => {
     const unattended: boolean[] = [];
     const others = new OtherReplicas();
     const createLog = () => ({ ...others.createLog(), markUnattended: (on: boolean) => void unattended.push(on) });
-    await using setup = new WatchSetup({ coordinator: others.coordinator, createLog, ownRights: false });
+    await using setup = new WatchSetup({ elections: others.elections, createLog, ownRights: false });
     await others.write([exportJob('a', 1)]);
     await setup.follow();
     await others.moveTo(1);

@@ -1,7 +1,7 @@
 import type { ExportJob } from '../../../src/domain/export-job.ts';
 import type { EventLog } from '../../../src/events/log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
-import type { Lease, PollCoordinator, PollListener, PollMessage } from '../../../src/polling/leader/election.ts';
+import type { LeaderElections, Lease, PollListener, PollMessage } from '../../../src/polling/leader/election.ts';
 import type { FeedNote } from '../../../src/polling/state.ts';
 import { settle } from './fake-platform.ts';
 import { WatchSetup } from './setup.ts';
@@ -25,7 +25,7 @@ export class OtherReplicas {
   reading: Promise<void> = Promise.resolve();
   #round = 0;
 
-  readonly coordinator: PollCoordinator = {
+  readonly elections: LeaderElections = {
     join: (_, listener) => {
       this.#listeners.push(listener);
       const others = this;
@@ -75,7 +75,7 @@ export class OtherReplicas {
 
   /** Creates a replica of this group. */
   setup(options: ConstructorParameters<typeof WatchSetup>[0] = {}): WatchSetup {
-    return new WatchSetup({ ownRights: false, ...options, coordinator: this.coordinator, createLog: this.createLog });
+    return new WatchSetup({ ownRights: false, ...options, elections: this.elections, createLog: this.createLog });
   }
 
   /** Number of requests for a round. */

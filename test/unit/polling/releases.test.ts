@@ -4,12 +4,12 @@ import type { ExportJob } from '../../../src/domain/export-job.ts';
 import { PlatformError } from '../../../src/errors.ts';
 import type { EventLog } from '../../../src/events/log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
-import type { PollCoordinator, PollMessage } from '../../../src/polling/leader/election.ts';
-import { createMemoryCoordinator } from '../../../src/polling/leader/memory.ts';
+import type { LeaderElections, PollMessage } from '../../../src/polling/leader/election.ts';
+import { createMemoryElections } from '../../../src/polling/leader/memory.ts';
 import { exportJob, settle, tenantOf } from './fake-platform.ts';
 import { WatchSetup } from './setup.ts';
 
-/** Counts the memory that logs and coordinators keep for a registry. */
+/** Counts the memory that logs and elections keep for a registry. */
 function counted() {
   const held = { logs: 0, watchers: 0, tails: 0, joined: 0 };
   const published: (number | null)[] = [];
@@ -48,8 +48,8 @@ function counted() {
       },
     };
   };
-  const memory = createMemoryCoordinator();
-  const coordinator: PollCoordinator = {
+  const memory = createMemoryElections();
+  const elections: LeaderElections = {
     join: (feed, listener) => {
       const election = memory.join(feed, listener);
       held.joined += 1;
@@ -73,15 +73,15 @@ function counted() {
     send: (feed, message) => memory.send(feed, message),
     [Symbol.asyncDispose]: () => memory[Symbol.asyncDispose](),
   };
-  return { held, published, createLog, coordinator };
+  return { held, published, createLog, elections };
 }
 
 const nothing = { logs: 0, watchers: 0, tails: 0, joined: 0 };
 
 describe('after subscribers have left', () => {
   it('nothing is kept for them, however they left', async () => {
-    const { held, published, createLog, coordinator } = counted();
-    await using setup = new WatchSetup({ createLog, coordinator, retentionMs: 0 });
+    const { held, published, createLog, elections } = counted();
+    await using setup = new WatchSetup({ createLog, elections, retentionMs: 0 });
     setup.platform.put(exportJob('a', 1), exportJob('b', 2, 'SUCCEEDED'));
     const outage = new PlatformError({ status: 503, message: 'The platform is out of order.' });
     const staying = await setup.follow();
@@ -116,8 +116,8 @@ describe('after subscribers have left', () => {
   });
 
   it('no listener is kept on the signal that they share', async () => {
-    const { held, createLog, coordinator } = counted();
-    await using setup = new WatchSetup({ createLog, coordinator });
+    const { held, createLog, elections } = counted();
+    await using setup = new WatchSetup({ createLog, elections });
     setup.platform.put(exportJob('a', 1));
     const controller = new AbortController();
     const listeners = () => getEventListeners(controller.signal, 'abort').length;
@@ -129,8 +129,8 @@ describe('after subscribers have left', () => {
   });
 
   it('no log is kept of a feed that never read anything', async () => {
-    const { held, createLog, coordinator } = counted();
-    await using setup = new WatchSetup({ createLog, coordinator });
+    const { held, createLog, elections } = counted();
+    await using setup = new WatchSetup({ createLog, elections });
     const outage = new PlatformError({ status: 503, message: 'The platform is out of order.' });
     setup.platform.failure = ({ kind }) => (kind === 'list' ? outage : null);
     await expect(setup.subscribe()).rejects.toThrow('out of order');
@@ -156,8 +156,8 @@ describe('after subscribers have left', () => {
   });
 
   it('no feed, log or timer of their tenants is kept', async () => {
-    const { held, createLog, coordinator } = counted();
-    await using setup = new WatchSetup({ createLog, coordinator, retentionMs: 0 });
+    const { held, createLog, elections } = counted();
+    await using setup = new WatchSetup({ createLog, elections, retentionMs: 0 });
     for (let index = 0; index < 20; index += 1) {
       const controller = new AbortController();
       const watch = setup.registry.connect(tenantOf(`sandbox-${index}`), setup.platform.reader());

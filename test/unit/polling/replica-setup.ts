@@ -1,8 +1,8 @@
 import type { ExportJob } from '../../../src/domain/export-job.ts';
 import type { EventLog, LogReader } from '../../../src/events/log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
-import type { Lease, PollCoordinator, PollMessage } from '../../../src/polling/leader/election.ts';
-import { createMemoryCoordinator } from '../../../src/polling/leader/memory.ts';
+import type { LeaderElections, Lease, PollMessage } from '../../../src/polling/leader/election.ts';
+import { createMemoryElections } from '../../../src/polling/leader/memory.ts';
 import { FakePlatform, settle } from './fake-platform.ts';
 import { WatchSetup } from './setup.ts';
 
@@ -16,7 +16,7 @@ export class ReplicaSetup implements AsyncDisposable {
   loses: (message: PollMessage) => boolean = () => false;
   /** Resolves when the other replicas receive scopes. */
   publishing: Promise<void> = Promise.resolve();
-  readonly #coordinator = createMemoryCoordinator();
+  readonly #elections = createMemoryElections();
   #lease: Lease | null = null;
   /** Controllers of leases that expired without notice. */
   readonly #unnoticed = new Set<AbortController>();
@@ -27,7 +27,7 @@ export class ReplicaSetup implements AsyncDisposable {
       new WatchSetup({
         ...options,
         platform: this.platform,
-        coordinator: this.#observed(),
+        elections: this.#observed(),
         createLog: () => ownEnd(this.log),
         retentionMs: 0,
       });
@@ -60,14 +60,14 @@ export class ReplicaSetup implements AsyncDisposable {
     for (const replica of this.replicas) await replica[Symbol.asyncDispose]();
   }
 
-  #observed(): PollCoordinator {
-    const coordinator = this.#coordinator;
+  #observed(): LeaderElections {
+    const elections = this.#elections;
     return {
       join: (feed, listener) => {
         const received = (message: PollMessage) => {
           if (!this.loses(message)) listener.received(message);
         };
-        const election = coordinator.join(feed, { ...listener, received });
+        const election = elections.join(feed, { ...listener, received });
         return {
           get term() {
             return election.term;
@@ -88,8 +88,8 @@ export class ReplicaSetup implements AsyncDisposable {
           [Symbol.asyncDispose]: () => election[Symbol.asyncDispose](),
         };
       },
-      send: (feed, message) => coordinator.send(feed, message),
-      [Symbol.asyncDispose]: () => coordinator[Symbol.asyncDispose](),
+      send: (feed, message) => elections.send(feed, message),
+      [Symbol.asyncDispose]: () => elections[Symbol.asyncDispose](),
     };
   }
 }

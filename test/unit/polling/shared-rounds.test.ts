@@ -3,8 +3,8 @@ import type { ExportJob } from '../../../src/domain/export-job.ts';
 import { UpstreamUnreachableError } from '../../../src/errors.ts';
 import type { EventLog } from '../../../src/events/log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
-import type { PollCoordinator } from '../../../src/polling/leader/election.ts';
-import { createMemoryCoordinator } from '../../../src/polling/leader/memory.ts';
+import type { LeaderElections } from '../../../src/polling/leader/election.ts';
+import { createMemoryElections } from '../../../src/polling/leader/memory.ts';
 import { exportJob, settle } from './fake-platform.ts';
 import { WatchSetup } from './setup.ts';
 
@@ -42,7 +42,7 @@ describe('a round with the credential of the gateway', () => {
   });
 });
 
-/** A coordinator that can be disconnected, and a log that can reject writes, as during an outage of Redis. */
+/** Elections that can be disconnected, and a log that can reject writes, as during an outage of Redis. */
 function troubled() {
   const trouble = { rejectsWrites: false };
   const listeners: ((holder: 'here' | 'elsewhere' | 'nobody') => void)[] = [];
@@ -59,8 +59,8 @@ function troubled() {
     open: (options) => log.open(options),
     [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
   });
-  const memory = createMemoryCoordinator();
-  const coordinator: PollCoordinator = {
+  const memory = createMemoryElections();
+  const elections: LeaderElections = {
     join: (feed, listener) => {
       listeners.push((holder) => listener.termChanged(holder));
       return memory.join(feed, listener);
@@ -71,13 +71,13 @@ function troubled() {
   const holder = (who: 'here' | 'elsewhere' | 'nobody') => {
     for (const listener of listeners) listener(who);
   };
-  return { trouble, createLog, coordinator, holder };
+  return { trouble, createLog, elections, holder };
 }
 
 describe('subscribers of a feed that no replica serves', () => {
   it('receive STALE after four of the shortest pauses, and RECOVERED with the next lease holder', async () => {
-    const { createLog, coordinator, holder } = troubled();
-    await using setup = new WatchSetup({ createLog, coordinator });
+    const { createLog, elections, holder } = troubled();
+    await using setup = new WatchSetup({ createLog, elections });
     setup.platform.put(exportJob('a', 1));
     const follower = await setup.follow();
     setup.platform.hold();
@@ -92,8 +92,8 @@ describe('subscribers of a feed that no replica serves', () => {
   });
 
   it('receive nothing when another replica takes over in time', async () => {
-    const { createLog, coordinator, holder } = troubled();
-    await using setup = new WatchSetup({ createLog, coordinator });
+    const { createLog, elections, holder } = troubled();
+    await using setup = new WatchSetup({ createLog, elections });
     setup.platform.put(exportJob('a', 1));
     const follower = await setup.follow();
     setup.platform.hold();
@@ -106,8 +106,8 @@ describe('subscribers of a feed that no replica serves', () => {
   });
 
   it('receive STALE while the log rejects writes, and then the missed events', async () => {
-    const { trouble, createLog, coordinator } = troubled();
-    await using setup = new WatchSetup({ createLog, coordinator });
+    const { trouble, createLog, elections } = troubled();
+    await using setup = new WatchSetup({ createLog, elections });
     setup.platform.put(exportJob('a', 1));
     const follower = await setup.follow();
     trouble.rejectsWrites = true;

@@ -117,7 +117,7 @@ describe('a registry', () => {
     const err = new Error('out of reach');
     await using setup = new WatchSetup({
       logger: { debug: (details: unknown, message?: string) => void lines.push([message, details]), warn: () => {} },
-      coordinator: {
+      elections: {
         join: () => {
           throw new Error('nobody watches');
         },

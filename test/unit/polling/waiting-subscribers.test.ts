@@ -5,8 +5,8 @@ import type { EventLog } from '../../../src/events/log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
 import { createFeedRegistry } from '../../../src/polling/feed-registry.ts';
 import { PlatformHolds } from '../../../src/polling/holds.ts';
-import type { PollCoordinator } from '../../../src/polling/leader/election.ts';
-import { createMemoryCoordinator } from '../../../src/polling/leader/memory.ts';
+import type { LeaderElections } from '../../../src/polling/leader/election.ts';
+import { createMemoryElections } from '../../../src/polling/leader/memory.ts';
 import { exportJobSource } from '../../../src/polling/sources/export-jobs.ts';
 import type { FeedNote } from '../../../src/polling/state.ts';
 import { defaultPolling } from '../../support/default-config.ts';
@@ -163,7 +163,7 @@ describe('a subscriber that waits', () => {
       await log.write({ note }, { observedAt: new Date(0), term: 1 });
       for (const listener of listeners) listener();
     };
-    await using setup = new WatchSetup({ createLog: () => log, coordinator: polledElsewhere(1), ownRights: false });
+    await using setup = new WatchSetup({ createLog: () => log, elections: polledElsewhere(1), ownRights: false });
     await written(50, []);
     const rejected = expect(setup.subscribe({ ids: ['unknown'] })).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await settle();
@@ -189,15 +189,15 @@ describe('a subscriber that waits', () => {
     const holds = new PlatformHolds(new FakePlatform().clock);
     const platform = new FakePlatform();
     const elections = slowElections();
-    await using setup = new WatchSetup({ platform, holds, coordinator: elections, ownRights: false });
+    await using setup = new WatchSetup({ platform, holds, elections, ownRights: false });
     holds.of(tenantOf(), exportJobSource.service).extend(platform.clock.monotonicMs() + 60_000);
     await expect(setup.subscribe()).rejects.toBeInstanceOf(RateLimitedError);
     expect(platform.calls).toEqual([]);
   });
 });
 
-/** A coordinator in which another replica polls under this term. */
-function polledElsewhere(term: number): PollCoordinator {
+/** Elections in which another replica polls under this term. */
+function polledElsewhere(term: number): LeaderElections {
   return {
     join: () => ({
       term,
@@ -213,13 +213,13 @@ function polledElsewhere(term: number): PollCoordinator {
   };
 }
 
-/** A coordinator whose elections take a moment, as in Redis. */
-function slowElections(): PollCoordinator {
-  const coordinator = createMemoryCoordinator();
+/** Elections that take a moment, as in Redis. */
+function slowElections(): LeaderElections {
+  const elections = createMemoryElections();
   return {
-    ...coordinator,
+    ...elections,
     join: (feed, listener) => {
-      const election = coordinator.join(feed, listener);
+      const election = elections.join(feed, listener);
       return {
         get term() {
           return election.term;

@@ -1,15 +1,15 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import type { PollCoordinator } from '../../../../src/polling/leader/election.ts';
-import { createMemoryCoordinator } from '../../../../src/polling/leader/memory.ts';
+import type { LeaderElections } from '../../../../src/polling/leader/election.ts';
+import { createMemoryElections } from '../../../../src/polling/leader/memory.ts';
 import { tenantOf, turn } from '../fake-platform.ts';
 
 const feed = { tenant: tenantOf(), kind: 'export-jobs' };
 
 /** Joins a feed, and records the calls of its listener. */
-function join(coordinator: PollCoordinator, name = feed) {
+function join(elections: LeaderElections, name = feed) {
   const notified: string[] = [];
-  const election = coordinator.join(name, {
+  const election = elections.join(name, {
     received: ({ kind }) => notified.push(kind),
     termChanged: (holder) => notified.push(holder),
     unreachable: () => notified.push('unreachable'),
@@ -18,10 +18,10 @@ function join(coordinator: PollCoordinator, name = feed) {
   return { election, notified, controller, acquireLease: () => election.acquireLease(controller.signal) };
 }
 
-describe('the coordinator of one process', () => {
+describe('the leader elections of one process', () => {
   it('lets one candidate poll at a time, and then the one that has waited longest', async () => {
-    await using coordinator = createMemoryCoordinator();
-    const [one, two, three] = [join(coordinator), join(coordinator), join(coordinator)];
+    await using elections = createMemoryElections();
+    const [one, two, three] = [join(elections), join(elections), join(elections)];
     const lease = await one.acquireLease();
     const waiting = [two.acquireLease(), three.acquireLease()];
     expect([one, two, three].map(({ election }) => election.term)).toEqual([1, 1, 1]);
@@ -37,15 +37,15 @@ describe('the coordinator of one process', () => {
   });
 
   it('keeps its candidates connected when one that does not poll leaves', async () => {
-    await using coordinator = createMemoryCoordinator();
-    const [polls, leaves] = [join(coordinator), join(coordinator)];
+    await using elections = createMemoryElections();
+    const [polls, leaves] = [join(elections), join(elections)];
     const lease = await polls.acquireLease();
     await leaves.election[Symbol.asyncDispose]();
     expect([lease.lost.aborted, polls.election.term]).toEqual([false, 1]);
-    const comes = join(coordinator);
+    const comes = join(elections);
     expect(comes.election.term).toBe(1);
     await comes.election.send({ kind: 'awaited' });
-    await coordinator.send(feed, { kind: 'nudge' });
+    await elections.send(feed, { kind: 'nudge' });
     expect(polls.notified).toEqual(['here', 'awaited', 'nudge']);
     expect(comes.notified).toEqual(['nudge']);
     await leaves.election.send({ kind: 'joined' });
@@ -53,8 +53,8 @@ describe('the coordinator of one process', () => {
   });
 
   it('gives the lease of a candidate that leaves to the next one', async () => {
-    await using coordinator = createMemoryCoordinator();
-    const [leaves, waits] = [join(coordinator), join(coordinator)];
+    await using elections = createMemoryElections();
+    const [leaves, waits] = [join(elections), join(elections)];
     const lease = await leaves.acquireLease();
     const next = waits.acquireLease();
     await leaves.election[Symbol.asyncDispose]();
@@ -64,8 +64,8 @@ describe('the coordinator of one process', () => {
   });
 
   it('reports each holder once', async () => {
-    await using coordinator = createMemoryCoordinator();
-    const [one, two] = [join(coordinator), join(coordinator)];
+    await using elections = createMemoryElections();
+    const [one, two] = [join(elections), join(elections)];
     const first = two.acquireLease();
     await first;
     void one.acquireLease().catch(() => undefined);
@@ -75,8 +75,8 @@ describe('the coordinator of one process', () => {
   });
 
   it('does not elect a candidate that no longer waits, and leaves no listener on its signal', async () => {
-    await using coordinator = createMemoryCoordinator();
-    const [one, two, three] = [join(coordinator), join(coordinator), join(coordinator)];
+    await using elections = createMemoryElections();
+    const [one, two, three] = [join(elections), join(elections), join(elections)];
     const lease = await one.acquireLease();
     expect(getEventListeners(one.controller.signal, 'abort')).toEqual([]);
     const reason = new Error('nobody watches');
@@ -90,27 +90,27 @@ describe('the coordinator of one process', () => {
   });
 
   it('does not connect the candidates of two kinds or two sandboxes', async () => {
-    await using coordinator = createMemoryCoordinator();
+    await using elections = createMemoryElections();
     const feeds = [feed, { ...feed, kind: 'schedules' }, { ...feed, tenant: tenantOf('dev') }];
-    const joined = feeds.map((name) => join(coordinator, name));
+    const joined = feeds.map((name) => join(elections, name));
     const terms = await Promise.all(joined.map(async ({ acquireLease }) => (await acquireLease()).term));
     expect(terms).toEqual([1, 2, 3]);
-    await coordinator.send(feed, { kind: 'nudge' });
+    await elections.send(feed, { kind: 'nudge' });
     expect(joined.map(({ notified }) => notified)).toEqual([['here', 'nudge'], ['here'], ['here']]);
   });
 
   it('ends all leases at its end', async () => {
-    const coordinator = createMemoryCoordinator();
-    const joined = [join(coordinator), join(coordinator, { ...feed, kind: 'schedules' })];
+    const elections = createMemoryElections();
+    const joined = [join(elections), join(elections, { ...feed, kind: 'schedules' })];
     const leases = await Promise.all(joined.map(({ acquireLease }) => acquireLease()));
-    await coordinator[Symbol.asyncDispose]();
+    await elections[Symbol.asyncDispose]();
     expect(leases.map(({ lost }) => lost.aborted)).toEqual([true, true]);
-    expect(join(coordinator).election.term).toBe(null);
+    expect(join(elections).election.term).toBe(null);
   });
 
   it('returns the scope of all other candidates', async () => {
-    await using coordinator = createMemoryCoordinator();
-    const [one, two, three] = [join(coordinator), join(coordinator), join(coordinator)];
+    await using elections = createMemoryElections();
+    const [one, two, three] = [join(elections), join(elections), join(elections)];
     expect(await one.election.otherScopes()).toBe(null);
     await one.election.publishScope({ everything: true, ids: new Set(['own']) });
     await two.election.publishScope({ everything: false, ids: new Set(['a']) });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { UpstreamUnreachableError } from '../../../../src/errors.ts';
 import { RedisUnavailableError } from '../../../../src/runtime/redis.ts';
 import { settle } from '../fake-platform.ts';
-import { Replica, tenant } from './coordinating-replica.ts';
+import { Replica, tenant } from './replica.ts';
 
 /** Makes a replica a candidate that is subscribed to its feed's channel. */
 async function joinSubscribed(replica = new Replica(), kind = 'export-jobs') {
@@ -389,7 +389,7 @@ describe('messages of a candidate', () => {
   it('carry its name, and those of a replica that is no candidate carry none', async () => {
     const { replica, election } = await joinSubscribed();
     await election.send({ kind: 'awaited' });
-    await replica.coordinator.send({ tenant: tenant(), kind: 'export-jobs' }, { kind: 'nudge' });
+    await replica.elections.send({ tenant: tenant(), kind: 'export-jobs' }, { kind: 'nudge' });
     expect(replica.named('publish').map(({ values }) => JSON.parse(values[0] ?? ''))).toEqual([
       { from: 'me/1', message: { kind: 'awaited' } },
       { from: null, message: { kind: 'nudge' } },

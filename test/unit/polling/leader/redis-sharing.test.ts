@@ -50,8 +50,8 @@ describe('the parts that feeds share through Redis', () => {
     expect(parts.map(({ name }) => name)).toEqual(['heartbeat in Redis', 'poll leases']);
     await settle();
     expect(sent[0]?.[1]).toBe(`${leaseMsFor(4_000)}`);
-    const { coordinator } = sharing<typeof item>(source);
-    coordinator?.join(
+    const { elections } = sharing<typeof item>(source);
+    elections?.join(
       { tenant: tenantOf('prod'), kind: 'items' },
       { received: () => undefined, termChanged: () => undefined, unreachable: () => undefined },
     );

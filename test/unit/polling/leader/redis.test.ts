@@ -3,7 +3,7 @@ import { UpstreamUnreachableError } from '../../../../src/errors.ts';
 import { leaseMsFor } from '../../../../src/polling/leader/redis.ts';
 import { RedisUnavailableError } from '../../../../src/runtime/redis.ts';
 import { settle } from '../fake-platform.ts';
-import { Replica, tenant } from './coordinating-replica.ts';
+import { Replica, tenant } from './replica.ts';
 
 describe('a candidate of one of several replicas', () => {
   it('has its own channel and keys until it is released', async () => {
@@ -20,7 +20,7 @@ describe('a candidate of one of several replicas', () => {
     const { length } = replica.steps;
     await joined[0]?.election[Symbol.asyncDispose]();
     expect(replica.steps).toHaveLength(length);
-    await replica.coordinator[Symbol.asyncDispose]();
+    await replica.elections[Symbol.asyncDispose]();
     expect([replica.subscribers.size, replica.kept, replica.listeners]).toEqual([0, [], 0]);
   });
 
@@ -51,7 +51,7 @@ describe('a candidate of one of several replicas', () => {
     expect(replica.named('acquire')).toEqual([]);
     controller.abort(new Error('nobody watches'));
     await expect(waiting).rejects.toThrow('nobody watches');
-    await replica.coordinator[Symbol.asyncDispose]();
+    await replica.elections[Symbol.asyncDispose]();
     expect(replica.clock.pending()).toBe(0);
   });
 
@@ -115,7 +115,7 @@ describe('a candidate of one of several replicas', () => {
     await replica.beat('missed', cause);
     expect(errors).toEqual([]);
     replica.heartbeat.replicas = null;
-    const sending = replica.coordinator.send({ tenant: tenant(), kind: 'export-jobs' }, { kind: 'nudge' });
+    const sending = replica.elections.send({ tenant: tenant(), kind: 'export-jobs' }, { kind: 'nudge' });
     const rejected = expect(sending).rejects.toBeInstanceOf(UpstreamUnreachableError);
     await settle();
     await replica.beat('missed', cause);
@@ -226,7 +226,7 @@ describe('undecodable values of other replicas', () => {
 describe('steps of a replica', () => {
   it('are combined into calls for many feeds, up to a hundred steps per call', async () => {
     const replica = new Replica();
-    const send = () => replica.coordinator.send({ tenant: tenant(), kind: 'export-jobs' }, { kind: 'nudge' });
+    const send = () => replica.elections.send({ tenant: tenant(), kind: 'export-jobs' }, { kind: 'nudge' });
     await Promise.all(Array.from({ length: 100 }, send));
     expect([replica.calls, replica.steps.length]).toEqual([1, 100]);
     await Promise.all(Array.from({ length: 101 }, send));
@@ -251,7 +251,7 @@ describe('steps of a replica', () => {
   it('wait while the replica is not registered', async () => {
     const replica = new Replica();
     replica.heartbeat.replicas = null;
-    const sending = replica.coordinator.send({ tenant: tenant(), kind: 'export-jobs' }, { kind: 'nudge' });
+    const sending = replica.elections.send({ tenant: tenant(), kind: 'export-jobs' }, { kind: 'nudge' });
     await settle();
     expect(replica.calls).toBe(0);
     replica.heartbeat.replicas = new Set(['me']);

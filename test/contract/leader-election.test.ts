@@ -4,12 +4,12 @@ import { feedKeys } from '../../src/events/redis/keys.ts';
 import type {
   FeedName,
   LeaderElection,
+  LeaderElections,
   Lease,
-  PollCoordinator,
   PollListener,
 } from '../../src/polling/leader/election.ts';
-import { createMemoryCoordinator } from '../../src/polling/leader/memory.ts';
-import { createRedisCoordinator, leaseMsFor } from '../../src/polling/leader/redis.ts';
+import { createMemoryElections } from '../../src/polling/leader/memory.ts';
+import { createRedisElections, leaseMsFor } from '../../src/polling/leader/redis.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { type Redis, type RedisSubscriber, RedisUnavailableError } from '../../src/runtime/redis.ts';
@@ -21,7 +21,7 @@ import { type RedisReplica, startReplica } from '../support/redis-replica.ts';
 import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
 import { namesakeOf, tenantOf } from '../support/tenants.ts';
 import { TrackedClock } from '../support/tracked-clock.ts';
-import { pollCoordinatorContract } from './poll-coordinator.contract.ts';
+import { leaderElectionContract } from './leader-election.contract.ts';
 
 /** Long enough to be renewed on a busy machine, in milliseconds. */
 const leaseMs = 900;
@@ -29,29 +29,29 @@ const leaseMs = 900;
 const endlessMs = 30_000;
 const { signal: never } = new AbortController();
 
-pollCoordinatorContract('createMemoryCoordinator', () => {
-  const coordinator = createMemoryCoordinator();
+leaderElectionContract('createMemoryElections', () => {
+  const elections = createMemoryElections();
   return {
-    replica: () => coordinator,
+    replica: () => elections,
     held: async () => ({}),
-    [Symbol.asyncDispose]: () => coordinator[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => elections[Symbol.asyncDispose](),
   };
 });
 
-/** One gateway process with its coordinator. */
+/** One gateway process with its leader elections. */
 interface Replica extends AsyncDisposable {
   readonly redis: Redis;
   readonly heartbeat: RedisHeartbeat;
-  readonly coordinator: PollCoordinator;
+  readonly elections: LeaderElections;
   readonly warnings: readonly string[];
   createLog: RedisReplica['createLog'];
   /** Number of keys that are kept alive. */
   readonly keeps: number;
   /** Number of commands sent, without heartbeats. */
   readonly sent: number;
-  /** Makes calls of the coordinator fail without being executed, or succeed again. */
+  /** Makes calls of the elections fail without being executed, or succeed again. */
   fail(on: boolean): void;
-  /** Replies to calls of the coordinator arrive after this promise. */
+  /** Replies to calls of the elections arrive after this promise. */
   delay: Promise<void>;
   /** Removes the subscriptions, or restores them. Messages in between are lost. */
   deafen(on: boolean): void;
@@ -115,11 +115,11 @@ async function startCoordinator(
       };
     },
   };
-  const coordinator = createRedisCoordinator({ redis, heartbeat, clock, logger });
+  const elections = createRedisElections({ redis, heartbeat, clock, logger });
   const started: Replica = {
     redis: replica.redis,
     heartbeat,
-    coordinator,
+    elections,
     warnings,
     delay: Promise.resolve(),
     createLog: (options) => replica.createLog(options),
@@ -140,7 +140,7 @@ async function startCoordinator(
       }
     },
     [Symbol.asyncDispose]: async () => {
-      await coordinator[Symbol.asyncDispose]();
+      await elections[Symbol.asyncDispose]();
       await heartbeat[Symbol.asyncDispose]();
       await replica[Symbol.asyncDispose]();
     },
@@ -170,12 +170,12 @@ describeWithRedis('with a Redis server', () => {
   const channelOf = ({ tenant, kind }: FeedName): string => `${feedKeys(tenant, kind).prefix}:polls`;
   const metaOf = ({ tenant, kind }: FeedName): string => feedKeys(tenant, kind).meta;
 
-  pollCoordinatorContract('createRedisCoordinator', () => {
+  leaderElectionContract('createRedisElections', () => {
     let next = 0;
     return {
       replica: () => {
         next += 1;
-        return (next % 2 === 1 ? first : second).coordinator;
+        return (next % 2 === 1 ? first : second).elections;
       },
       held: (feeds) =>
         first.redis.send(async (client) => {
@@ -194,7 +194,7 @@ describeWithRedis('with a Redis server', () => {
     };
   });
 
-  describe('createRedisCoordinator', () => {
+  describe('createRedisElections', () => {
     let feeds = 0;
     const ownFeed = (): FeedName => {
       feeds += 1;
@@ -219,11 +219,8 @@ describeWithRedis('with a Redis server', () => {
       await using survivor = await startCoordinator(server.url, { lease: leaseMs });
       const feed = ownFeed();
       const holders: string[] = [];
-      const lease = await dying.coordinator.join(feed, listener()).acquireLease(never);
-      await using election = survivor.coordinator.join(
-        feed,
-        listener({ termChanged: (holder) => holders.push(holder) }),
-      );
+      const lease = await dying.elections.join(feed, listener()).acquireLease(never);
+      await using election = survivor.elections.join(feed, listener({ termChanged: (holder) => holders.push(holder) }));
       await knows(election, lease.term);
       await eventually(() => expect(survivor.heartbeat.replicas).toContain(dying.heartbeat.replicaId));
       const noticed = lost(lease);
@@ -242,8 +239,8 @@ describeWithRedis('with a Redis server', () => {
 
     it('sends nothing while nothing changes', async () => {
       const feed = ownFeed();
-      await using holder = first.coordinator.join(feed, listener());
-      await using other = second.coordinator.join(feed, listener());
+      await using holder = first.elections.join(feed, listener());
+      await using other = second.elections.join(feed, listener());
       const lease = await holder.acquireLease(never);
       await Promise.all([holder.publishScope(whole), other.publishScope(whole)]);
       const candidacy = new AbortController();
@@ -273,8 +270,8 @@ describeWithRedis('with a Redis server', () => {
       const feed = ownFeed();
       const keys = feedKeys(feed.tenant, feed.kind);
       await using log = holding.createLog<{ readonly id: string }>({ key: ({ id }) => id, keys });
-      await using holder = holding.coordinator.join(feed, listener());
-      await using other = taker.coordinator.join(feed, listener());
+      await using holder = holding.elections.join(feed, listener());
+      await using other = taker.elections.join(feed, listener());
       const lease = await holder.acquireLease(never);
       await knows(other, lease.term);
       const at = { observedAt: new Date(), term: lease.term };
@@ -295,7 +292,7 @@ describeWithRedis('with a Redis server', () => {
 
     it('stores only keys with an expiry in Redis', async () => {
       const feed = ownFeed();
-      await using election = first.coordinator.join(feed, listener());
+      await using election = first.elections.join(feed, listener());
       await election.publishScope({ everything: true, ids: new Set(['a']) });
       await election.acquireLease(never);
       const { prefix } = feedKeys(feed.tenant, feed.kind);
@@ -306,8 +303,8 @@ describeWithRedis('with a Redis server', () => {
 
     it('publishes only the difference, once, however many subscribers join', async () => {
       const feed = ownFeed();
-      await using one = first.coordinator.join(feed, listener());
-      await using other = second.coordinator.join(feed, listener());
+      await using one = first.elections.join(feed, listener());
+      await using other = second.elections.join(feed, listener());
       const scope = (ids: readonly string[]) => ({ everything: false, ids: new Set(ids) });
       const many = Array.from({ length: 3_000 }, (_, index) => `id-${index}`);
       await one.publishScope(scope(many));
@@ -330,7 +327,7 @@ describeWithRedis('with a Redis server', () => {
       await eventually(async () => expect(await other.otherScopes()).toEqual(scope(next)));
       await eventually(() => expect(messages.filter((text) => text.includes('scope'))).toHaveLength(1));
       expect(messages.at(-1)?.length).toBeLessThan(200);
-      await using late = second.coordinator.join(feed, listener());
+      await using late = second.elections.join(feed, listener());
       expect(await late.otherScopes()).toEqual(scope(next));
     });
 
@@ -338,7 +335,7 @@ describeWithRedis('with a Redis server', () => {
       await using replica = await startCoordinator(server.url);
       const names = Array.from({ length: 250 }, ownFeed);
       const before = replica.sent;
-      const joined = names.map((name) => replica.coordinator.join(name, listener()));
+      const joined = names.map((name) => replica.elections.join(name, listener()));
       await Promise.all(joined.map((election) => election.publishScope(whole)));
       await Promise.all(joined.map((election) => election.acquireLease(new AbortController().signal)));
       // A hundred steps per call: a scope, a read and an attempt per feed, and additional turns.
@@ -358,7 +355,7 @@ describeWithRedis('with a Redis server', () => {
           replicas,
           /** The first candidate polls immediately if it is the leader. */
           join: async (feed: FeedName, { holds }: { readonly holds: boolean }) => {
-            const joined = replicas.map(({ coordinator }) => coordinator.join(feed, listener()));
+            const joined = replicas.map(({ elections }) => elections.join(feed, listener()));
             const lease = holds ? ((await joined[0]?.acquireLease(never)) ?? null) : null;
             for (const election of joined) await election.publishScope(whole);
             for (const election of joined) {
@@ -423,11 +420,11 @@ describeWithRedis('with a Redis server', () => {
       await using troubled = await startCoordinator(server.url, { lease: leaseMs });
       await using other = await startCoordinator(server.url, { lease: leaseMs });
       const [held, watched, left] = [ownFeed(), ownFeed(), ownFeed()];
-      const joined = [held, watched, left].map((feed) => troubled.coordinator.join(feed, listener()));
+      const joined = [held, watched, left].map((feed) => troubled.elections.join(feed, listener()));
       const [holder, watcher, leaver] = joined;
-      await using taker = other.coordinator.join(held, listener());
-      await using seeing = other.coordinator.join(watched, listener());
-      await using remaining = other.coordinator.join(left, listener());
+      await using taker = other.elections.join(held, listener());
+      await using seeing = other.elections.join(watched, listener());
+      await using remaining = other.elections.join(left, listener());
       const lease = await holder?.acquireLease(never);
       await leaver?.acquireLease(never);
       await leaver?.publishScope(whole);
@@ -453,7 +450,7 @@ describeWithRedis('with a Redis server', () => {
 
     /** A candidate that knows the state in Redis. Its next replies arrive after `arrive`. */
     const delayed = async (replica: Replica, feed: FeedName) => {
-      const election = replica.coordinator.join(feed, listener());
+      const election = replica.elections.join(feed, listener());
       const before = await election.acquireLease(never);
       await before.release();
       let arrive = () => {};
@@ -479,7 +476,7 @@ describeWithRedis('with a Redis server', () => {
       candidacy.abort(new Error('enough'));
       arrive();
       await withdrawn;
-      await using other = second.coordinator.join(feed, listener());
+      await using other = second.elections.join(feed, listener());
       expect((await other.acquireLease(never)).term).toBeGreaterThan(term);
       await election[Symbol.asyncDispose]();
     });
@@ -504,14 +501,14 @@ describeWithRedis('with a Redis server', () => {
       await using dying = await startCoordinator(server.url, { lease: leaseMs });
       await using survivor = await startCoordinator(server.url, { lease: leaseMs });
       const feed = ownFeed();
-      await dying.coordinator.join(feed, listener()).publishScope({ everything: true, ids: new Set(['a']) });
-      await using election = survivor.coordinator.join(feed, listener());
+      await dying.elections.join(feed, listener()).publishScope({ everything: true, ids: new Set(['a']) });
+      await using election = survivor.elections.join(feed, listener());
       await eventually(async () =>
         expect(await election.otherScopes()).toEqual({ everything: true, ids: new Set(['a']) }),
       );
       await dying.redis[Symbol.asyncDispose]();
       await eventually(async () => expect(await election.otherScopes()).toBe(null));
-      await using late = survivor.coordinator.join(feed, listener());
+      await using late = survivor.elections.join(feed, listener());
       expect(await late.otherScopes()).toBe(null);
       expect(await first.redis.send((client) => client.hLen(scopesOf(feed)))).toBe(0);
     });
@@ -520,8 +517,8 @@ describeWithRedis('with a Redis server', () => {
       await using lapsing = await startCoordinator(server.url, { lease: leaseMs });
       const feed = ownFeed();
       const holders: string[] = [];
-      await using holder = lapsing.coordinator.join(feed, listener({ termChanged: (who) => holders.push(who) }));
-      await using other = second.coordinator.join(feed, listener());
+      await using holder = lapsing.elections.join(feed, listener({ termChanged: (who) => holders.push(who) }));
+      await using other = second.elections.join(feed, listener());
       const lease = await holder.acquireLease(never);
       await holder.publishScope(whole);
       await knows(other, lease.term);
@@ -542,8 +539,8 @@ describeWithRedis('with a Redis server', () => {
       const errors: unknown[] = [];
       const heard: string[] = [];
       const holders: string[] = [];
-      await using holder = one.coordinator.join(feed, listener());
-      await using other = two.coordinator.join(
+      await using holder = one.elections.join(feed, listener());
+      await using other = two.elections.join(
         feed,
         listener({
           unreachable: (error) => errors.push(error),
@@ -575,8 +572,8 @@ describeWithRedis('with a Redis server', () => {
       await using beating = await startCoordinator(server.url, { lease: leaseMs });
       await using also = await startCoordinator(server.url, { lease: leaseMs });
       const feed = ownFeed();
-      await using one = beating.coordinator.join(feed, listener());
-      await using other = also.coordinator.join(feed, listener());
+      await using one = beating.elections.join(feed, listener());
+      await using other = also.elections.join(feed, listener());
       const lease = await one.acquireLease(never);
       await knows(other, lease.term);
       server.cut();
@@ -592,8 +589,8 @@ describeWithRedis('with a Redis server', () => {
     it('reads the state again when messages were lost', async () => {
       await using deaf = await startCoordinator(server.url);
       const feed = ownFeed();
-      await using one = first.coordinator.join(feed, listener());
-      await using other = deaf.coordinator.join(feed, listener());
+      await using one = first.elections.join(feed, listener());
+      await using other = deaf.elections.join(feed, listener());
       const lease = await one.acquireLease(never);
       await knows(other, lease.term);
       deaf.deafen(true);
@@ -620,14 +617,14 @@ describeWithRedis('with a Redis server', () => {
       const stopped = new FakeClock();
       await using replica = await startCoordinator(server.url, { lease: leaseMs, clock: stopped });
       const feed = ownFeed();
-      await using holder = replica.coordinator.join(feed, listener());
+      await using holder = replica.elections.join(feed, listener());
       const lease = await holder.acquireLease(never);
       const outdated = { from: `${first.heartbeat.replicaId}/1`, message: { kind: 'held', term: lease.term - 1 } };
       const nudged = new Promise<void>((resolve) => {
-        replica.coordinator.join(feed, listener({ received: () => resolve() }));
+        replica.elections.join(feed, listener({ received: () => resolve() }));
       });
       await first.redis.send((client) => client.publish(channelOf(feed), JSON.stringify(outdated)));
-      await eventually(() => first.coordinator.send(feed, { kind: 'nudge' }));
+      await eventually(() => first.elections.send(feed, { kind: 'nudge' }));
       await nudged;
       expect([lease.lost.aborted, holder.term]).toEqual([false, lease.term]);
       await first.redis.send((client) => client.hDel(metaOf(feed), 'holder'));
@@ -650,13 +647,13 @@ describeWithRedis('with a Redis server', () => {
         await client.hSet(metaOf(feed), { holder: 'nonsense', term: 'later' });
         await client.hSet(scopesOf(feed), { nonsense: '{', [`${first.heartbeat.replicaId}/x y`]: '', '': '' });
       });
-      await using other = replica.coordinator.join(feed, listener({ received: ({ kind }) => heard.push(kind) }));
-      await using namesake = replica.coordinator.join({ ...feed, tenant: namesakeOf(feed.tenant) }, listener());
+      await using other = replica.elections.join(feed, listener({ received: ({ kind }) => heard.push(kind) }));
+      await using namesake = replica.elections.join({ ...feed, tenant: namesakeOf(feed.tenant) }, listener());
       expect([await other.otherScopes(), await namesake.otherScopes()]).toEqual([null, null]);
       const nonsense = ['nonsense', '{}', '{"from":"a b/1","message":{"kind":"held","term":1e99}}', '{"from":null}'];
       await eventually(async () => {
         for (const text of nonsense) await first.redis.send((client) => client.publish(channelOf(feed), text));
-        await first.coordinator.send(feed, { kind: 'nudge' });
+        await first.elections.send(feed, { kind: 'nudge' });
         expect(heard.at(-1)).toBe('nudge');
       });
       expect(replica.warnings.filter((line) => line.includes('cannot be decoded'))).toHaveLength(1);
@@ -667,7 +664,7 @@ describeWithRedis('with a Redis server', () => {
           await client.set(key, 'of another type');
         });
       }
-      await using late = first.coordinator.join(feed, listener());
+      await using late = first.elections.join(feed, listener());
       expect(await late.otherScopes()).toBe(null);
       await late.publishScope(whole);
       expect((await late.acquireLease(never)).term).toBeGreaterThan(0);

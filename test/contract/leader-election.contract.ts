@@ -1,14 +1,14 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import type { FeedName, LeaderElection, PollCoordinator, PollMessage } from '../../src/polling/leader/election.ts';
+import type { FeedName, LeaderElection, LeaderElections, PollMessage } from '../../src/polling/leader/election.ts';
 import type { WatchScope } from '../../src/polling/scope.ts';
 import { eventually } from '../support/eventually.ts';
 import { namesakeOf, tenantOf } from '../support/tenants.ts';
 
-/** Coordinators of several replicas, which share everything except the process. */
-export type MakeCoordinators = () => {
-  replica(): PollCoordinator;
-  /** Everything that the coordinators store for these feeds, by kind. */
+/** Elections of several replicas, which share everything except the process. */
+export type MakeReplicas = () => {
+  replica(): LeaderElections;
+  /** Everything that the replicas store for these feeds, by kind. */
   held(feeds: readonly FeedName[]): Promise<Readonly<Record<string, number>>>;
 } & AsyncDisposable;
 
@@ -21,11 +21,11 @@ const ownFeed = (): FeedName => {
 };
 
 /** Joins a feed, and records the calls of its listener. */
-function join(coordinator: PollCoordinator, feed: FeedName) {
+function join(elections: LeaderElections, feed: FeedName) {
   const received: PollMessage[] = [];
   const terms: (number | null)[] = [];
   const holders: string[] = [];
-  const election: LeaderElection = coordinator.join(feed, {
+  const election: LeaderElection = elections.join(feed, {
     received: (message) => received.push(message),
     termChanged: (holder) => {
       terms.push(election.term);
@@ -36,14 +36,14 @@ function join(coordinator: PollCoordinator, feed: FeedName) {
   return { election, received, terms, holders };
 }
 
-/** Tests that every coordinator must pass. */
-export function pollCoordinatorContract(name: string, make: MakeCoordinators): void {
-  describe(`${name} as a coordinator of polls`, () => {
+/** Tests that every implementation of LeaderElections must pass. */
+export function leaderElectionContract(name: string, make: MakeReplicas): void {
+  describe(`${name} as leader elections`, () => {
     it('lets one replica poll at a time, with increasing terms', async () => {
-      await using coordinators = make();
+      await using group = make();
       const feed = ownFeed();
-      await using first = join(coordinators.replica(), feed).election;
-      await using second = join(coordinators.replica(), feed).election;
+      await using first = join(group.replica(), feed).election;
+      await using second = join(group.replica(), feed).election;
       const lease = await first.acquireLease(never);
       let took = false;
       const taking = second.acquireLease(never).then((next) => {
@@ -59,10 +59,10 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
     });
 
     it('reports the current leader to its candidates', async () => {
-      await using coordinators = make();
+      await using group = make();
       const feed = ownFeed();
-      await using first = join(coordinators.replica(), feed).election;
-      const other = join(coordinators.replica(), feed);
+      await using first = join(group.replica(), feed).election;
+      const other = join(group.replica(), feed);
       await using second = other.election;
       const lease = await first.acquireLease(never);
       const taking = second.acquireLease(never);
@@ -76,10 +76,10 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
     });
 
     it('passes the lease of a replica that leaves to the next one', async () => {
-      await using coordinators = make();
+      await using group = make();
       const feed = ownFeed();
-      const first = join(coordinators.replica(), feed).election;
-      await using second = join(coordinators.replica(), feed).election;
+      const first = join(group.replica(), feed).election;
+      await using second = join(group.replica(), feed).election;
       const lease = await first.acquireLease(never);
       const taking = second.acquireLease(never);
       await first[Symbol.asyncDispose]();
@@ -87,11 +87,11 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
     });
 
     it('elects no candidate that has withdrawn', async () => {
-      await using coordinators = make();
+      await using group = make();
       const feed = ownFeed();
-      await using first = join(coordinators.replica(), feed).election;
-      await using second = join(coordinators.replica(), feed).election;
-      await using third = join(coordinators.replica(), feed).election;
+      await using first = join(group.replica(), feed).election;
+      await using second = join(group.replica(), feed).election;
+      await using third = join(group.replica(), feed).election;
       const lease = await first.acquireLease(never);
       const controller = new AbortController();
       const given = expect(second.acquireLease(controller.signal)).rejects.toThrow('enough');
@@ -103,7 +103,7 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
     });
 
     it('separates feeds with different organization, sandbox or kind', async () => {
-      await using coordinators = make();
+      await using group = make();
       const feed = ownFeed();
       const feeds: readonly FeedName[] = [
         feed,
@@ -111,7 +111,7 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
         { ...feed, tenant: namesakeOf(feed.tenant) },
         { ...feed, kind: `${feed.kind}-too` },
       ];
-      const joined = feeds.map((each) => join(coordinators.replica(), each).election);
+      const joined = feeds.map((each) => join(group.replica(), each).election);
       for (const election of joined) await election.acquireLease(never);
       for (const [index, election] of joined.entries()) {
         await election.publishScope({ everything: false, ids: new Set([`${index}`]) });
@@ -121,12 +121,12 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
     });
 
     it('delivers messages to all other candidates of the feed, and to no other feed', async () => {
-      await using coordinators = make();
+      await using group = make();
       const feed = ownFeed();
-      const speaker = join(coordinators.replica(), feed);
-      const listeners = [join(coordinators.replica(), feed), join(coordinators.replica(), feed)];
+      const speaker = join(group.replica(), feed);
+      const listeners = [join(group.replica(), feed), join(group.replica(), feed)];
       const strangers = [tenantOf('dev'), namesakeOf(feed.tenant)].map((tenant) =>
-        join(coordinators.replica(), { ...feed, tenant }),
+        join(group.replica(), { ...feed, tenant }),
       );
       const failure = {
         code: 'RATE_LIMITED',
@@ -150,11 +150,11 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
     });
 
     it('delivers messages of a replica that is no candidate', async () => {
-      await using coordinators = make();
+      await using group = make();
       const feed = ownFeed();
-      const listener = join(coordinators.replica(), feed);
+      const listener = join(group.replica(), feed);
       await using _election = listener.election;
-      const outside = coordinators.replica();
+      const outside = group.replica();
       await eventually(async () => {
         await outside.send(feed, { kind: 'nudge' });
         expect(listener.received.at(-1)).toEqual({ kind: 'nudge' });
@@ -162,11 +162,11 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
     });
 
     it('returns the scope that all other replicas watch, as long as they do', async () => {
-      await using coordinators = make();
+      await using group = make();
       const feed = ownFeed();
-      await using one = join(coordinators.replica(), feed).election;
-      await using other = join(coordinators.replica(), feed).election;
-      const third = join(coordinators.replica(), feed).election;
+      await using one = join(group.replica(), feed).election;
+      await using other = join(group.replica(), feed).election;
+      const third = join(group.replica(), feed).election;
       const others = (expected: WatchScope | null) =>
         eventually(async () => expect(await one.otherScopes()).toEqual(expected));
       await others(null);
@@ -198,17 +198,17 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
     });
 
     it('delivers the scope of a candidate before the messages that it sends afterwards', async () => {
-      await using coordinators = make();
+      await using group = make();
       const feed = ownFeed();
       const seen: Promise<WatchScope | null>[] = [];
-      const coordinator = coordinators.replica();
-      await using election: LeaderElection = coordinator.join(feed, {
+      const elections = group.replica();
+      await using election: LeaderElection = elections.join(feed, {
         received: () => seen.push(election.otherScopes()),
         termChanged: () => undefined,
         unreachable: () => undefined,
       });
       await election.acquireLease(never);
-      await using other = join(coordinators.replica(), feed).election;
+      await using other = join(group.replica(), feed).election;
       void other.publishScope({ everything: false, ids: new Set(['a']) });
       await other.send({ kind: 'awaited' });
       await eventually(() => expect(seen).toHaveLength(1));
@@ -216,13 +216,13 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
     });
 
     it('stores nothing for released candidates', async () => {
-      await using coordinators = make();
+      await using group = make();
       const names = Array.from({ length: 20 }, ownFeed);
       const feeds = names.flatMap((name) => [name, { ...name, tenant: namesakeOf(name.tenant) }]);
       const signals: AbortSignal[] = [never];
       const received: PollMessage[] = [];
       for (const feed of feeds) {
-        const joined = [1, 2, 3].map(() => join(coordinators.replica(), feed));
+        const joined = [1, 2, 3].map(() => join(group.replica(), feed));
         const [holder, ...others] = joined.map(({ election }) => election);
         await holder?.acquireLease(never);
         const candidacy = new AbortController();
@@ -239,11 +239,11 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
         candidacy.abort(new Error('enough'));
         await Promise.all(waiting);
         for (const { election } of joined) await election[Symbol.asyncDispose]();
-        await coordinators.replica().send(feed, { kind: 'nudge' });
+        await group.replica().send(feed, { kind: 'nudge' });
         received.push(...joined.flatMap((each) => each.received));
       }
       const held = async () => ({
-        ...(await coordinators.held(feeds)),
+        ...(await group.held(feeds)),
         listeners: signals.flatMap((signal) => getEventListeners(signal, 'abort')).length,
       });
       await eventually(async () => expect(Object.entries(await held()).filter(([, count]) => count > 0)).toEqual([]));

@@ -1,6 +1,6 @@
 import { parseTenant, type Tenant } from '../../../../src/domain/tenant.ts';
 import type { LeaderElection } from '../../../../src/polling/leader/election.ts';
-import { createRedisCoordinator } from '../../../../src/polling/leader/redis.ts';
+import { createRedisElections } from '../../../../src/polling/leader/redis.ts';
 import {
   type Redis,
   type RedisClient,
@@ -26,7 +26,7 @@ export function tenant(org = '0'): Tenant {
 /** Number of values that follow the name of each step, before lists. */
 const lengths: Readonly<Record<string, number>> = { acquire: 2, release: 1, look: 1, publish: 1 };
 
-/** The coordinator of one replica, with a server and a heartbeat that the test controls. */
+/** The leader elections of one replica, with a server and a heartbeat that the test controls. */
 export class Replica {
   readonly clock = new FakeClock();
   readonly steps: Step[] = [];
@@ -52,11 +52,11 @@ export class Replica {
       return { [Symbol.dispose]: () => this.kept.splice(this.kept.indexOf(keys), 1) };
     },
   };
-  readonly coordinator;
+  readonly elections;
   readonly #listeners = new Set<HeartbeatListener>();
 
   constructor() {
-    // The coordinator calls no other method of a client.
+    // The elections call no other method of a client.
     const client = {
       evalSha: async (_: string, options: { keys: string[]; arguments: string[] }) => this.#run(options),
     } as unknown as RedisClient;
@@ -75,7 +75,7 @@ export class Replica {
     const note = (level: string) => (details: unknown, message?: string) =>
       void this.logged.push([level, message, details]);
     const logger = { debug: note('debug'), warn: note('warn') };
-    this.coordinator = createRedisCoordinator({ redis, heartbeat: this.heartbeat, clock: this.clock, logger });
+    this.elections = createRedisElections({ redis, heartbeat: this.heartbeat, clock: this.clock, logger });
   }
 
   get listeners(): number {
@@ -87,7 +87,7 @@ export class Replica {
     const notified: string[] = [];
     const errors: unknown[] = [];
     const before = new Set(this.subscribers.keys());
-    const election = this.coordinator.join(
+    const election = this.elections.join(
       { tenant: tenant(org), kind },
       {
         received: (message) => notified.push(message.kind),
