@@ -238,13 +238,13 @@ describe.each(['embedded', 'passthrough', 'service'] as const)('in %s mode', (mo
       new URLSearchParams({ query: write }).toString(),
     ],
     ['text', 'text/plain', JSON.stringify({ query: write })],
-    ['text that says it is JSON', 'text/plain; application/json', JSON.stringify({ query: write })],
+    ['text in the form of JSON', 'text/plain; application/json', JSON.stringify({ query: write })],
     [
       'several parts',
       'multipart/form-data; boundary=x',
       `--x\r\ncontent-disposition: form-data; name="operations"\r\n\r\n${JSON.stringify({ query: write })}\r\n--x--`,
     ],
-    ['nothing said', '', JSON.stringify({ query: write })],
+    ['no content type', '', JSON.stringify({ query: write })],
   ])('a request that a foreign page can send has no effect: %s', async (_, type, body) => {
     platform.clearRequests();
     const response = await fetch(gateways[mode].graphqlUrl, {
@@ -266,7 +266,7 @@ describe.each(['embedded', 'passthrough', 'service'] as const)('in %s mode', (mo
     expect(platform.requests).toEqual([]);
   });
 
-  it('a socket from a foreign page is not opened, whoever its user is', async () => {
+  it('a socket from a foreign page is not opened, whatever user it belongs to', async () => {
     const socket = new WebSocket(gateways[mode].webSocketUrl, 'graphql-transport-ws', {
       origin: 'https://evil.example',
       headers: await allowed(),

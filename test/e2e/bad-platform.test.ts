@@ -246,7 +246,7 @@ describe('when the platform fails in the middle of a create', () => {
     ['400', sending(400, ''), { __typename: 'PlatformError', code: 'PLATFORM_ERROR' }],
     ['502', sending(502, ''), { __typename: 'OutcomeUnknownError', code: 'OUTCOME_UNKNOWN' }],
     ['a broken connection', (response: ServerResponse) => response.destroy(), { __typename: 'OutcomeUnknownError' }],
-    ['an answer that cannot be read', sending(200, '{}'), { __typename: 'OutcomeUnknownError' }],
+    ['a response that cannot be read', sending(200, '{}'), { __typename: 'OutcomeUnknownError' }],
   ])('with %s, the result states what is known, and the create was sent once', async (_, answer, expected) => {
     await using platform = await startFailingCreate(answer);
     await using gateway = await startGateway({ platform });

@@ -107,7 +107,7 @@ describe('a WebSocket handshake', () => {
   const handshake = ['sec-websocket-version: 13', 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=='];
   const upgrade = ['connection: Upgrade', 'upgrade: websocket'];
 
-  it('without the headers that a proxy removed is answered with 426 and a reason', async () => {
+  it('without the headers that a proxy removed receives status 426 and a reason', async () => {
     await using connection = await RawConnection.open(gateway.url);
     connection.request(['GET /graphql HTTP/1.1', 'connection: close', ...handshake]);
     await connection.has(/Upgrade and Connection/);
@@ -307,7 +307,7 @@ describe('headers', () => {
     expect(response.status).toBe(200);
   });
 
-  it('that are larger are answered with 431, which arrives', async () => {
+  it('that are larger receive status 431, which arrives', async () => {
     await using connection = await RawConnection.open(gateway.url);
     connection.request(['GET /healthz HTTP/1.1', `x-large: ${'x'.repeat(400_000)}`]);
     await connection.has(/more than 32768 bytes/);
@@ -315,7 +315,7 @@ describe('headers', () => {
     expect(connection.received).toMatch(/^content-type: text\/plain/im);
   });
 
-  it('that are malformed are answered with 400', async () => {
+  it('that are malformed receive status 400', async () => {
     await using connection = await RawConnection.open(gateway.url);
     connection.socket.write('nonsense\r\n\r\n');
     await connection.has(/is not HTTP/);

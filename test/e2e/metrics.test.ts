@@ -33,7 +33,7 @@ it('an idempotency key counts as created, and then as replayed', async () => {
   expect(await Promise.all(['created', 'replayed', 'failed'].map(keys))).toEqual([1, 1, 0]);
 });
 
-it('the remaining time of the own token is shown after the first call', async () => {
+it('the remaining time of the token of the gateway is shown after the first call', async () => {
   expect(await gateway.metric('aep_credential_token_remaining_seconds')).toBeGreaterThan(60);
 });
 

@@ -125,7 +125,7 @@ const readsBy = (headers: Headers) =>
   reads.filter((authorization) => authorization === headers['authorization']).length;
 
 describe.each(kinds)('$name that is named', ({ begin, watch, eventOf, end, lastEvent }) => {
-  it('is hidden only from a caller from whom the platform hides it', async () => {
+  it('is hidden only from a caller that the platform forbids to read it', async () => {
     const id = await begin();
     const refused = async () => {
       for (const [status, code] of [

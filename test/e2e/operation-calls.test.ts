@@ -52,7 +52,7 @@ describe('an operation causes no more calls to the platform than MAX_OPERATION_C
     expect(platform.calls()).toBe(limit);
   });
 
-  it('with an event of a subscription, each of which has its own calls', async () => {
+  it('with an event of a subscription, whose calls are counted for each event', async () => {
     await using platform = await startWidePlatform();
     await using gateway = await startGateway({ platform, env });
     const query = `subscription { exportJobChanged(ids: ["7", "8"]) { job { platformId destination { batches { batch { ${files} } } } } } }`;
@@ -87,7 +87,7 @@ describe('an operation causes no more calls to the platform than MAX_OPERATION_C
     ).toHaveLength(1);
   });
 
-  it('and its siblings have their own calls', async () => {
+  it('with sibling operations, whose calls are counted separately', async () => {
     await using platform = await startWidePlatform();
     await using gateway = await startGateway({ platform, env });
     const one = '{ exportJobs(first: 1) { nodes { platformId } } }';

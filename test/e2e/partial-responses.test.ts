@@ -189,7 +189,7 @@ describe('a document of several mutations', () => {
     expect(answer.data).toEqual({ before: kept, failed: null, after: kept });
   });
 
-  it('keeps the id that the first one created', async () => {
+  it('keeps the id that the first mutation created', async () => {
     platform.faults.set({
       rules: [{ match: { path: `${ups}/segment/jobs`, method: 'POST' }, fault: { kind: 'status', status: 401 } }],
     });

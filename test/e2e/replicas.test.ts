@@ -105,7 +105,7 @@ describeWithRedis('two replicas with one Redis', () => {
     return () => redis[Symbol.asyncDispose]();
   });
 
-  it('lose and duplicate nothing when the polling one is killed in the middle of a round', async () => {
+  it('lose and duplicate nothing when the polling replica is killed in the middle of a round', async () => {
     await using platform = await startDoors(2);
     const env = { AUTH_MODE: 'embedded', PORT: '0', REDIS_URL: redis.url, LOG_LEVEL: 'debug' };
     const polling = { POLL_MIN_MS: `${pollMs}`, POLL_MAX_MS: `${pollMs}` };
@@ -158,7 +158,7 @@ describeWithRedis('two replicas with one Redis', () => {
     );
   });
 
-  it('follow the batches of an export together, even when the polling one stops', async () => {
+  it('follow the batches of an export together, even when the polling replica stops', async () => {
     await using platform = await startDoors(2, 2_000);
     const [oneProxy, otherProxy] = platform.proxies;
     if (!oneProxy || !otherProxy) throw new Error('There are two of them.');
@@ -208,7 +208,7 @@ describeWithRedis('two replicas with one Redis', () => {
     expect(await other.metric('aep_watch_lease_changes_total')).toBe(1);
   });
 
-  it('emit STALE while Redis is unavailable, then RECOVERED, and answer queries in the meantime', async () => {
+  it('emit STALE while Redis is unavailable, then RECOVERED, and respond to queries in the meantime', async () => {
     await using platform = await startDoors(2);
     const gateways = await Promise.all(
       platform.proxies.map((proxy) => startGateway({ platform: proxy, env: { REDIS_URL: redis.url } })),

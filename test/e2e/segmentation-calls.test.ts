@@ -222,7 +222,7 @@ describe('when the platform cannot return one of many entities', () => {
       ['authorization', 'x-api-key', 'x-gw-ims-org-id', 'x-sandbox-name'].map((name) => [name, String(headers[name])]),
     );
 
-  it('only the fields of that one have errors', async () => {
+  it('only the fields of that entity have errors', async () => {
     await using broken = await startBroken('segment/definitions', goldTier);
     await using gateway = await startGateway({ platform: broken });
     const { page } = await gateway.query(ReadSegmentDefinitionsDocument, { first: 3 });
@@ -238,7 +238,7 @@ describe('when the platform cannot return one of many entities', () => {
     expect(errors).toMatchObject([{ path: ['d3'], extensions: { code: 'PLATFORM_ERROR', retryable: true } }]);
   });
 
-  it('a page of jobs has all its rows, and an error in place of that one', async () => {
+  it('a page of jobs has all its rows, and an error in place of that entity', async () => {
     await using broken = await startBroken('segment/definitions', goldTier);
     await using gateway = await startGateway({ platform: broken });
     const { data, errors } = await gateway.execute(BoardDocument, { first: 50 });

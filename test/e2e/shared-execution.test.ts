@@ -190,7 +190,7 @@ it.each(transports)(
   },
 );
 
-it('a tenant receives nothing of another one', async () => {
+it('a tenant receives no data of another tenant', async () => {
   const caller = await newCaller();
   await watch(statuses, caller, { variables: {} });
   const other = gateway.subscribe(statuses, {}, { headers: { ...caller, 'x-sandbox-name': 'dev' } });

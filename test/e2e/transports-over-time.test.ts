@@ -64,7 +64,7 @@ it.each(['sse', 'sse-single', 'multipart'] as const)(
   },
 );
 
-it('a WebSocket whose client does not answer a ping is closed with the next one', async () => {
+it('a WebSocket whose client does not respond to a ping is closed with the next one', async () => {
   const connectionClock = new FakeClock();
   await using board = await startJobBoard({ id: '1', progress: 0 });
   await using gateway = await startGateway({ platform: board, clock: new FakeClock(), connectionClock });

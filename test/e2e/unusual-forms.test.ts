@@ -146,7 +146,7 @@ describe('a platform with responses in unusual forms', () => {
     ['sizeBytes', { sizeBytes: 8192 }],
     ['startedAt', { startedAt: ten }],
     ['completedAt', { completedAt: later(300) }],
-  ])('is asked for the metrics of a batch if only %s is selected', async (field, expected) => {
+  ])('receives a request for the metrics of a batch if only %s is selected', async (field, expected) => {
     expect(await ask(`{ batch(id: "b-new") { ${field} } }`)).toEqual({ batch: expected });
   });
 

@@ -49,7 +49,7 @@ describe('a loader', () => {
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   });
 
-  it('gives all loads of an id in one turn the same promise', async () => {
+  it('returns the same promise for all loads of an id in one turn', async () => {
     const { loader } = setUp(async (ids) => ids.map((id) => thing(id)));
     const first = loader.load('a');
     expect(loader.load('a')).toBe(first);

@@ -186,7 +186,7 @@ describe('datasets', () => {
     expect(ids).toEqual(range(7).map((index) => `set-${index}`));
   });
 
-  it('without that time are returned once each before those with one', async () => {
+  it('without the time of the order are returned once each, before all others', async () => {
     const rows = range(9).map((index) =>
       dataset(`set-${index}`, { updatedAt: index < 4 ? null : new Date(1_000 + index) }),
     );

@@ -142,7 +142,7 @@ describe('the right to watch', () => {
       expect(proofs).toEqual(['a', 'c', 'a', 'c']);
     });
 
-    it('not after rejections that the next proof does not confirm, however often they occur', async () => {
+    it('only if the next proof confirms the rejection, however often rejections occur', async () => {
       const { clock, verdicts, proofs, losses, hold } = setUp();
       using _a = await hold('a', 'one');
       for (let lease = 1; lease <= 3; lease += 1) {
@@ -154,7 +154,7 @@ describe('the right to watch', () => {
       expect([proofs.length, losses]).toEqual([1 + 3 * 2, []]);
     });
 
-    it('after a confirming proof that follows one without a verdict', async () => {
+    it('after a confirming proof that follows a proof without a verdict', async () => {
       const { clock, verdicts, losses, hold } = setUp();
       using _a = await hold('a', 'one');
       verdicts.set('one', verdict);
@@ -168,7 +168,7 @@ describe('the right to watch', () => {
       expect(losses).toMatchObject([['a', { code }]]);
     });
 
-    it('not by the rejection of a new subscription, unless a second proof confirms it', async () => {
+    it('by the rejection of a new subscription only if a second proof confirms it', async () => {
       const { clock, verdicts, losses, hold } = setUp();
       using _a = await hold('a', 'one');
       await clock.advanceBy(minute);
@@ -186,7 +186,7 @@ describe('the right to watch', () => {
       expect(losses).toMatchObject([['a', { code }]]);
     });
 
-    it('not by rejections with a successful proof between them', async () => {
+    it('only after rejections without a successful proof between them', async () => {
       const { clock, verdicts, losses, hold } = setUp();
       using _a = await hold('a', 'one');
       verdicts.set('one', verdict);
@@ -218,7 +218,7 @@ describe('the right to watch', () => {
     });
   });
 
-  it('is proved at once after a invalidation, and ends only when two proofs are rejected', async () => {
+  it('is proved at once after an invalidation, and ends only when two proofs are rejected', async () => {
     const { clock, leases, verdicts, proofs, losses, hold } = setUp();
     using _a = await hold('a', 'one');
     await clock.advanceBy(1_000);
@@ -479,7 +479,7 @@ describe('the entities that a subscription names', () => {
     expect([proofs, losses]).toEqual([['a 1', 'b 2'], []]);
   });
 
-  it('cast invalidation on the credential when the platform rejects it', async () => {
+  it('cause an invalidation of the credential when the platform rejects it', async () => {
     const { clock, verdicts, losses, hold } = setUp();
     using _a = await hold('a', 'one');
     verdicts.set('one', refused);

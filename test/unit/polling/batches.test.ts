@@ -132,7 +132,7 @@ describe('a subscriber of named jobs that watches their batches', () => {
     expect(follower.ended).toBe('completed');
   });
 
-  it('waits for at most 15 minutes even if Catalog asks for a longer pause', async () => {
+  it('waits for at most 15 minutes even if Catalog requests a longer pause', async () => {
     const platform = platformWith('SUCCEEDED', 'LOADED');
     await using setup = new WatchSetup({ platform });
     const follower = await setup.follow({ ids: ['a'], withResults: true });

@@ -470,7 +470,7 @@ describe('a platform that cannot be read', () => {
     expect(follower.kinds.slice(1)).toEqual(['STALE', 'RECOVERED', 'CHANGED a SUCCEEDED']);
   });
 
-  it('is called with growing pauses, and not before the time that it asked for', async () => {
+  it('is called with growing pauses, and not before the end of the pause that it requested', async () => {
     await using setup = new WatchSetup();
     await setup.follow();
     setup.platform.failure = ({ kind }) =>

@@ -107,7 +107,7 @@ it.each([
   // A replica that has lost its lease without notice completes the reading that it began.
   { name: "two replicas that take each other's lease", make: twoReplicas, together: 2 },
 ])(
-  'with $name every view ends in the truth, with no gap, no double and no step back, whatever happens',
+  'with $name every view ends in the state of the platform, without gaps, duplicates and older states, whatever happens',
   async ({ make, together }) => {
     await fc.assert(
       fc.asyncProperty(fc.array(command, { maxLength: 40 }), fc.boolean(), async (commands, manyPages) => {

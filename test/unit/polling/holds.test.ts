@@ -9,7 +9,7 @@ import { WatchSetup } from './setup.ts';
 
 const limited = (retryAfterMs?: number) => new RateLimitedError({ message: 'slow down', retryAfterMs });
 
-describe('a platform that asks the gateway to wait', () => {
+describe('a platform that requests a pause', () => {
   it.each([
     { what: 'names a time', retryAfterMs: 60_000, leftMs: 55_000 },
     { what: 'names none', retryAfterMs: undefined, leftMs: 1_000 },

@@ -11,7 +11,7 @@ const recoveryMs = 20_000;
 /** Time for two failed rounds, in milliseconds. */
 const untilStaleMs = 15_000;
 
-it('is reported within 20 seconds of the return of the platform, even if other callers keep its circuit open', async () => {
+it('a recovery is reported within 20 seconds of the return of the platform, even if other callers keep its circuit open', async () => {
   const outage = fc.record({
     /** Pauses between the calls of other callers, in milliseconds. */
     calls: fc.array(fc.integer({ min: 100, max: 9_000 }), { minLength: 5, maxLength: 40 }),

@@ -368,7 +368,7 @@ describe('taking over', () => {
     expect(first.kinds).toEqual(['SNAPSHOT a NEW', 'CHANGED a SUCCEEDED']);
   });
 
-  it('does not alternate quickly when the platform rejects all subscribers, who receive STALE', async () => {
+  it('does not alternate quickly when the platform rejects all subscribers, which receive STALE', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(exportJob('a', 1, 'NEW'));

@@ -289,7 +289,7 @@ describe('a reading of results', () => {
     expect((await setup.round({ known: [ended('a')], nowMs: nowMs + 2_000 })).failures).toBe(2);
   });
 
-  it('waits after a failure as long as the platform asks for, if that is longer', async () => {
+  it('waits after a failure as long as the platform requests, if that is longer', async () => {
     const setup = new Setup();
     setup.failure = () => new UpstreamUnreachableError({ message: 'away', retryAfterMs: 60_000 });
     await setup.round({ known: [run('a')] });

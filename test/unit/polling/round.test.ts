@@ -222,7 +222,7 @@ describe('the end of a job', () => {
 });
 
 describe('STALE', () => {
-  it('of a evicted job recovers with the write that forgets it', async () => {
+  it('of an evicted job recovers with the write that forgets it', async () => {
     const { log, writes } = notedLog();
     const { platform, members, join, round } = setUp({ log });
     const old = exportJob('old', 1);

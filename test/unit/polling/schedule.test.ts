@@ -60,12 +60,12 @@ describe('the pause between rounds', () => {
     ]);
   });
 
-  it('is as long as the platform asks for, up to a limit', () => {
+  it('is as long as the platform requests, up to a limit', () => {
     const asked = [1_000, 45_000, 999_999_999].map((retryAfterMs) => pausesAfter([{ failed: true, retryAfterMs }])[0]);
     expect(asked).toEqual([4_000, 45_000, 300_000]);
   });
 
-  it('stays within its bounds with any jitter, and is never shorter than the platform asked for', () => {
+  it('stays within its bounds with any jitter, and is never shorter than the requested pause', () => {
     const round = fc.record({
       failed: fc.boolean(),
       changed: fc.boolean(),

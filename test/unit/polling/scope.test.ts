@@ -3,21 +3,21 @@ import { isWatched, unionOf, type WatchScope } from '../../../src/polling/scope.
 
 const scope = (everything: boolean, ...ids: readonly string[]): WatchScope => ({ everything, ids: new Set(ids) });
 
-it('is null if nothing is watched', () => {
+it('the union of scopes is null if nothing is watched', () => {
   expect([unionOf([]), unionOf([null]), unionOf([null, null])]).toEqual([null, null, null]);
 });
 
-it('equals the only scope', () => {
+it('the union of scopes equals the only scope', () => {
   expect(unionOf([null, scope(false, 'a'), null])).toEqual(scope(false, 'a'));
 });
 
-it('has all ids, and everything if one of the scopes has it', () => {
+it('the union of scopes has all ids, and everything if one of the scopes has it', () => {
   expect(unionOf([scope(false, 'a', 'b'), null, scope(false, 'b', 'c')])).toEqual(scope(false, 'a', 'b', 'c'));
   expect(unionOf([scope(false, 'a'), scope(true)])).toEqual(scope(true, 'a'));
   expect(unionOf([scope(true), scope(false, 'a')])).toEqual(scope(true, 'a'));
 });
 
-it('has the results that one of the scopes has', () => {
+it('the union of scopes has the results of each scope', () => {
   const results = scope(false, 'a');
   const one = { ...scope(true), results };
   expect(unionOf([one, null])).toBe(one);
@@ -29,7 +29,7 @@ it('has the results that one of the scopes has', () => {
   expect(Object.keys(unionOf([scope(true), scope(false)]) ?? {})).toEqual(['everything', 'ids']);
 });
 
-it('watches an entity by its id, or with everything', () => {
+it('a scope watches an entity by its id, or with everything', () => {
   expect([isWatched('a', scope(false, 'a')), isWatched('b', scope(false, 'a')), isWatched('b', scope(true))]).toEqual([
     true,
     false,

@@ -31,14 +31,14 @@ async function failBoth(error: Error): Promise<{ readonly kind: string | undefin
   return { kind: follower.kinds.at(-1), warnings: setup.warnings.length };
 }
 
-it('emits STALE without the log, and does not log each round, while the log is unreachable', async () => {
+it('a feed emits STALE without its event log, and logs no warnings, while the event log is unreachable', async () => {
   expect(await failBoth(new UpstreamUnreachableError({ message: 'out of reach' }))).toEqual({
     kind: 'STALE',
     warnings: 0,
   });
 });
 
-it('logs any other write failure', async () => {
+it('a feed logs any other write failure of its event log', async () => {
   const { kind, warnings } = await failBoth(new Error('a defect'));
   expect(kind).toBe('STALE');
   expect(warnings).toBeGreaterThan(0);

@@ -38,7 +38,7 @@ const answeredBy = (json: unknown) => {
   };
 };
 
-it('an answer of any JSON at all is used, or unreadable, and after a create leaves the outcome unknown', async () => {
+it('every call with any JSON value as its response succeeds or fails as unreadable, and each failed create has an unknown outcome', async () => {
   const ids = <Id extends ScheduleId | SegmentId | SegmentJobId>() => [platformId<Id>('a'), platformId<Id>('b')];
   await fc.assert(
     fc.asyncProperty(body, async (json) => {

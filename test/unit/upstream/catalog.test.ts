@@ -26,8 +26,8 @@ const catalogOf =
     else sendJson(response, 200, Object.fromEntries(found.reverse().map((id) => [id, { status: 'active' }])));
   };
 
-describe('list of datasets', () => {
-  it('always sends limit, order and properties, and every bound as a property of its own', async () => {
+describe('the list of datasets', () => {
+  it('always sends limit, order and properties, and every bound as a separate parameter', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, {}));
     await using client = connectTo(stub.url);
     await client.api.datasets.list({ limit: 20 });
@@ -70,7 +70,7 @@ describe('list of datasets', () => {
     },
   );
 
-  it('keeps the order of the answer, and restores it where keys look like array indexes', async () => {
+  it('keeps the order of the response, and restores it if keys are like array indexes', async () => {
     const indexed = '{"7":{"created":1},"3":{"created":3},"x":{"created":2},"y":{}}';
     const bodies = ['{"b":{"created":1},"a":{"created":2}}', indexed, indexed];
     await using stub = await startStub((_request, response) => response.writeHead(200).end(bodies.shift()));
@@ -94,7 +94,7 @@ describe('list of datasets', () => {
     expect(client.metrics.anomalies).toEqual([{ resource: 'Dataset', kind: 'out-of-order' }]);
   });
 
-  it('takes an empty list for an empty map, and no other list', async () => {
+  it('accepts an empty list as an empty map, and rejects any other list', async () => {
     const bodies: unknown[] = [[], [{ name: 'A' }]];
     await using stub = await startStub((_request, response) => sendJson(response, 200, bodies.shift()));
     await using client = connectTo(stub.url);
@@ -107,7 +107,7 @@ describe('list of datasets', () => {
     ['the parameter name is unknown', 'Web', 'INVALID_INPUT'],
     ['BadRequestError', 'Web_1', 'PLATFORM_ERROR'],
     ['Web_1 is no name', undefined, 'PLATFORM_ERROR'],
-  ])('blames the filter for %j only if it names %j', async (title, name, code) => {
+  ])('reports an invalid filter for %j only if the message names %j', async (title, name, code) => {
     await using stub = await startStub((_request, response) => sendJson(response, 400, { title }));
     await using client = connectTo(stub.url);
     await expect(client.api.datasets.list({ limit: 1, name })).rejects.toMatchObject({
@@ -117,8 +117,8 @@ describe('list of datasets', () => {
   });
 });
 
-describe('list of batches', () => {
-  it('asks for those of one dataset, newest first', async () => {
+describe('the list of batches', () => {
+  it('requests the batches of one dataset, newest first', async () => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 200, { 'b-1': { status: 'success', created: 1 }, 'b-2': { status: 'odd' } }),
     );
@@ -146,10 +146,10 @@ describe('list of batches', () => {
   });
 });
 
-describe('many by id', () => {
+describe('Catalog objects by id', () => {
   const ids = Array.from({ length: 250 }, (_, index) => `id-${index}`);
 
-  it('takes one call for each 100 ids, which says how many it wants, and matches by id', async () => {
+  it('cost one call for each 100 ids, which states the number of ids, and are matched by id', async () => {
     await using stub = await startStub(catalogOf(ids, 'left out'));
     await using client = connectTo(stub.url);
     const found = await client.api.batches.getMany([...ids, ...ids].map(batchId));
@@ -162,7 +162,7 @@ describe('many by id', () => {
     ]);
   });
 
-  it('omits ids that the platform does not have', async () => {
+  it('do not include ids that the platform does not have', async () => {
     await using stub = await startStub(catalogOf(['a', 'b'], 'left out'));
     await using client = connectTo(stub.url);
     const found = await client.api.datasets.getMany(['a', 'x', 'b'].map(datasetId));
@@ -170,7 +170,7 @@ describe('many by id', () => {
     expect(stub.requests).toHaveLength(1);
   });
 
-  it('reads ids one by one if an unknown id turned the whole response into a 404', async () => {
+  it('are read separately if an unknown id causes a 404 for the whole response', async () => {
     await using stub = await startStub(catalogOf(['a', 'b'], '404'));
     await using client = connectTo(stub.url);
     const found = await client.api.datasets.getMany(['a', 'x', 'b'].map(datasetId));
@@ -178,14 +178,14 @@ describe('many by id', () => {
     expect(stub.requests.map(({ path }) => idsIn(path).length)).toEqual([3, 1, 1, 1]);
   });
 
-  it('asks once for a single id', async () => {
+  it('cost one call for a single id', async () => {
     await using stub = await startStub(catalogOf([], '404'));
     await using client = connectTo(stub.url);
     expect(await client.api.datasets.getMany([datasetId('x')])).toEqual([]);
     expect(stub.requests).toHaveLength(1);
   });
 
-  it('has four calls under way at a time, never more', async () => {
+  it('are read by at most four concurrent calls', async () => {
     const answer = catalogOf([], '404');
     let waiting: (() => void)[] = [];
     let most = 0;
@@ -210,7 +210,7 @@ describe('many by id', () => {
     expect(most).toBe(4);
   });
 
-  it('ignores objects that were not requested, and does not request invalid ids', async () => {
+  it('do not include unrequested objects, and invalid ids are not requested', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, { a: {}, other: {} }));
     await using client = connectTo(stub.url);
     expect(await client.api.datasets.getMany([datasetId('a,b'), datasetId('')])).toEqual([]);
@@ -219,7 +219,7 @@ describe('many by id', () => {
     expect(found.map(({ id }) => id)).toEqual(['a']);
   });
 
-  it('keeps the path short when ids are long', async () => {
+  it('have a short path when ids are long', async () => {
     const long = Array.from({ length: 40 }, (_, index) => `${index}`.padStart(200, 'x'));
     await using stub = await startStub(catalogOf(long, 'left out'));
     await using client = connectTo(stub.url);
@@ -227,7 +227,7 @@ describe('many by id', () => {
     for (const { path } of stub.requests) expect(path.length).toBeLessThan(4_100);
   });
 
-  it('fails as a whole when one of its calls fails', async () => {
+  it('fail together when one of their calls fails', async () => {
     await using stub = await startStub(({ path }, response) => {
       if (idsIn(path).length < 100) response.writeHead(500).end();
       else sendJson(response, 200, {});
@@ -237,8 +237,8 @@ describe('many by id', () => {
   });
 });
 
-describe('create of a dataset', () => {
-  it('sends a persisted dataset and reads the id out of the reference, in any spelling (#25)', async () => {
+describe('the create of a dataset', () => {
+  it('sends a persisted dataset and decodes the id in the reference, in any form (#25)', async () => {
     const bodies = [['@/dataSets/5c8c'], ['@/datasets/5c8d']];
     await using stub = await startStub((_request, response) => sendJson(response, 201, bodies.shift()));
     await using client = connectTo(stub.url);
@@ -256,13 +256,13 @@ describe('create of a dataset', () => {
     ]);
   });
 
-  it('has an unknown outcome when the answer names no dataset', async () => {
+  it('has an unknown outcome when the response contains no dataset', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 201, []));
     await using client = connectTo(stub.url);
     await expect(client.api.datasets.create(newDataset)).rejects.toBeInstanceOf(OutcomeUnknownError);
   });
 
-  it('is INVALID_INPUT when the platform refuses it', async () => {
+  it('is INVALID_INPUT when the platform rejects it', async () => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 400, { title: 'BadRequestError', detail: 'name must be given' }),
     );
@@ -274,19 +274,19 @@ describe('create of a dataset', () => {
   });
 });
 
-describe('delete of a dataset', () => {
+describe('the deletion of a dataset', () => {
   it.each([
     { status: 200, body: ['@/dataSets/5c8c'], expected: true },
     { status: 200, body: [], expected: false },
     { status: 404, body: { title: 'NotFoundError' }, expected: false },
-  ])('is $expected after $status with $body (#24)', async ({ status, body, expected }) => {
+  ])('returns $expected after $status with $body (#24)', async ({ status, body, expected }) => {
     await using stub = await startStub((_request, response) => sendJson(response, status, body));
     await using client = connectTo(stub.url);
     expect(await client.api.datasets.delete(datasetId('5c8c'))).toBe(expected);
     expect(stub.requests[0]).toMatchObject({ method: 'DELETE', path: '/data/foundation/catalog/dataSets/5c8c' });
   });
 
-  it.each(['', 'not JSON'])('is true after a success with the body %j', async (body) => {
+  it.each(['', 'not JSON'])('returns true after a success with the body %j', async (body) => {
     await using stub = await startStub((_request, response) => response.writeHead(200).end(body));
     await using client = connectTo(stub.url);
     expect(await client.api.datasets.delete(datasetId('5c8c'))).toBe(true);

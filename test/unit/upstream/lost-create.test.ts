@@ -65,15 +65,15 @@ const kinds: readonly [string, (api: PlatformApi) => Promise<unknown>, unknown][
   ],
 ];
 
-describe('a create whose answer is lost', () => {
+describe('a create whose response is lost', () => {
   it.each<[string, Answer]>([
     ['the platform failed', responds(500)],
     ['the platform was overloaded', responds(503)],
     ['the platform had a failure without a name', responds(520)],
     ['the connection broke', breaks],
     ['a proxy gave up', (_request, response) => response.writeHead(504).end()],
-    ['the answer cannot be read', (_request, response) => response.end('{"id":')],
-  ])('answers with the export job that it made, because %s', async (_, loses) => {
+    ['the response cannot be read', (_request, response) => response.end('{"id":')],
+  ])('returns the created export job, although %s', async (_, loses) => {
     await using stub = await startPlatform(loses).start();
     await using client = connectTo(stub.url);
     expect(await client.api.exportJobs.create(newExportJob)).toMatchObject({ id: '1', status: 'NEW' });
@@ -82,14 +82,14 @@ describe('a create whose answer is lost', () => {
     expect(client.metrics.lostCreates).toEqual([{ service: 'export', found: true }]);
   });
 
-  it('answers with the segment job that it made', async () => {
+  it('returns the created segment job', async () => {
     await using stub = await startPlatform(breaks).start();
     await using client = connectTo(stub.url);
     const job = await client.api.segmentJobs.create([platformId('s-1'), platformId('s-2')]);
     expect(job).toMatchObject({ id: '1', segments: [{ segmentId: 's-1' }, { segmentId: 's-2' }] });
   });
 
-  it('answers with the dataset that it made, known by its name', async () => {
+  it('returns the created dataset, identified by its name', async () => {
     const platform = startPlatform(breaks);
     platform.kept.push({ id: 'old', name: 'Mine', schemaRef: { id: 'schema' }, created: nowMs - 60_000 });
     platform.kept.push({ id: 'x', name: 'Mine too', schemaRef: { id: 'schema' }, created: nowMs });
@@ -103,7 +103,7 @@ describe('a create whose answer is lost', () => {
     expect(client.metrics.lostCreates).toHaveLength(2);
   });
 
-  it('a lost create is distinguished from an equal create with a response', async () => {
+  it('is distinguished from an equal create with a response', async () => {
     let turn = 0;
     const platform = startPlatform(({ body }, response) => {
       turn += 1;
@@ -116,14 +116,14 @@ describe('a create whose answer is lost', () => {
     expect(await client.api.exportJobs.create(newExportJob)).toMatchObject({ id: '2' });
   });
 
-  it('stays unknown when it did not happen', async () => {
+  it('has an unknown outcome when it was not executed', async () => {
     await using stub = await startPlatform(breaks, false).start();
     await using client = connectTo(stub.url);
     await expect(client.api.exportJobs.create(newExportJob)).rejects.toBeInstanceOf(OutcomeUnknownError);
     expect(client.metrics.lostCreates).toEqual([{ service: 'export', found: false }]);
   });
 
-  it('stays unknown when looking fails, with the failure of the create', async () => {
+  it('has an unknown outcome when the lookup fails, with the failure of the create', async () => {
     await using stub = await startStub(({ method }, response) =>
       method === 'GET' ? response.writeHead(403).end() : response.writeHead(502).end(),
     );
@@ -134,7 +134,7 @@ describe('a create whose answer is lost', () => {
     });
   });
 
-  it('a lost create stays unknown if another caller created the same at the same time', async () => {
+  it('has an unknown outcome if another caller made an equal create at the same time', async () => {
     const platform = startPlatform(breaks);
     const destination = { datasetId: newExportJob.datasetId };
     const schema = { name: newExportJob.schemaName };
@@ -177,14 +177,14 @@ describe('a create whose answer is lost', () => {
     await running.catch(() => {});
   });
 
-  it.each([403, 429, 501])('is not looked for when the platform refused it with %i', async (status) => {
+  it.each([403, 429, 501])('is not looked up when the platform rejected it with %i', async (status) => {
     await using stub = await startPlatform(responds(status), false).start();
     await using client = connectTo(stub.url);
     await expect(client.api.exportJobs.create(newExportJob)).rejects.not.toBeInstanceOf(OutcomeUnknownError);
     expect(stub.requests).toHaveLength(1);
   });
 
-  it('is found where records omit what was requested', async () => {
+  it('is found if records omit requested properties', async () => {
     const platform = startPlatform(breaks, false);
     const { datasetId, schemaName } = newExportJob;
     const record = { status: 'NEW', destination: { datasetId }, schema: { name: schemaName }, creationTime: nowMs };
@@ -204,7 +204,7 @@ describe('a create whose answer is lost', () => {
 });
 
 describe.each(kinds)('a create of a %s', (_, create, made) => {
-  it.each([500, 502, 503, 504])('that was carried out and got %i returns its result', async (status) => {
+  it.each([500, 502, 503, 504])('that was executed with the response %i returns its result', async (status) => {
     await using stub = await startPlatform(responds(status)).start();
     await using client = connectTo(stub.url);
     const result = await create(client.api);
@@ -213,7 +213,7 @@ describe.each(kinds)('a create of a %s', (_, create, made) => {
     expect(stub.requests.map(({ method }) => method)).toEqual(['POST', 'GET']);
   });
 
-  it('that was not carried out and got 503 is the retryable error of the platform', async () => {
+  it('that was not executed with the response 503 is the retryable error of the platform', async () => {
     await using stub = await startPlatform(responds(503, { 'retry-after': '7' }), false).start();
     await using client = connectTo(stub.url);
     await expect(create(client.api)).rejects.toMatchObject({
@@ -225,7 +225,7 @@ describe.each(kinds)('a create of a %s', (_, create, made) => {
     expect(client.metrics.lostCreates).toMatchObject([{ found: false }]);
   });
 
-  it('that got 503 stays unknown when the lookup fails', async () => {
+  it('with the response 503 has an unknown outcome when the lookup fails', async () => {
     await using stub = await startStub(({ method }, response) => {
       response.writeHead(method === 'GET' ? 403 : 503).end();
     });
@@ -236,7 +236,7 @@ describe.each(kinds)('a create of a %s', (_, create, made) => {
     });
   });
 
-  it.each([500, 502, 504])('that was not carried out and got %i stays unknown', async (status) => {
+  it.each([500, 502, 504])('that was not executed with the response %i has an unknown outcome', async (status) => {
     await using stub = await startPlatform(responds(status), false).start();
     await using client = connectTo(stub.url);
     await expect(create(client.api)).rejects.toMatchObject({
@@ -246,8 +246,8 @@ describe.each(kinds)('a create of a %s', (_, create, made) => {
   });
 });
 
-describe('many creates that are alike, whose answers are lost now and then', () => {
-  it('never answer with the same job twice, nor with one fewer than there are answers', async () => {
+describe('equal creates with some lost responses', () => {
+  it('never return the same job twice, and leave no job without a result or an unknown outcome', async () => {
     // Every third answer is lost after the create happened, every fifth before.
     for (let offset = 0; offset < 15; offset += 1) {
       const kept: object[] = [];

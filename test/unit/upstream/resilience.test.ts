@@ -51,7 +51,7 @@ describe('a read', () => {
     { what: 'one 429 with Retry-After', fault: status(429, { 'retry-after': '2' }), waits: 2_125 },
     { what: 'one 503', fault: status(503), waits: 125 },
     { what: 'one broken connection', fault: broken, waits: 125 },
-  ])('survives $what', async ({ fault, waits }) => {
+  ])('succeeds after $what', async ({ fault, waits }) => {
     await using stub = await startStub(inTurn(fault, good));
     await using client = connectTo(stub.url, resilient);
     expect(await client.clock.runUntil(client.api.exportJobs.get(id))).toMatchObject({ id: '7' });
@@ -60,7 +60,7 @@ describe('a read', () => {
     nothingLeft(client);
   });
 
-  it('shows the time at which the attempt was sent that was answered, whoever else came to wait for it', async () => {
+  it('reports the time at which its successful attempt was sent, even to later callers', async () => {
     let answer = () => {};
     const later: Answer = (request, response) => {
       answer = () => void good(request, response);
@@ -82,14 +82,14 @@ describe('a read', () => {
     expect(stub.requests).toHaveLength(2);
   });
 
-  it('has a request id of its own each time that it is sent', async () => {
+  it('has a separate request id for each attempt', async () => {
     await using stub = await startStub(inTurn(status(503), status(503), good));
     await using client = connectTo(stub.url, resilient);
     await client.clock.runUntil(client.api.exportJobs.get(id));
     expect(new Set(stub.requests.map(({ headers }) => headers['x-request-id'])).size).toBe(3);
   });
 
-  it('is answered whenever one of four attempts is, and ends by what was said last', async () => {
+  it('succeeds if one of its four attempts does, and otherwise fails with the last failure', async () => {
     const faults = {
       limited: status(429, { 'retry-after': '1' }),
       down: status(503),
@@ -122,10 +122,10 @@ describe('a read', () => {
     ['silence', silence],
     ['silence after a 503', inTurn(status(503), silence)],
     ['a refused connection', null],
-    ['503 and nothing else', status(503)],
-    ['429 that always asks for eight seconds', status(429, { 'retry-after': '8' })],
+    ['only 503 responses', status(503)],
+    ['only 429 responses with a pause of eight seconds', status(429, { 'retry-after': '8' })],
     ['a broken connection each time', broken],
-  ])('that only meets %s fails typed within its thirty seconds', async (_, answer) => {
+  ])('fails with a typed error within its thirty seconds after %s', async (_, answer) => {
     await using stub = await startStub(answer ?? silence);
     if (answer === null) await stub[Symbol.asyncDispose]();
     await using client = connectTo(stub.url, resilient);
@@ -156,7 +156,7 @@ describe('a read', () => {
     nothingLeft(client);
   });
 
-  it('gets a new token in the middle of its attempts, and survives a token service that is down for a moment', async () => {
+  it('uses a new token between its attempts, and succeeds despite a short outage of the token service', async () => {
     let issued = 0;
     const token: Answer = (_request, response) => {
       issued += 1;
@@ -177,8 +177,8 @@ describe('a read', () => {
   });
 });
 
-describe('reads that are alike', () => {
-  it('share one call with its repetitions, also with a poll that began before them', async () => {
+describe('equal reads', () => {
+  it('share one call with its retries, also with a poll that began before them', async () => {
     await using stub = await startStub(inTurn(status(503), status(429), good));
     await using client = connectTo(stub.url, resilient);
     const reads = Array.from({ length: 50 }, (_, index) => (index === 0 ? client.poll : client.api).exportJobs.get(id));
@@ -188,7 +188,7 @@ describe('reads that are alike', () => {
     expect(client.metrics.sharedCalls).toHaveLength(49);
   });
 
-  it('get one deadline together, which a caller who comes late does not put off', async () => {
+  it('share one deadline, which a later caller does not extend', async () => {
     await using stub = await startStub(inTurn(silence, good));
     await using client = connectTo(stub.url, resilient);
     const first = client.api.exportJobs.get(id).catch((error: unknown) => error);
@@ -202,7 +202,7 @@ describe('reads that are alike', () => {
     expect(stub.requests).toHaveLength(2);
   });
 
-  it('are given up at the platform when the last caller leaves, and not before', async () => {
+  it('are cancelled at the platform when the last caller leaves, and not before', async () => {
     let givenUp = () => {};
     const closed = new Promise<void>((resolve) => {
       givenUp = resolve;
@@ -220,8 +220,8 @@ describe('reads that are alike', () => {
   });
 });
 
-describe('a service that keeps failing', () => {
-  it('is not asked again before the pause is over, other services are, and it is back with the first answer', async () => {
+describe('a service that fails', () => {
+  it('receives no call during the pause, unlike other services, and recovers with its first response', async () => {
     let down = true;
     const answer: Answer = (request, response) => {
       if (request.path.includes('catalog')) return sendJson(response, 200, {});
@@ -250,7 +250,7 @@ describe('a service that keeps failing', () => {
     ]);
   });
 
-  it('for a moment, while many ask, costs none of them its answer', async () => {
+  it('causes no failed read if it fails only once for each of many concurrent reads', async () => {
     const failed = new Set<string>();
     await using stub = await startStub(({ path }, response) => {
       const first = !failed.has(path);
@@ -282,7 +282,7 @@ describe('a tenant with many calls', () => {
     nothingLeft(client);
   });
 
-  it('a tenant receives RATE_LIMITED if there is no room before the deadline, without an effect on other calls', async () => {
+  it('receives RATE_LIMITED if there is no room before the deadline, without an effect on other calls', async () => {
     await using stub = await startStub(good);
     await using client = connectTo(stub.url, {
       ...resilient,
@@ -300,7 +300,7 @@ describe('a tenant with many calls', () => {
     nothingLeft(client);
   });
 
-  it('too much for the platform slows down, and every call is answered in the end', async () => {
+  it('beyond the rate of the platform slows down until every call has succeeded', async () => {
     // The platform takes ten calls a second.
     let windowAt = -1;
     let taken = 0;
@@ -321,7 +321,7 @@ describe('a tenant with many calls', () => {
 });
 
 describe('writes', () => {
-  it('are sent once whatever happens, and a cancel again only when it had not been sent', async () => {
+  it('are sent once after any failure, and a cancellation again only when it was not sent at first', async () => {
     for (const fault of [status(503), status(429), broken]) {
       await using stub = await startStub(inTurn(fault, good));
       await using client = connectTo(stub.url, resilient);

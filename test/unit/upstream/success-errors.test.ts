@@ -118,7 +118,7 @@ describe.each([...Object.entries(reads), ...Object.entries(lists)])('a read of %
     { status: 'error', message: 'Lost' },
     { status: 'INTERNAL_SERVER_ERROR', message: 'Lost', timestamp: 1 },
     { error: { code: 'x', message: 'Lost', status: 'INTERNAL' } },
-  ])('that returns %j is unreadable, and the message of the platform is shown', async (body) => {
+  ])('that returns %j is unreadable, and the error contains the message of the platform', async (body) => {
     expect(await outcome(use, body)).toMatchObject({
       code: 'UPSTREAM_UNREADABLE',
       message: expect.stringMatching(/Lost\.$/),
@@ -133,7 +133,7 @@ describe.each([...Object.entries(reads), ...Object.entries(lists)])('a read of %
     { code: 'EX-1', message: 'Lost', data: null },
     { exception: 'E', errors: ['Lost'], user: {} },
     'Lost',
-  ])('that returns %j, which is something else, shows its message', async (body) => {
+  ])('that returns %j, which is another object, fails with its message', async (body) => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, body));
     await using client = connectTo(stub.url);
     const error = await use(client.api).catch((thrown: unknown) => thrown);
@@ -141,7 +141,7 @@ describe.each([...Object.entries(reads), ...Object.entries(lists)])('a read of %
   });
 });
 
-it.each(Object.entries(reads))('a read of %s that returns a 404 in a success finds nothing', async (_, use) => {
+it.each(Object.entries(reads))('a read of %s that returns a 404 within a success returns nothing', async (_, use) => {
   expect(await outcome(use, { ...catalogError(404), title: 'NotFoundError' })).toBeNull();
 });
 
@@ -150,7 +150,7 @@ describe.each(Object.entries(creates))('a create of %s', (_, use) => {
     [catalogError(400), 'PLATFORM_ERROR'],
     [catalogError(403), 'FORBIDDEN'],
     [catalogError(429), 'RATE_LIMITED'],
-  ])('that returns %j in a success was rejected', async (body, code) => {
+  ])('that returns %j within a success was rejected', async (body, code) => {
     expect(await outcome(use, body, 201)).toMatchObject({ code });
   });
 
@@ -163,7 +163,7 @@ describe.each(Object.entries(creates))('a create of %s', (_, use) => {
 });
 
 describe.each(Object.entries(changes))('a call that %s', (_, use) => {
-  it('throws the error in a success', async () => {
+  it('throws the error within a success', async () => {
     expect(await outcome(use, catalogError(409))).toMatchObject({ code: 'CONFLICT' });
     expect(await outcome(use, catalogError(500))).toMatchObject({ code: 'PLATFORM_ERROR', status: 500 });
   });
@@ -177,7 +177,7 @@ describe.each(Object.entries(changes))('a call that %s', (_, use) => {
     { errors: [{ message: 'Lost' }] },
     { errorMessage: 'Lost' },
     { fault: { faultstring: 'Lost' } },
-  ])('was not done if it returns %j', async (body) => {
+  ])('was not executed if it returns %j', async (body) => {
     expect(await outcome(use, body)).toMatchObject({
       code: 'PLATFORM_ERROR',
       message: expect.stringContaining('Lost'),
@@ -188,20 +188,20 @@ describe.each(Object.entries(changes))('a call that %s', (_, use) => {
     { status: true, message: 'Marked for cancelling' },
     { success: true, errors: [], error: null, message: 'Done' },
     { id: 1, status: 'FAILED', errors: [{ code: '1', msg: 'x' }] },
-  ])('was done if it returns %j', async (body) => {
+  ])('was executed if it returns %j', async (body) => {
     expect(await outcome(use, body)).toBe(true);
   });
 
-  it('is done after a message about the success', async () => {
+  it('was executed if it returns a message about the success', async () => {
     for (const body of [{ status: true, message: 'Marked' }, { message: 'Deleted' }])
       expect(await outcome(use, body)).toBe(true);
   });
 });
 
-describe('a map of Catalog', () => {
+describe('a map of Catalog objects', () => {
   const byWords = { status: { name: 'A' }, type: { description: 'x' }, errors: { name: 'B' }, error: {} };
 
-  it('is one whatever its ids are', async () => {
+  it('is accepted with any ids', async () => {
     const ids = async ({ datasets }: PlatformApi) => (await datasets.list({ limit: 4 })).map(({ id }) => id);
     expect(await outcome(ids, byWords)).toEqual(['status', 'type', 'errors', 'error']);
     const batch = { status: 'failed', errors: [{ code: '1', description: 'No' }], created: 1 };
@@ -213,12 +213,12 @@ describe('a map of Catalog', () => {
     ['a text', { [one]: {}, name: 'x' }],
     ['a number', { [one]: {}, count: 1 }],
     ['a truth value', { ok: true }],
-  ])('is none with %s among its values', async (_, body) => {
+  ])('is rejected with %s among its values', async (_, body) => {
     for (const use of [lists['datasets'], reads['datasets by id'], lists['batches']])
       expect(await outcome(use ?? (() => Promise.reject(one)), body)).toMatchObject({ code: 'UPSTREAM_UNREADABLE' });
   });
 
-  it('throws the error in the place of an object, unless it is a 404', async () => {
+  it('throws the error in place of an object, unless it is a 404', async () => {
     const both = async ({ datasets }: PlatformApi) =>
       (await datasets.getMany([platformId(one), platformId('b')])).map(({ id }) => id);
     expect(await outcome(both, { [one]: { name: 'A' }, b: catalogError(404) })).toEqual([one]);
@@ -242,7 +242,7 @@ describe('a token service', () => {
     expect(error).toMatchObject({ upstream: { service: 'ims', status } });
   });
 
-  it('that responds with an error of its own does not', async () => {
+  it('that responds with an error of the service does not reject the credential of the gateway', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, { error: 'server_error' }));
     await using credential = clientCredential(stub.url);
     await expect(credential.headers(new AbortController().signal)).rejects.toMatchObject({

@@ -19,7 +19,7 @@ function join(elections: LeaderElections, name = feed) {
 }
 
 describe('the leader elections of one process', () => {
-  it('lets one candidate poll at a time, and then the one that has waited longest', async () => {
+  it('lets one candidate poll at a time, and then the candidate that has waited longest', async () => {
     await using elections = createMemoryElections();
     const [one, two, three] = [join(elections), join(elections), join(elections)];
     const lease = await one.acquireLease();
@@ -36,7 +36,7 @@ describe('the leader elections of one process', () => {
     expect(three.notified).toEqual(['elsewhere', 'nobody', 'elsewhere', 'nobody', 'here']);
   });
 
-  it('keeps its candidates connected when one that does not poll leaves', async () => {
+  it('keeps its candidates connected when a candidate that does not poll leaves', async () => {
     await using elections = createMemoryElections();
     const [polls, leaves] = [join(elections), join(elections)];
     const lease = await polls.acquireLease();
@@ -52,7 +52,7 @@ describe('the leader elections of one process', () => {
     expect(leaves.notified).not.toContain('nudge');
   });
 
-  it('gives the lease of a candidate that leaves to the next one', async () => {
+  it('passes the lease of a candidate that leaves to the next one', async () => {
     await using elections = createMemoryElections();
     const [leaves, waits] = [join(elections), join(elections)];
     const lease = await leaves.acquireLease();

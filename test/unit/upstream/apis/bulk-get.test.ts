@@ -61,14 +61,14 @@ describe.each(bulkApis)('many $name', ({ path, service, resource, getMany }) => 
     expect(client.metrics.calls).toMatchObject([{ service, status: 207 }]);
   });
 
-  it('cost no call when there are none', async () => {
+  it('cost no call for an empty list of ids', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 500, {}));
     await using client = connectTo(stub.url);
     expect(await getMany(client.api, [])).toEqual({ found: [], failed: [] });
     expect(stub.requests).toHaveLength(0);
   });
 
-  it('come in chunks of 100', async () => {
+  it('are requested in chunks of 100', async () => {
     await using stub = await startStub((request, response) =>
       sendJson(response, 207, { results: Object.fromEntries(askedOf(request).map((id) => [id, entity])) }),
     );
@@ -78,7 +78,7 @@ describe.each(bulkApis)('many $name', ({ path, service, resource, getMany }) => 
     expect(stub.requests.map((request) => askedOf(request).length).toSorted()).toEqual([100, 100, 50]);
   });
 
-  it('are matched by their key alone, in whichever order, and what was not asked for is left (#22)', async () => {
+  it('are matched only by their key, in any order, and unrequested entities are ignored (#22)', async () => {
     const results = { c: entity, b: { ...entity, id: 'a' }, a: { ...entity, id: 'a', errors: [], statusCode: 200 } };
     await using stub = await startStub((_request, response) => sendJson(response, 207, { results }));
     await using client = connectTo(stub.url);
@@ -87,7 +87,7 @@ describe.each(bulkApis)('many $name', ({ path, service, resource, getMany }) => 
     expect(result.failed).toEqual([]);
   });
 
-  it('a bulk read distinguishes found, failed and unknown ids within a success (#22)', async () => {
+  it('are found, failed or unknown separately within one success (#22)', async () => {
     const results = {
       good: entity,
       forbidden: withStatus(403),
@@ -114,14 +114,14 @@ describe.each(bulkApis)('many $name', ({ path, service, resource, getMany }) => 
     expect(client.metrics.anomalies).toEqual([]);
   });
 
-  it('are all unknown when the answer is a 404 (#22)', async () => {
+  it('are all unknown when the response is a 404 (#22)', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 404, withStatus(404)));
     await using client = connectTo(stub.url);
     expect(await getMany(client.api, ['a', 'b'])).toEqual({ found: [], failed: [] });
     expect(stub.requests).toHaveLength(1);
   });
 
-  it('fail one by one where an entry is nothing that can be used, which is counted', async () => {
+  it('fail separately if their entry cannot be used, which is counted as an anomaly', async () => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 207, { results: { a: 'odd', b: entity, c: [] } }),
     );
@@ -138,17 +138,20 @@ describe.each(bulkApis)('many $name', ({ path, service, resource, getMany }) => 
     ]);
   });
 
-  it.each([{ status: 403 }, { status: 503 }])('fail together when the answer is a $status', async ({ status }) => {
+  it.each([{ status: 403 }, { status: 503 }])('fail together when the response is a $status', async ({ status }) => {
     await using stub = await startStub((_request, response) => sendJson(response, status, {}));
     await using client = connectTo(stub.url);
     await expect(getMany(client.api, ['a', 'b'])).rejects.toMatchObject({ upstream: { service, status } });
   });
 
-  it.each([undefined, {}, { results: [] }, { results: null }])('are unreadable when the answer is %j', async (body) => {
-    await using stub = await startStub((_request, response) => sendJson(response, 207, body));
-    await using client = connectTo(stub.url);
-    await expect(getMany(client.api, ['a'])).rejects.toBeInstanceOf(UpstreamUnreadableError);
-  });
+  it.each([undefined, {}, { results: [] }, { results: null }])(
+    'are unreadable when the response is %j',
+    async (body) => {
+      await using stub = await startStub((_request, response) => sendJson(response, 207, body));
+      await using client = connectTo(stub.url);
+      await expect(getMany(client.api, ['a'])).rejects.toBeInstanceOf(UpstreamUnreadableError);
+    },
+  );
 });
 
 it('a segment job without a status fails alone', async () => {

@@ -16,8 +16,8 @@ const record = (fields: object) => ({
   ...fields,
 });
 
-describe('list', () => {
-  it('sends limit and cursor, and returns the cursor of the next page', async () => {
+describe('the list of export jobs', () => {
+  it('is requested with limit and cursor, and returns the cursor of the next page', async () => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 200, {
         records: [record({ id: 725 }), record({ id: 722 })],
@@ -34,7 +34,7 @@ describe('list', () => {
     expect(Object.fromEntries(stub.requests[0]?.query ?? [])).toEqual({ limit: '2', offset: '9_a_b' });
   });
 
-  it('continues behind its last job if the link names the same page again, and ends if that is no other place', async () => {
+  it('continues after its last job if the link names the same page again, and ends if that is not another position', async () => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 200, {
         records: [record({ id: 722, creationTime: 1_538_573_416_005 })],
@@ -57,7 +57,7 @@ describe('list', () => {
     expect(client.metrics.anomalies).toEqual([{ resource: 'ExportJob', kind: 'out-of-order' }]);
   });
 
-  it('leaves out a record without id or status, and counts it', async () => {
+  it('omits a record without id or status, and counts it', async () => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 200, { records: [record({ id: null }), record({}), record({ status: '' }), 'odd'] }),
     );
@@ -78,14 +78,14 @@ describe('list', () => {
     await expect(client.api.exportJobs.list({ limit: 1 })).rejects.toBeInstanceOf(UpstreamUnreadableError);
   });
 
-  it('that is not there is an error: no id was asked for', async () => {
+  it('fails with an error when the platform returns 404, because no id was requested', async () => {
     await using stub = await startStub((_request, response) => response.writeHead(404).end());
     await using client = connectTo(stub.url);
     await expect(client.api.exportJobs.list({ limit: 1 })).rejects.toMatchObject({ code: 'PLATFORM_ERROR' });
   });
 });
 
-describe('get', () => {
+describe('the read of an export job by id', () => {
   it('reads one job', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, record({ status: 'PAUSED' })));
     await using client = connectTo(stub.url);
@@ -94,14 +94,14 @@ describe('get', () => {
     expect(client.metrics.anomalies).toEqual([{ resource: 'ExportJob', kind: 'unknown-status' }]);
   });
 
-  it('is null for a job that the platform does not know', async () => {
+  it('returns null for a job that the platform does not know', async () => {
     await using stub = await startStub((_request, response) => response.writeHead(404).end());
     await using client = connectTo(stub.url);
     expect(await client.api.exportJobs.get(id)).toBeNull();
   });
 
   it.each(['', '.', '..', 'a/b', 'a\\b', 'a,b', 'a?b', 'a#b', 'a%2fb', 'a b', 'a\u0000', '\ud800', 'x'.repeat(257)])(
-    'is null without a call for %j, which is no path segment',
+    'returns null without a call for %j, which cannot be a path segment',
     async (impossible) => {
       await using stub = await startStub((_request, response) => sendJson(response, 200, record({})));
       await using client = connectTo(stub.url);
@@ -124,16 +124,16 @@ describe('get', () => {
   });
 });
 
-describe('create', () => {
+describe('the create of an export job', () => {
   const answerWith = (status: number) => startStub((_request, response) => sendJson(response, status, record({})));
 
-  it.each([200, 201, 202])('takes an answer of %i (#21)', async (status) => {
+  it.each([200, 201, 202])('accepts a response with status %i (#21)', async (status) => {
     await using stub = await answerWith(status);
     await using client = connectTo(stub.url);
     expect(await client.api.exportJobs.create(newExportJob)).toMatchObject({ id: '722', status: 'NEW' });
   });
 
-  it('sends what is set and leaves the rest to the platform', async () => {
+  it('sends the properties that are set, and leaves the others to the platform', async () => {
     await using stub = await answerWith(200);
     await using client = connectTo(stub.url);
     await client.api.exportJobs.create(newExportJob);
@@ -145,7 +145,7 @@ describe('create', () => {
     });
   });
 
-  it('sends everything that can be set (#13)', async () => {
+  it('sends every property that can be set (#13)', async () => {
     await using stub = await answerWith(200);
     await using client = connectTo(stub.url);
     const everything: NewExportJob = {
@@ -205,7 +205,7 @@ describe('create', () => {
     ['a part of an id', 's-22 and xs-2', { filter: filterOf('s-2') }, 'input.destination.target.datasetId'],
     ['a merge policy', 'Merge policy of the segment', { ...policyAndSegment() }, 'input.mergePolicy.id'],
     ['a segment that was not named', 'No segment', {}, 'input.destination.target.datasetId'],
-  ])('names the argument of a 404 that mentions %s', async (_, detail, changes, path) => {
+  ])('reports the argument of a 404 that mentions %s', async (_, detail, changes, path) => {
     await using stub = await startStub((_request, response) => sendJson(response, 404, { title: 'Not found', detail }));
     await using client = connectTo(stub.url);
     await expect(client.api.exportJobs.create({ ...newExportJob, ...changes })).rejects.toMatchObject({
@@ -216,7 +216,7 @@ describe('create', () => {
     expect(stub.requests).toHaveLength(1);
   });
 
-  it('names the argument whose id a 400 mentions', async () => {
+  it('reports the argument whose id a 400 mentions', async () => {
     const detail = 'Segment s-1 is not a segment of this sandbox';
     await using stub = await startStub((_request, response) => sendJson(response, 400, { detail }));
     await using client = connectTo(stub.url);
@@ -225,26 +225,26 @@ describe('create', () => {
     });
   });
 
-  it('has an unknown outcome when the answer names no job', async () => {
+  it('has an unknown outcome when the response contains no job', async () => {
     await using stub = await startStub((_request, response) => response.writeHead(200).end());
     await using client = connectTo(stub.url);
     await expect(client.api.exportJobs.create(newExportJob)).rejects.toBeInstanceOf(OutcomeUnknownError);
   });
 });
 
-describe('cancel', () => {
+describe('the cancellation of an export job', () => {
   it.each([
     { status: 204, body: '' },
     { status: 200, body: '{"status":true,"message":"Export job has been marked for cancelling"}' },
     { status: 202, body: 'not JSON' },
-  ])('takes $status with the body $body (#20)', async ({ status, body }) => {
+  ])('succeeds after $status with the body $body (#20)', async ({ status, body }) => {
     await using stub = await startStub((_request, response) => response.writeHead(status).end(body));
     await using client = connectTo(stub.url);
     expect(await client.api.exportJobs.cancel(id)).toBe(true);
     expect(stub.requests[0]).toMatchObject({ method: 'DELETE', path: '/data/core/ups/export/jobs/722' });
   });
 
-  it('is false for a job that the platform does not know', async () => {
+  it('returns false for a job that the platform does not know', async () => {
     await using stub = await startStub((_request, response) => response.writeHead(404).end());
     await using client = connectTo(stub.url);
     expect(await client.api.exportJobs.cancel(id)).toBe(false);

@@ -14,7 +14,7 @@ const platformWith = (bodies: Readonly<Record<string, unknown>>) =>
   });
 
 describe('the failed files of a batch', () => {
-  it('include those in folders, and are read at the batch', async () => {
+  it('include those in folders, and are read from the batch', async () => {
     await using stub = await platformWith({
       [`${failedAt}?start=0&limit=10`]: {
         data: [
@@ -56,7 +56,7 @@ describe('the failed files of a batch', () => {
   });
 });
 
-describe('the sample of errors', () => {
+describe('the sample of errors of a batch', () => {
   const sampleAt = '/data/foundation/export/batches/b-1/meta?path=row_errors_sample.json';
 
   it.each<[string, string, readonly unknown[]]>([

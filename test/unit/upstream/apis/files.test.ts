@@ -43,11 +43,11 @@ function bytes(answer: unknown): FileBytes {
   return answer as FileBytes;
 }
 
-describe('files of a batch', () => {
+describe('the files of a batch', () => {
   it.each([
     ['the batch', '/batches/batch-1/files', entry('file-1')],
     ['a file', '/files/file-1', part(name)],
-  ])('are not cut by an error in the place of an entry of %s', async (_, path, good) => {
+  ])('are not truncated if an error replaces an entry of %s', async (_, path, good) => {
     const failed = { type: '/placeholder/type/uri', status: 503, title: 'Unavailable', detail: 'x' };
     const whole = { '/batches/batch-1/files': [entry('file-1')], '/files/file-1': [part(name)] };
     for (const [error, code] of [
@@ -65,7 +65,7 @@ describe('files of a batch', () => {
     expect((await client.api.files.list({ batchId, start: 0, limit: 20 })).files).toHaveLength(1);
   });
 
-  it('are its parts: one call for the list and one for each entry (#26, #27)', async () => {
+  it('are its parts, read by one call for the list and one for each entry (#26, #27)', async () => {
     await using stub = await startStub(
       pages({
         '/batches/batch-1/files': [entry('file-1'), entry('file-2')],
@@ -86,7 +86,7 @@ describe('files of a batch', () => {
     expect(stub.requests[0]?.query.toString()).toBe('start=0&limit=20');
   });
 
-  it('within directories are found, three deep (#28)', async () => {
+  it('include those within directories, three levels deep (#28)', async () => {
     const directories = {
       '/batches/batch-1/files': [entry('a')],
       '/files/a': [entry('b'), part('top')],
@@ -109,7 +109,7 @@ describe('files of a batch', () => {
     );
   });
 
-  it('are none when the platform does not know the batch, or a file has gone', async () => {
+  it('are an empty list when the platform does not know the batch, or a file was removed', async () => {
     await using stub = await startStub(pages({ '/batches/batch-1/files': [entry('gone'), {}] }));
     await using client = connectTo(stub.url);
     const none = { files: [], next: null };
@@ -131,7 +131,7 @@ describe('files of a batch', () => {
     { next: { href: '/files?start={start}', templated: true }, expected: 6 },
     { next: { href: '/files?start={start}', templated: true }, limit: 3, expected: null },
   ])(
-    'go on at $expected after the link $next, whatever the count (#15, #18)',
+    'continue at $expected after the link $next, whatever the count (#15, #18)',
     async ({ next, expected, limit = 2 }) => {
       await using stub = await startStub(({ path }, response) =>
         path.endsWith('/files')
@@ -165,7 +165,7 @@ describe('files of a batch', () => {
     expect(elsewhere.requests).toHaveLength(0);
   });
 
-  it('of one entry are 10,000 at most', async () => {
+  it('of one entry are at most 10,000', async () => {
     const parts = (count: number) => Array.from({ length: count }, (_, index) => part(`p-${index}`));
     await using stub = await startStub(
       pages({
@@ -182,7 +182,7 @@ describe('files of a batch', () => {
   });
 });
 
-describe('files of a batch of a platform that never ends a list', () => {
+describe('the files of a batch when the platform never ends a list', () => {
   const endless = (rows: (start: string) => readonly object[]): Answer => {
     let pages = 0;
     return ({ path, query }, response) => {
@@ -195,7 +195,7 @@ describe('files of a batch of a platform that never ends a list', () => {
 
   it.each([
     ['has no row', () => []],
-    ['has a row that means nothing', () => [{}]],
+    ['has an empty row', () => [{}]],
     ['has a part', (start: string) => [part(`part-${start}`)]],
     ['has another directory', (start: string) => [entry(`directory-${start}`)]],
   ])('are unreadable after 200 pages, each of which %s', async (_, rows) => {
@@ -214,7 +214,7 @@ describe('files of a batch of a platform that never ends a list', () => {
     expect(stub.requests).toHaveLength(30);
   });
 
-  it('are complete where the list has as many pages as are read', async () => {
+  it('are complete if the list has exactly the maximum number of pages', async () => {
     const lastPage = 200;
     await using stub = await startStub(({ path, query }, response) => {
       if (path.endsWith('/batches/batch-1/files')) return sendJson(response, 200, { data: [entry('file-1')] });
@@ -227,8 +227,8 @@ describe('files of a batch of a platform that never ends a list', () => {
   });
 });
 
-describe('bytes', () => {
-  it('come whole', async () => {
+describe('the bytes of a file', () => {
+  it('are returned whole', async () => {
     await using stub = await startStub((_request, response) => {
       response.writeHead(200, { 'content-type': 'application/parquet', 'content-length': 5 }).end('bytes');
     });
@@ -249,7 +249,7 @@ describe('bytes', () => {
     ['application/problem+json', { title: 'Lost' }, 'UPSTREAM_UNREADABLE'],
     ['application/json; charset=utf-8', { error_code: '403003', message: 'Api Key is invalid' }, 'UNAUTHENTICATED'],
     ['application/json', { status: 404, title: 'NotFoundError' }, null],
-  ])('are not those of an error in a success, as %s', async (type, error, code) => {
+  ])('are not returned for an error in a success, as %s', async (type, error, code) => {
     for (const range of [undefined, { first: 0, last: 9 }]) {
       await using stub = await startStub((_request, response) =>
         sendJson(response, 200, error, { 'content-type': type }),
@@ -265,7 +265,7 @@ describe('bytes', () => {
     ['a file of JSON', 'rows.json', '{"status":500,"title":"x"}'],
     ['a file that is declared to be JSON', name, 'PAR1'],
     ['a long one', name, `{"title":"${'x'.repeat(200_000)}"}`],
-  ])('of %s come as they are, whatever they hold', async (_, fileName, content) => {
+  ])('are returned unchanged for %s, whatever they contain', async (_, fileName, content) => {
     await using stub = await startStub((_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json' }).end(content);
     });
@@ -292,7 +292,7 @@ describe('bytes', () => {
     }
   });
 
-  it('come in the range that the platform names, which need not be the one that was asked for (#29)', async () => {
+  it('are in the range that the platform names, which may differ from the requested range (#29)', async () => {
     await using stub = await startStub((_request, response) => {
       response.writeHead(206, { 'content-range': 'bytes 10-14/249058', 'content-length': 5 }).end('bytes');
     });
@@ -305,7 +305,7 @@ describe('bytes', () => {
   });
 
   it.each([undefined, 'bytes */9', 'bytes 9-3/10', 'items 1-2/3'])(
-    'are unreadable when the part that came is named %j',
+    'are unreadable when the returned range is named %j',
     async (range) => {
       await using stub = await startStub((_request, response) => {
         response.writeHead(206, range === undefined ? {} : { 'content-range': range }).end('bytes');
@@ -343,7 +343,7 @@ describe('bytes', () => {
     expect(stub.requests).toHaveLength(2);
   });
 
-  it('that are refused are the error that the answer means', async () => {
+  it('are rejected with the error of the response when the platform refuses them', async () => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 401, { error_code: '401013', message: 'Oauth token is not valid' }),
     );
@@ -354,7 +354,7 @@ describe('bytes', () => {
     });
   });
 
-  it('may take longer than a call, once their headers are there', async () => {
+  it('may take longer than a call after their headers have arrived', async () => {
     let finish = () => {};
     await using stub = await startStub((_request, response) => {
       response.writeHead(200).write('slow ');
@@ -368,7 +368,7 @@ describe('bytes', () => {
     expect(await textOf(answer.body)).toBe('slow bytes');
   });
 
-  it('have the time of a call until their headers are there', async () => {
+  it('must have their headers within the timeout of a call', async () => {
     await using stub = await startStub(silence);
     await using client = connectTo(stub.url);
     const failure = expect(client.api.files.read({ fileId, name })).rejects.toBeInstanceOf(UpstreamTimeoutError);
@@ -377,7 +377,7 @@ describe('bytes', () => {
     await failure;
   });
 
-  it('have that time also while they wait for a connection, and leave nothing behind', async () => {
+  it('have the timeout of a call also while they wait for a connection, and leave no timer and no listener', async () => {
     const answers: ServerResponse[] = [];
     await using stub = await startStub((_request, response) => {
       answers.push(response);
@@ -416,7 +416,7 @@ describe('bytes', () => {
     await waiting;
   });
 
-  it('that are refused at any length cost no more than the beginning of the reason', async () => {
+  it('are rejected without reading more than the start of a long reason', async () => {
     let sent = 0;
     let closed = () => {};
     const connectionClosed = new Promise<void>((resolve) => {
@@ -441,7 +441,7 @@ describe('bytes', () => {
   it.each<[string, number, object]>([
     ['that does not name its part', 206, {}],
     ['to a range outside the file', 416, { 'content-range': 'bytes */9' }],
-  ])('of a response %s are not read, and their connection ends', async (_, status, headers) => {
+  ])('of a response %s are not read, and the connection is closed', async (_, status, headers) => {
     let closed = () => {};
     const connectionClosed = new Promise<void>((resolve) => {
       closed = resolve;
@@ -455,7 +455,7 @@ describe('bytes', () => {
     await connectionClosed;
   });
 
-  it('rejected bytes are the error of the status if its reason does not arrive in time', async () => {
+  it('are rejected with the error of the status if its reason does not arrive in time', async () => {
     await using stub = await startStub((_request, response) => {
       response.writeHead(500).write('some');
     });
@@ -513,7 +513,7 @@ describe('bytes', () => {
     expect(furthestAhead).toBeLessThan(totalBytes / 2);
   });
 
-  it('leave no listener on a signal that lives on', async () => {
+  it('leave no listener on a signal that outlives them', async () => {
     await using stub = await startStub((_request, response) => response.end('bytes'));
     const { signal } = new AbortController();
     const listeners = countListeners(signal);
@@ -524,7 +524,7 @@ describe('bytes', () => {
     expect(listeners()).toBe(0);
   });
 
-  it('stop coming when their reader leaves the loop', async () => {
+  it('are no longer transferred when their reader leaves the loop', async () => {
     let closed = () => {};
     const transferEnded = new Promise<void>((resolve) => {
       closed = resolve;
@@ -540,8 +540,8 @@ describe('bytes', () => {
   });
 });
 
-describe('stat', () => {
-  it('stat returns the properties of a read without bytes', async () => {
+describe('the properties of a file', () => {
+  it('are those of a read, without its bytes', async () => {
     await using stub = await startStub((_request, response) => {
       response.writeHead(200, { 'content-type': 'application/csv', 'content-length': '249058' }).end();
     });
@@ -556,7 +556,7 @@ describe('stat', () => {
     expect(stub.requests[0]?.query.get('path')).toBe(name);
   });
 
-  it('takes a content type that is none for bytes of any kind', async () => {
+  it('have the content type of arbitrary bytes if the platform sends an invalid one', async () => {
     await using stub = await startStub((_request, response) => {
       response.writeHead(200, { 'content-type': 'text/html; <script>' }).end();
     });

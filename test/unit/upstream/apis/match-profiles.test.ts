@@ -37,7 +37,7 @@ const match = (asked: readonly Identity[], entries: readonly ProfileEntry[]) =>
   });
 
 describe('an identity', () => {
-  it('an identity has the entry that names it, else the entry of a person with this identity', () => {
+  it('has the entry that names it, otherwise the entry of a person with this identity', () => {
     const entries = [person('B', { identities: [john] }), person('A', { requested: jane, identities: [john, kim] })];
     expect(match([jane, john], entries)).toEqual(['A', 'B']);
     expect(match([kim, jane, john], entries)).toEqual(['A', 'A', 'B']);
@@ -45,7 +45,7 @@ describe('an identity', () => {
     expect(match([jane, john], both)).toEqual(['A', 'B']);
   });
 
-  it('is compared without regard to the case of its namespace, not of its value (#11)', () => {
+  it('is compared case-insensitively in its namespace, and case-sensitively in its value (#11)', () => {
     expect(match([{ namespace: 'Email', value: 'jane' }, john], [person('A', { identities: [jane] })])).toEqual([
       'A',
       'nobody',
@@ -54,7 +54,7 @@ describe('an identity', () => {
     expect(match([email('Jane'), john], entries)).toEqual(['unsettled', 'B']);
   });
 
-  it('has the only entry that is left, when it is the only one left', () => {
+  it('has the only remaining entry when it is the only remaining identity', () => {
     expect(match([jane, john], [person('A', { identities: [jane] }), person('B')])).toEqual(['A', 'B']);
     expect(match([jane, john, kim], [person('A', { identities: [jane] }), person('B')])).toEqual([
       'A',
@@ -68,26 +68,26 @@ describe('an identity', () => {
     expect(match([jane, john], [person('A', { requested: jane }), failure()])).toEqual(['A', 'failure']);
   });
 
-  it('an identity never has an entry that names another identity, unless it is requested alone', () => {
+  it('never has an entry that names another identity, unless it is requested alone', () => {
     for (const other of [person('B', { identities: [kim] }), person('B', { requested: kim }), failure(kim)]) {
       expect(match([jane, john], [person('A', { identities: [jane] }), other])).toEqual(['A', 'unsettled']);
     }
   });
 
-  it('an identity is unknown if no entry is left for it, or an entry without a person', () => {
+  it('is unknown if no entry remains for it, or only an entry without a person', () => {
     expect(match([jane, john], [person('A', { identities: [jane] })])).toEqual(['A', 'nobody']);
     expect(match([jane, john], [person('A', { identities: [jane] }), nobody()])).toEqual(['A', 'nobody']);
     expect(match([jane, john, kim], [nobody(), nobody(), nobody()])).toEqual(['nobody', 'nobody', 'nobody']);
     expect(match([jane], [])).toEqual(['nobody']);
   });
 
-  it('an identity that is requested alone has the entry with the most content', () => {
+  it('has the entry with the most content when it is requested alone', () => {
     expect(match([jane], [nobody(), failure(), person('A'), person('B')])).toEqual(['A']);
     expect(match([jane], [person('A', { requested: email('JANE') })])).toEqual(['A']);
     expect(match([jane], [nobody(), failure()])).toEqual(['failure']);
   });
 
-  it('shares a person with another, in one entry or in two', () => {
+  it('shares a person with another identity, in one entry or in two', () => {
     expect(match([jane, john], [person('A', { identities: [jane, john] })])).toEqual(['A', 'A']);
     const twice = [person('A', { identities: [jane, john] }), person('B', { identities: [jane, john] })];
     expect(match([jane, john, kim], twice)).toEqual(['A', 'A', 'nobody']);
@@ -96,7 +96,7 @@ describe('an identity', () => {
     ).toEqual(['A', 'B']);
   });
 
-  it('an identity never has the entry of another person, in any order of the entries', () => {
+  it('never has the entry of another person, in any order of the entries', () => {
     const identity = fc.constantFrom(...'abcdef').map(email);
     const entries = fc.uniqueArray(
       fc.record({ id: fc.uuid(), who: fc.uniqueArray(identity, { selector: identityKey, minLength: 1 }) }),

@@ -3,7 +3,7 @@ import { UpstreamUnreadableError } from '../../../../src/errors.ts';
 import { connectTo, sendJson, startStub } from '../platform-stub.ts';
 
 describe('a list of merge policies', () => {
-  it('is by name, and goes on with the start of its link alone, at the same place (#16)', async () => {
+  it('is ordered by name, and continues at the same path with the start of its link (#16)', async () => {
     await using stub = await startStub(({ query }, response) =>
       sendJson(response, 200, {
         _page: { totalCount: 2, pageSize: 2 },

@@ -41,7 +41,7 @@ const answering =
     sendJson(response, status, answerTo(askedOf(request)));
 
 describe('profiles', () => {
-  it('are looked up by one POST, keyed by ids of the platform, and come in the order of the queries (#30)', async () => {
+  it('are looked up by one POST, keyed by ids of the platform, and returned in the order of the queries (#30)', async () => {
     await using stub = await startStub(answering(() => ({ ...people(['john', 'jane']), 'xid-0': emptyProfile })));
     await using client = connectTo(stub.url);
     expect(await client.api.profiles.getMany([kim, jane, john, jane])).toMatchObject([
@@ -59,14 +59,14 @@ describe('profiles', () => {
     expect(client.metrics.anomalies).toEqual([]);
   });
 
-  it('an empty lookup of profiles makes no call', async () => {
+  it('cost no call for an empty list of identities', async () => {
     await using stub = await startStub(answering(() => ({})));
     await using client = connectTo(stub.url);
     expect(await client.api.profiles.getMany([])).toEqual([]);
     expect(stub.requests).toHaveLength(0);
   });
 
-  it('are grouped by fields, sent as a list, and merge policy (#13)', async () => {
+  it('are grouped by fields, sent as a list, and by merge policy (#13)', async () => {
     await using stub = await startStub(answering((names) => people(names)));
     await using client = connectTo(stub.url);
     const fields = ['person.name', 'identityMap'];
@@ -90,7 +90,7 @@ describe('profiles', () => {
     expect(bodies).toContainEqual({ schema: expect.anything(), identities: [expect.anything(), expect.anything()] });
   });
 
-  it('come in chunks of 100', async () => {
+  it('are requested in chunks of 100', async () => {
     await using stub = await startStub(answering((names) => people(names)));
     await using client = connectTo(stub.url);
     const names = Array.from({ length: 130 }, (_, index) => `person-${index}`);
@@ -99,7 +99,7 @@ describe('profiles', () => {
     expect(stub.requests.map((request) => askedOf(request).length).toSorted()).toEqual([100, 30]);
   });
 
-  it('profiles are requested one by one if the response does not name their identities', async () => {
+  it('are requested separately if the response does not name their identities', async () => {
     await using stub = await startStub(answering((names) => people(names, { discreet: true })));
     await using client = connectTo(stub.url);
     const fields = ['name'];
@@ -115,14 +115,14 @@ describe('profiles', () => {
     ]);
   });
 
-  it('are all unknown when the answer is a 404', async () => {
+  it('are all unknown when the response is a 404', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 404, { statusCode: '404' }));
     await using client = connectTo(stub.url);
     expect(await client.api.profiles.getMany([jane, john])).toEqual([null, null]);
     expect(stub.requests).toHaveLength(1);
   });
 
-  it('may fail one by one within a success (#22)', async () => {
+  it('may fail separately within a success (#22)', async () => {
     const answers: Answer[] = [
       (_request, response) =>
         sendJson(response, 207, [
@@ -142,7 +142,7 @@ describe('profiles', () => {
     expect(second).toMatchObject({ entityId: 'xid-john' });
   });
 
-  it('profiles are requested one by one if failures do not name their identities (#22)', async () => {
+  it('are requested separately if failures do not name their identities (#22)', async () => {
     await using stub = await startStub((request, response) => {
       const names = askedOf(request);
       if (names.length === 1 && names[0] !== 'jane') sendJson(response, 200, people(names));
@@ -157,7 +157,7 @@ describe('profiles', () => {
     expect(stub.requests).toHaveLength(4);
   });
 
-  it('are unknown where the failure within a success is a 404 (#22)', async () => {
+  it('are unknown if the failure within a success is a 404 (#22)', async () => {
     await using stub = await startStub(answering(() => [{ xid: 'x', error: { statusCode: '404' } }], 207));
     await using client = connectTo(stub.url);
     expect(await client.api.profiles.getMany([jane])).toEqual([null]);
@@ -175,7 +175,7 @@ describe('profiles', () => {
     expect(second).toMatchObject({ entityId: 'xid-john' });
   });
 
-  it('carry the failure of their call, whose body may be a list of strings, and others do not (#31)', async () => {
+  it('have the failure of their own call, whose body may be a list of strings (#31)', async () => {
     await using stub = await startStub((request, response) => {
       if (JSON.parse(request.body).fields === undefined) sendJson(response, 200, people(askedOf(request)));
       else {
@@ -197,13 +197,13 @@ describe('profiles', () => {
     expect(found).toMatchObject([{ entityId: 'xid-jane' }, refused, refused]);
   });
 
-  it.each(['odd', 7, null])('are unreadable when the answer is %j', async (body) => {
+  it.each(['odd', 7, null])('are unreadable when the response is %j', async (body) => {
     await using stub = await startStub(answering(() => body));
     await using client = connectTo(stub.url);
     expect(await client.api.profiles.getMany([jane])).toMatchObject([{ constructor: UpstreamUnreadableError }]);
   });
 
-  it('lookups of profiles are cancelled with the reason of the signal', async () => {
+  it('are cancelled with the reason of the signal', async () => {
     await using stub = await startStub(() => {});
     const leaving = new AbortController();
     await using client = connectTo(stub.url, { signal: leaving.signal });
@@ -214,7 +214,7 @@ describe('profiles', () => {
     await expect(asked).rejects.toBe(reason);
   });
 
-  it('leave no name in an error', async () => {
+  it('are not named in an error', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 403, { message: 'No.' }));
     await using client = connectTo(stub.url);
     const [error] = await client.api.profiles.getMany([query('jane@example.com')]);

@@ -72,9 +72,9 @@ describe.each([...Object.entries(writes), ...Object.entries(reads)])('%s', (_, s
       { title: 'Unprocessable', detail: 'The data cannot be processed for this org' },
       'Unprocessable',
     ],
-    ['nothing', 400, {}, '400'],
+    ['an unknown reason', 400, {}, '400'],
   ])(
-    'that is rejected because of %s is no fault of the input, and the reason is shown',
+    'that is rejected because of %s is a platform error with the reason, and not invalid input',
     async (_, status, body, shown) => {
       expect(await rejection(send, status, body)).toMatchObject({
         code: 'PLATFORM_ERROR',
@@ -99,7 +99,7 @@ describe.each([...Object.entries(writes), ...Object.entries(reads)])('%s', (_, s
     [400, { message: 'Sandbox [dev] is not active' }, 'x-sandbox-name'],
     [422, { message: 'Unknown sandbox' }, 'x-sandbox-name'],
     [400, { message: 'Invalid IMS org in the header' }, 'x-gw-ims-org-id'],
-  ])('that is rejected with %i because of a header is about the header: %j', async (status, body, path) => {
+  ])('that is rejected with %i because of a header reports the header: %j', async (status, body, path) => {
     expect(await rejection(send, status, body)).toMatchObject({ code: 'INVALID_INPUT', issues: [{ path }] });
   });
 });
@@ -108,14 +108,14 @@ it.each([
   [404, 'The dataset is not in sandbox dev, which is not active'],
   [404, 'Dataset dataset-1 was not found in the sandbox dev'],
   [400, 'The name "header of the sandbox" is taken'],
-])('a rejection with %i that only mentions the sandbox is not about it: %s', async (status, detail) => {
+])('a rejection with %i that only mentions the sandbox does not report its header: %s', async (status, detail) => {
   for (const send of Object.values(writes)) {
     const error = await rejection(send, status, { detail });
     expect(error).not.toMatchObject({ issues: [{ path: 'x-sandbox-name' }] });
   }
 });
 
-it('a list of sandboxes, which names none, is never about the header', async () => {
+it('a rejected list of sandboxes never reports the sandbox header, because it sends none', async () => {
   const body = { title: 'Bad paging', type: 'http://ns.adobe.com/aep/errors/SMS-2074-400', status: 400 };
   expect(await rejection(({ sandboxes }) => sandboxes.available(), 400, body)).toMatchObject({
     code: 'PLATFORM_ERROR',
@@ -129,12 +129,12 @@ it.each([
   ['a list of export jobs', 'NEW is not supported'],
   ['a list of batches', 'dataset-1 is unknown'],
   ['a list of batches', 'status: unknown word'],
-])('the filter of %s is named by %j', async (name, detail) => {
+])('a rejection of %s with %j reports the filter', async (name, detail) => {
   const read = reads[name] ?? (() => Promise.reject(name));
   expect(await rejection(read, 400, { detail })).toMatchObject({ code: 'INVALID_INPUT', issues: [{ path: 'filter' }] });
 });
 
-it('a list without a filter has none to blame', async () => {
+it('a rejected list without a filter does not report the filter', async () => {
   for (const list of [
     ({ exportJobs }: PlatformApi) => exportJobs.list({ limit: 1 }),
     ({ segmentJobs }: PlatformApi) => segmentJobs.list({ limit: 1 }),
@@ -146,7 +146,7 @@ it('a list without a filter has none to blame', async () => {
     });
 });
 
-describe('a part of the input that the platform names', () => {
+describe('the path of an invalid argument that the platform mentions', () => {
   it.each([
     ['an export job', 'Segment segment-1 is inactive', 'input.filter.segments.0.segmentId'],
     ['an export job', 'segmentId must be a UUID', 'input.filter.segments'],
@@ -171,7 +171,7 @@ describe('a part of the input that the platform names', () => {
     ['a schedule', 'nightly run', 'input.name'],
     ['a schedule', 'The schedule could not be stored', null],
     ['a change of a schedule', '0 0 2 * * ? is in the past', 'input.schedule'],
-  ])('of %s by %j is %s', async (name, detail, path) => {
+  ])('is found for %s with the message %j: %s', async (name, detail, path) => {
     const error = await rejection(writes[name] ?? (() => Promise.reject(name)), 400, { title: 'Bad', detail });
     if (path === null) expect(error).toMatchObject({ code: 'PLATFORM_ERROR', status: 400 });
     else expect(error).toMatchObject({ code: 'INVALID_INPUT', issues: [{ path, message: `Bad: ${detail}` }] });

@@ -6,7 +6,7 @@ const named = (from: number, count: number) =>
   Array.from({ length: count }, (_, index) => ({ name: `sandbox-${from + index}` }));
 
 describe('sandboxes', () => {
-  it('are read page by page until one is short, limit and offset together, without a sandbox header (#15, #18)', async () => {
+  it('are read page by page until one is short, with limit and offset but without a sandbox header (#15, #18)', async () => {
     await using stub = await startStub(({ query }, response) => {
       const offset = Number(query.get('offset'));
       sendJson(response, 200, {
@@ -25,7 +25,7 @@ describe('sandboxes', () => {
     expect(stub.requests[0]?.headers).not.toHaveProperty('x-sandbox-name');
   });
 
-  it('have a name at least; other fields, dates and tags of any form do not matter (#39, #41)', async () => {
+  it('require only a name; other fields, dates and tags of any form are accepted (#39, #41)', async () => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 200, {
         sandboxes: [
@@ -51,14 +51,14 @@ describe('sandboxes', () => {
     expect(client.metrics.anomalies).toEqual([{ resource: 'Sandbox', kind: 'missing-id' }]);
   });
 
-  it('end when two pages in a sequence bring nothing new, each of them once (#19)', async () => {
+  it('end after two consecutive pages without a new sandbox, and contain each sandbox once (#19)', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, { sandboxes: named(0, 50) }));
     await using client = connectTo(stub.url);
     expect(await client.api.sandboxes.available()).toHaveLength(50);
     expect(stub.requests).toHaveLength(3);
   });
 
-  it('are complete although a whole page of others is added in front of them while they are read', async () => {
+  it('are complete although a whole page of others is inserted before them while they are read', async () => {
     let rows = named(0, 120);
     await using stub = await startStub(({ query }, response) => {
       const offset = Number(query.get('offset'));
@@ -71,7 +71,7 @@ describe('sandboxes', () => {
   });
 
   it.each<{ what: string; calls: number; answer: Answer }>([
-    { what: 'when the answer is no list', calls: 1, answer: (_request, response) => sendJson(response, 200, {}) },
+    { what: 'when the response is not a list', calls: 1, answer: (_request, response) => sendJson(response, 200, {}) },
     {
       what: 'when the list never ends',
       calls: 100,

@@ -24,8 +24,8 @@ const rows = (from: number, count: number) =>
   Array.from({ length: count }, (_, index) => ({ ...record, id: `schedule-${from + index}` }));
 const idsIn = (list: readonly { readonly id: string }[]) => list.map((schedule) => schedule.id);
 
-describe('list', () => {
-  it('takes one call for the few that there are, whatever the page says of itself (#15, #18)', async () => {
+describe('the list of schedules', () => {
+  it('takes one call for a single page, whatever the page reports about itself (#15, #18)', async () => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 200, { _page: { totalCount: 10, pageSize: 1 }, children: rows(0, 2), _links: { next: {} } }),
     );
@@ -56,7 +56,7 @@ describe('list', () => {
       envelope: { _links: { next: { href: 'https://elsewhere.example:443/x?start=100' } } },
     },
     { name: 'the page', envelope: { _page: { next: '100' } } },
-  ])('goes on where $name says, on the host that it knows (#15, #17)', async ({ envelope }) => {
+  ])('continues at the position of $name, on the configured host (#15, #17)', async ({ envelope }) => {
     await using stub = await startStub(({ query }, response) =>
       sendJson(
         response,
@@ -70,7 +70,7 @@ describe('list', () => {
   });
 
   it.each([{ href: '' }, { href: '/config/schedules?start={start}', templated: true }, null, ''])(
-    'ends at a link that leads nowhere: %j (#15)',
+    'ends at a link without a destination: %j (#15)',
     async (next) => {
       await using stub = await startStub((_request, response) =>
         sendJson(response, 200, { children: rows(0, 2), _links: { next } }),
@@ -81,7 +81,7 @@ describe('list', () => {
     },
   );
 
-  it('holds each schedule once, although pages overlap (#19)', async () => {
+  it('contains each schedule once, although pages overlap (#19)', async () => {
     await using stub = await startStub(({ query }, response) =>
       sendJson(response, 200, { children: query.get('start') === '0' ? rows(0, 100) : rows(99, 2) }),
     );
@@ -89,14 +89,14 @@ describe('list', () => {
     expect(idsIn(await client.api.schedules.list())).toEqual(idsIn(rows(0, 101)));
   });
 
-  it('ends when two pages in a sequence bring nothing new (#19)', async () => {
+  it('ends when two consecutive pages contain no new schedule (#19)', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, { children: rows(0, 100) }));
     await using client = connectTo(stub.url);
     expect(await client.api.schedules.list()).toHaveLength(100);
     expect(stub.requests).toHaveLength(3);
   });
 
-  it('is complete although a whole page of others is added in front of them while it is read', async () => {
+  it('is complete although a whole page of others is inserted before it while it is read', async () => {
     let all = rows(0, 230);
     await using stub = await startStub(({ query }, response) => {
       const start = Number(query.get('start')) * 100;
@@ -117,7 +117,7 @@ describe('list', () => {
     ]);
   });
 
-  it('reads 100 pages, and not one more', async () => {
+  it('reads at most 100 pages', async () => {
     let last = 99;
     await using stub = await startStub(({ query }, response) => {
       const page = Number(query.get('start'));
@@ -132,7 +132,10 @@ describe('list', () => {
   });
 
   it.each<{ what: string; answer: Answer }>([
-    { what: 'when the answer is no list', answer: (_request, response) => sendJson(response, 200, { records: [] }) },
+    {
+      what: 'when the response is not a list',
+      answer: (_request, response) => sendJson(response, 200, { records: [] }),
+    },
     {
       what: 'when the list never ends',
       answer: ({ query }, response) =>
@@ -145,15 +148,15 @@ describe('list', () => {
   });
 });
 
-describe('get', () => {
-  it('reads one schedule', async () => {
+describe('the read of a schedule by id', () => {
+  it('returns the schedule', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, record));
     await using client = connectTo(stub.url);
     expect(await client.api.schedules.get(id)).toMatchObject({ id, name: 'daily', observedAt: client.clock.now() });
     expect(stub.requests[0]).toMatchObject({ method: 'GET', path: `${root}/schedule-1` });
   });
 
-  it('is null for one that the platform does not know, or cannot', async () => {
+  it('returns null for an unknown id, and for a text that cannot be an id', async () => {
     await using stub = await startStub((_request, response) => response.writeHead(404).end());
     await using client = connectTo(stub.url);
     expect(await client.api.schedules.get(id)).toBeNull();
@@ -168,8 +171,8 @@ describe('get', () => {
   });
 });
 
-describe('create', () => {
-  it.each([200, 201])('sends everything, and takes an answer of %i (#21)', async (status) => {
+describe('the create of a schedule', () => {
+  it.each([200, 201])('sends every property, and accepts a response with status %i (#21)', async (status) => {
     await using stub = await startStub((_request, response) => sendJson(response, status, record));
     await using client = connectTo(stub.url);
     expect(await client.api.schedules.create(newSchedule)).toMatchObject({ id });
@@ -194,7 +197,7 @@ describe('create', () => {
     ['all', ['*'], 'input'],
     ['one', ['s-1'], 'input.segmentIds.0'],
     ['several', ['s-1', 's-2'], 'input.segmentIds'],
-  ])('names the argument of a 404 for %s of the segments', async (_, ids, path) => {
+  ])('reports the argument of a 404 for segment ids with %s', async (_, ids, path) => {
     await using stub = await startStub((_request, response) => response.writeHead(404).end());
     await using client = connectTo(stub.url);
     const segmentIds = ids.map((each) => platformId<SegmentId>(each));
@@ -204,7 +207,7 @@ describe('create', () => {
     });
   });
 
-  it('reports what the platform refused, which also may be a second schedule', async () => {
+  it('reports the reason of a rejection, which may also be a second schedule', async () => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 400, { title: 'Bad request', errors: { '400': [{ code: 1, message: 'Only one schedule' }] } }),
     );
@@ -217,8 +220,8 @@ describe('create', () => {
   });
 });
 
-describe('update', () => {
-  it('sends a patch and does not look at the answer', async () => {
+describe('the update of a schedule', () => {
+  it('sends a patch and ignores the body of the response', async () => {
     await using stub = await startStub((_request, response) => response.writeHead(204).end());
     await using client = connectTo(stub.url);
     expect(await client.api.schedules.update(id, { state: 'ACTIVE', schedule: '0 0 2 * * ?' })).toBe(true);
@@ -231,7 +234,7 @@ describe('update', () => {
     expect(client.metrics.calls).toMatchObject([{ method: 'PATCH', status: 204 }]);
   });
 
-  it('is false for a schedule that the platform does not know, or cannot', async () => {
+  it('returns false for an unknown id, and for a text that cannot be an id', async () => {
     await using stub = await startStub((_request, response) => response.writeHead(404).end());
     await using client = connectTo(stub.url);
     expect(await client.api.schedules.update(id, { state: 'ACTIVE' })).toBe(false);
@@ -242,7 +245,7 @@ describe('update', () => {
   it.each([
     ['"daily" is not a cron expression', 'input.schedule'],
     ['Invalid state', 'input.state'],
-  ])('names the argument that %j is about', async (detail, path) => {
+  ])('reports the argument that %j is about', async (detail, path) => {
     await using stub = await startStub((_request, response) => sendJson(response, 400, { detail }));
     await using client = connectTo(stub.url);
     const update = client.api.schedules.update(id, { schedule: 'daily', state: 'ACTIVE' });
@@ -257,8 +260,8 @@ describe('update', () => {
   });
 });
 
-describe('delete', () => {
-  it('is true for any success, false for what is unknown or no id (#20)', async () => {
+describe('the deletion of a schedule', () => {
+  it('returns true for any success, and false for an unknown id and for a text that cannot be an id (#20)', async () => {
     const answers = [204, 200, 404];
     await using stub = await startStub((_request, response) =>
       response.writeHead(answers.shift() ?? 500).end('not JSON'),

@@ -38,7 +38,7 @@ async function readAll(api: SegmentDefinitionsApi, limit: number): Promise<Reado
 }
 
 describe('a list of segment definitions', () => {
-  it('asks for its first page without a number, because none is known to be the first', async () => {
+  it('requests its first page without a number, because the number of the first page is unknown', async () => {
     await using stub = await startStub(pagesFrom(0));
     await using client = connectTo(stub.url);
     const { definitions, next } = await client.api.segmentDefinitions.list({ limit: 100 });
@@ -63,7 +63,7 @@ describe('a list of segment definitions', () => {
     expect(stub.requests.map(({ query }) => query.get('page'))).toEqual(pages);
   });
 
-  it('ends at a page that is not there, unless that is the first', async () => {
+  it('ends at a page that does not exist, unless it is the first', async () => {
     await using stub = await startStub((_request, response) => response.writeHead(404).end());
     await using client = connectTo(stub.url);
     const behind = await client.api.segmentDefinitions.list({ limit: 1, page: 5 });
@@ -79,7 +79,7 @@ describe('a list of segment definitions', () => {
     expect(client.metrics.anomalies).toEqual([{ resource: 'SegmentDefinition', kind: 'missing-id' }]);
   });
 
-  it('reports how many there are in all, and counts an anomaly if they are not in the order that was requested', async () => {
+  it('reports the total number, and counts an anomaly if the rows are not in the requested order', async () => {
     const segments = [{ id: 'a', creationTime: 1 }, { id: 'b', creationTime: 0, createEpoch: 9 }, { id: 'c' }];
     await using stub = await startStub(({ query }, response) =>
       sendJson(response, 200, { segments, page: { totalCount: query.get('page') === null ? 7 : 2 } }),

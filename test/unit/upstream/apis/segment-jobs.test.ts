@@ -8,8 +8,8 @@ const id = platformId<SegmentJobId>('job-1');
 const record = { id, status: 'PROCESSING', segments: [{ segmentId: 's-1' }], creationTime: 5, updateTime: 6 };
 const rows = (count: number) => Array.from({ length: count }, (_, index) => ({ ...record, id: `job-${index}` }));
 
-describe('list', () => {
-  it('is of the newest jobs', async () => {
+describe('the list of segment jobs', () => {
+  it('contains the newest jobs', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, { children: [record] }));
     await using client = connectTo(stub.url);
     const page = await client.api.segmentJobs.list({ limit: 20 });
@@ -19,7 +19,7 @@ describe('list', () => {
     expect(client.metrics.calls).toMatchObject([{ service: 'segmentation' }]);
   });
 
-  it('reports how many there are in all, and counts an anomaly if they are not in the order that was requested', async () => {
+  it('reports the total number, and counts an anomaly if the jobs are not in the requested order', async () => {
     const children = [5, 3, 4].map((time) => ({ ...record, id: `job-${time}`, updateTime: time }));
     await using stub = await startStub((_request, response) =>
       sendJson(response, 200, { children, _page: { totalCount: 12, pageSize: 3 } }),
@@ -33,7 +33,7 @@ describe('list', () => {
     expect(client.metrics.anomalies).toEqual([{ resource: 'SegmentJob', kind: 'out-of-order' }]);
   });
 
-  it('sends start, status, segment and order', async () => {
+  it('is requested with start, status, segment and order', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, { children: [] }));
     await using client = connectTo(stub.url);
     await client.api.segmentJobs.list({
@@ -54,17 +54,17 @@ describe('list', () => {
 
   it.each([
     {
-      why: 'the link says so',
+      why: 'the link names it',
       count: 2,
       body: { _links: { next: { href: '/segment/jobs?start=2&limit=2' } } },
       next: 2,
     },
-    { why: 'the link says so, for a later page', count: 2, start: 4, body: { _links: { next: '?start=6' } }, next: 6 },
-    { why: 'the page says so', count: 2, body: { _page: { next: '2' } }, next: 2 },
+    { why: 'the link names it, for a later page', count: 2, start: 4, body: { _links: { next: '?start=6' } }, next: 6 },
+    { why: 'the page names it', count: 2, body: { _page: { next: '2' } }, next: 2 },
     { why: 'the page is full', count: 2, body: { _links: { next: {} } }, next: 1 },
     { why: 'the page is full', count: 2, start: 3, body: {}, next: 4 },
     {
-      why: 'there is more, although the link does not say where',
+      why: 'there is more, although the link has no position',
       count: 1,
       body: { _links: { next: { href: '?limit=2' } } },
       next: 1,
@@ -84,7 +84,7 @@ describe('list', () => {
       next: null,
     },
     { why: 'it is empty', count: 0, body: { _links: { next: { href: '?start=9' } } }, next: null },
-  ])('goes on at $next because $why (#15, #18)', async ({ count, start, body, next }) => {
+  ])('continues at $next because $why (#15, #18)', async ({ count, start, body, next }) => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 200, { children: rows(count), ...body }),
     );
@@ -93,7 +93,7 @@ describe('list', () => {
     expect(page.next).toBe(next);
   });
 
-  it('leaves out a record without id or status, which still counts as a row', async () => {
+  it('omits a record without id or status, which still counts as a row', async () => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 200, { children: [record, { status: 'NEW' }, { id: 'x' }, 'odd'] }),
     );
@@ -126,15 +126,15 @@ describe('list', () => {
   });
 });
 
-describe('get', () => {
-  it('reads one job', async () => {
+describe('the read of a segment job by id', () => {
+  it('returns the job', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, record));
     await using client = connectTo(stub.url);
     expect(await client.api.segmentJobs.get(id)).toMatchObject({ id, segments: [{ segmentId: 's-1' }] });
     expect(stub.requests[0]).toMatchObject({ method: 'GET', path: `${root}/job-1` });
   });
 
-  it('is null for one that the platform does not know, or cannot', async () => {
+  it('returns null for an unknown id, and for a text that cannot be an id', async () => {
     await using stub = await startStub((_request, response) => response.writeHead(404).end());
     await using client = connectTo(stub.url);
     expect(await client.api.segmentJobs.get(id)).toBeNull();
@@ -149,8 +149,8 @@ describe('get', () => {
   });
 });
 
-describe('create', () => {
-  it.each([200, 201, 202])('sends a list, and takes an answer of %i (#21)', async (status) => {
+describe('the create of a segment job', () => {
+  it.each([200, 201, 202])('sends a list, and accepts a response with status %i (#21)', async (status) => {
     await using stub = await startStub((_request, response) => sendJson(response, status, record));
     await using client = connectTo(stub.url);
     expect(await client.api.segmentJobs.create([platformId('s-1'), platformId('s-2')])).toMatchObject({ id });
@@ -158,7 +158,7 @@ describe('create', () => {
     expect(JSON.parse(stub.requests[0]?.body ?? '')).toEqual([{ segmentId: 's-1' }, { segmentId: 's-2' }]);
   });
 
-  it('has an unknown outcome when the answer names no job', async () => {
+  it('has an unknown outcome when the response contains no job', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, { status: 'NEW' }));
     await using client = connectTo(stub.url);
     await expect(client.api.segmentJobs.create([platformId('s-1')])).rejects.toBeInstanceOf(OutcomeUnknownError);
@@ -169,7 +169,7 @@ describe('create', () => {
     [['s-1', 's-2'], '', 'input.segmentIds'],
     [['s-1', 's-2'], 'Segment s-2 was not found', 'input.segmentIds.1'],
     [['*'], 'Segment not found', 'input'],
-  ])('names the argument of a 404 for %j, if the platform says %j', async (ids, detail, path) => {
+  ])('reports the argument of a 404 for %j, if the message of the platform is %j', async (ids, detail, path) => {
     await using stub = await startStub((_request, response) => sendJson(response, 404, { detail }));
     await using client = connectTo(stub.url);
     const segmentIds = ids.map((each) => platformId<SegmentId>(each));
@@ -180,19 +180,19 @@ describe('create', () => {
   });
 });
 
-describe('cancel', () => {
+describe('the cancellation of a segment job', () => {
   it.each([
     { status: 204, body: '' },
     { status: 200, body: '{"status":true,"message":"Segment job has been marked for cancelling"}' },
     { status: 202, body: 'not JSON' },
-  ])('takes $status with the body $body (#20)', async ({ status, body }) => {
+  ])('succeeds after $status with the body $body (#20)', async ({ status, body }) => {
     await using stub = await startStub((_request, response) => response.writeHead(status).end(body));
     await using client = connectTo(stub.url);
     expect(await client.api.segmentJobs.cancel(id)).toBe(true);
     expect(stub.requests[0]).toMatchObject({ method: 'DELETE', path: `${root}/job-1` });
   });
 
-  it('is false for a job that the platform does not know, or cannot', async () => {
+  it('returns false for an unknown id, and for a text that cannot be an id', async () => {
     await using stub = await startStub((_request, response) => response.writeHead(404).end());
     await using client = connectTo(stub.url);
     expect(await client.api.segmentJobs.cancel(id)).toBe(false);

@@ -39,13 +39,13 @@ function harness() {
 }
 
 describe('the job of a lost create', () => {
-  it('is the only one that fits and was created since', () => {
+  it('is the only matching one created since', () => {
     const { job, lost, find } = harness();
     const attempt = lost();
     expect(find(attempt, [job('other', 0, { fit: 'different' }), job('mine', 1), job('old', -60_000)])).toBe('mine');
   });
 
-  it('is one whose record omits parts, if no other one fits', () => {
+  it('may have a record that omits parts, if no other one matches', () => {
     const { job, lost, find } = harness();
     const [omitting, other] = [job('omits', 0, { fit: 'possible' }), job('too', 0, { fit: 'possible' })];
     expect(find(lost('a'), [omitting, job('whole')])).toBe('whole');
@@ -53,17 +53,17 @@ describe('the job of a lost create', () => {
     expect(find(lost('a', 'third group'), [omitting])).toBe('omits');
   });
 
-  it('may seem to be two seconds older than the create, by a clock that is behind, and no more', () => {
+  it('may have a time of creation up to two seconds before the create, because of a slow clock', () => {
     const { job, lost, find } = harness();
     expect(find(lost(), [job('older', -2_001)])).toBeNull();
     expect(find(lost(), [job('mine', -2_000)])).toBe('mine');
   });
 
   it.each<[string, readonly Partial<Job>[]]>([
-    ['none is there', []],
-    ['none fits', [{ id: 'odd', fit: 'different' }]],
-    ['two fit', [{ id: 'a' }, { id: 'b' }]],
-    ['nobody knows when it was created', [{ id: 'a', createdAt: null }]],
+    ['the list is empty', []],
+    ['none matches', [{ id: 'odd', fit: 'different' }]],
+    ['two match', [{ id: 'a' }, { id: 'b' }]],
+    ['its time of creation is unknown', [{ id: 'a', createdAt: null }]],
   ])('stays unknown when %s', (_, found) => {
     const { job, lost, find } = harness();
     expect(
@@ -74,7 +74,7 @@ describe('the job of a lost create', () => {
     ).toBeNull();
   });
 
-  it('is known beyond doubt by the request id, among several that fit and while others are on their way', () => {
+  it('is identified by the request id, among several that match and while others are running', () => {
     const { job, begin, lost, find } = harness();
     begin();
     const jobs = [job('a', 0, { requestId: 'x' }), job('b', 0, { requestId: 'mine' })];
@@ -82,7 +82,7 @@ describe('the job of a lost create', () => {
     expect(find(lost(), jobs, 'mine')).toBeNull();
   });
 
-  it('is none that this process has given out, as an answer or as found', () => {
+  it('is not one that this process has already returned, from a response or from a search', () => {
     const { job, begin, lost, find } = harness();
     begin().answered('answered');
     const [one, other] = [lost(), lost()];
@@ -91,13 +91,13 @@ describe('the job of a lost create', () => {
     expect(find(other, jobs)).toBeNull();
   });
 
-  it('is neither of two when two that are alike were lost and both happened', () => {
+  it('is unknown for both of two equal creates that were lost and executed', () => {
     const { job, lost, find } = harness();
     const [one, other] = [lost(), lost()];
     expect([find(one, [job('a'), job('b')]), find(other, [job('a'), job('b')])]).toEqual([null, null]);
   });
 
-  it('stays unknown while another create is on its way that may have made it', () => {
+  it('stays unknown while another create that may have made it is running', () => {
     const { job, begin, lost, find } = harness();
     const other = begin('another body');
     const attempt = lost();
@@ -106,7 +106,7 @@ describe('the job of a lost create', () => {
     expect(find(attempt, [job('whose')])).toBe('whose');
   });
 
-  it('stays unknown when the other one, which was not alike, was lost as well', () => {
+  it('stays unknown when a different create was lost as well', () => {
     const { job, lost, find } = harness();
     lost('another body');
     expect(find(lost(), [job('whose')])).toBeNull();
@@ -125,13 +125,13 @@ describe('the job of a lost create', () => {
 });
 
 describe('a lost create without a candidate', () => {
-  it('created nothing if the list has no other entries', () => {
+  it('was not executed if the list has no other entries', () => {
     const { job, lost, look } = harness();
     expect(look(lost(), [], null, true)).toEqual({ kind: 'absent' });
     expect(look(lost(), [job('other', 0, { fit: 'different' })], null, true)).toEqual({ kind: 'absent' });
   });
 
-  it('created nothing if the list reaches back to before the create, newest first', () => {
+  it('was not executed if the list, newest first, reaches back to before the create', () => {
     const { job, lost, look } = harness();
     const [newer, older] = [job('newer', 0, { fit: 'different' }), job('older', -2_001, { fit: 'different' })];
     expect(look(lost(), [newer, older])).toEqual({ kind: 'absent' });
@@ -143,20 +143,20 @@ describe('a lost create without a candidate', () => {
     });
   });
 
-  it('created nothing if the only candidate is known as the result of another create', () => {
+  it('was not executed if the only candidate is known as the result of another create', () => {
     const { job, begin, lost, look } = harness();
     begin().answered('answered');
     expect(look(lost(), [job('answered')], null, true)).toEqual({ kind: 'absent' });
   });
 
-  it('may have created an entity whose time of creation is unknown', () => {
+  it('may have been executed if a record has no time of creation', () => {
     const { job, lost, look } = harness();
     expect(look(lost(), [job('untimed', 0, { createdAt: null })], null, true)).toEqual({ kind: 'unknown' });
   });
 });
 
 describe('recent creates', () => {
-  it('remembers results for five minutes, and running creates for longer', async () => {
+  it('are kept with their results for five minutes, and for longer while they are running', async () => {
     const { clock, begin, lost } = harness();
     const running = begin();
     begin().answered('a');
@@ -171,7 +171,7 @@ describe('recent creates', () => {
     expect(lost().isTaken('c')).toBe(true);
   });
 
-  it('holds nothing of rejected creates, and nothing of any tenant after five minutes', async () => {
+  it('are dropped if they were rejected, and after five minutes for any tenant', async () => {
     const { clock, attempts, begin, lost } = harness();
     for (let each = 0; each < 20; each += 1) {
       const tenant = tenantOf(`sandbox-${each}`);
@@ -185,14 +185,14 @@ describe('recent creates', () => {
     expect(attempts.size).toEqual({ creates: 0, groups: 0, tenants: 0 });
   });
 
-  it('holds no group without creates, also of a tenant with a running create', () => {
+  it('use no memory for groups without creates, also for a tenant with a running create', () => {
     const { attempts, begin } = harness();
     begin('body', 'running');
     for (let each = 0; each < 20; each += 1) begin('body', `rejected ${each}`).refused();
     expect(attempts.size).toEqual({ creates: 1, groups: 1, tenants: 1 });
   });
 
-  it('holds a tenant of which it has dropped creates for five minutes, without any create', async () => {
+  it('include, for five minutes, a tenant whose creates were all dropped', async () => {
     const { clock, attempts, begin } = harness();
     begin('body', 'dropped').answered('a');
     const running = Array.from({ length: 5_000 }, (_, each) => begin('body', `group ${each}`));
@@ -203,7 +203,7 @@ describe('recent creates', () => {
     expect(attempts.size).toEqual({ creates: 0, groups: 0, tenants: 0 });
   });
 
-  it('drops the creates of the group first that was used least recently', () => {
+  it('are dropped from the least recently used group first', () => {
     const { attempts, begin } = harness();
     begin('body', 'used again').answered('a');
     for (let each = 0; each < 4_998; each += 1) begin('body', `group ${each}`).answered(`${each}`);
@@ -214,7 +214,7 @@ describe('recent creates', () => {
     expect(begin('body', 'group 0').isTaken('0')).toBe(false);
   });
 
-  it('bounds the entries of a tenant, and claims nothing uncertain after it has dropped some', async () => {
+  it('are limited in number for each tenant, and match nothing uncertain after a drop', async () => {
     const { clock, attempts, job, begin, lost, find } = harness();
     for (let each = 0; each < 5_001; each += 1) begin('body', `group ${each}`).answered(`${each}`);
     expect(attempts.size.creates).toBe(5_000);
@@ -225,7 +225,7 @@ describe('recent creates', () => {
     expect(find(lost(), [job('whose')])).toBe('whose');
   });
 
-  it('bounds the entries of all tenants, and drops those of the least recently used tenants', () => {
+  it('are limited in number for all tenants, and those of the least recently used tenants are dropped', () => {
     const { attempts, begin } = harness();
     for (let tenant = 0; tenant < 11; tenant += 1) {
       if (tenant === 10) begin('body', 'group', tenantOf('sandbox-0')).answered('b');

@@ -50,11 +50,11 @@ const everything: NewExportJob = {
   waitForBatch: true,
 };
 
-describe('an export job', () => {
+describe('a record of an export job', () => {
   it.each([
     ['nothing in particular', newExportJob],
     ['everything that can be set', everything],
-  ])('of %s is known by its record', (_, asked) => {
+  ])('of %s is a certain match', (_, asked) => {
     expect(fitOfExportJob(asked, echo(asked))).toBe('same');
   });
 
@@ -75,7 +75,7 @@ describe('an export job', () => {
       'writes its times in another way',
       { filter: { ...encoded('filter'), fromIngestTimestamp: '2029-01-02T01:00:00+01:00' } },
     ],
-  ])('is known although its record %s', (_, changes) => {
+  ])('is a certain match although it %s', (_, changes) => {
     expect(fitOfExportJob(everything, echo(everything, changes))).toBe('same');
   });
 
@@ -89,11 +89,11 @@ describe('an export job', () => {
     ['omits that it waits for its batch', { properties: undefined }],
     ['has other properties', { properties: { scheduleId: 's' } }],
     ['omits the times of its events', { additionalFields: { eventList: { fields: 'timestamp,a.b' } } }],
-  ])('may be it although its record %s', (_, changes) => {
+  ])('is a possible match although it %s', (_, changes) => {
     expect(fitOfExportJob(everything, echo(everything, changes))).toBe('possible');
   });
 
-  it('a job fits with any merge policy and version if the create names none', () => {
+  it('matches any merge policy and version if the create names none', () => {
     expect(fitOfExportJob(newExportJob, echo(newExportJob, { mergePolicy: { id: 'default', version: 7 } }))).toBe(
       'same',
     );
@@ -101,7 +101,7 @@ describe('an export job', () => {
     expect(fitOfExportJob(anyVersion, echo(anyVersion, { mergePolicy: { id: 'policy', version: 7 } }))).toBe('same');
   });
 
-  it('may leave out a filter that filters nothing', () => {
+  it('may omit a filter without a condition', () => {
     const nothing = { segments: null, segmentQualificationTime: null, fromIngestTimestamp: null, emptyProfiles: false };
     const asked = { ...newExportJob, filter: nothing };
     expect(fitOfExportJob(asked, echo(newExportJob))).toBe('same');
@@ -122,7 +122,7 @@ describe('an export job', () => {
       { filter: { ...encoded('filter'), segments: [{ segmentId: 's-1' }, { segmentId: 's-3', segmentNs: 'AAM' }] } },
     ],
     [
-      'exports those who left',
+      'exports former members',
       {
         filter: {
           ...encoded('filter'),
@@ -141,22 +141,22 @@ describe('an export job', () => {
     ['leaves empty profiles out', { filter: { ...encoded('filter'), emptyProfiles: false } }],
     ['does not wait for its batch', { properties: { checkBatchStatusForSuccess: false } }],
     ['exports other events', { additionalFields: { eventList: { fields: 'timestamp' } } }],
-  ])('is another one when it %s', (_, changes) => {
+  ])('is not a match when it %s', (_, changes) => {
     expect(fitOfExportJob(everything, echo(everything, changes))).toBe('different');
   });
 
-  it('a job differs if it exports events or fields that were not requested', () => {
+  it('is not a match if it exports events or fields that were not requested', () => {
     expect(fitOfExportJob(newExportJob, echo(newExportJob, { additionalFields: { eventList: {} } }))).toBe('different');
     expect(fitOfExportJob(newExportJob, echo(newExportJob, { fields: 'a' }))).toBe('different');
   });
 
-  it('a job differs if it waits for a batch although the create does not', () => {
+  it('is not a match if it waits for a batch although the create does not', () => {
     const waiting = { properties: { checkBatchStatusForSuccess: true } };
     expect(fitOfExportJob(newExportJob, echo(newExportJob, waiting))).toBe('different');
     expect(fitOfExportJob(newExportJob, echo(newExportJob, { properties: {} }))).toBe('same');
   });
 
-  it('is another one when it filters by times that were not requested', () => {
+  it('is not a match when it filters by times that were not requested', () => {
     const found = { filter: { fromIngestTimestamp: '2029-01-02T00:00:00Z' } };
     expect(fitOfExportJob(newExportJob, echo(newExportJob, found))).toBe('different');
   });
@@ -171,7 +171,7 @@ describe('an export job', () => {
   }
 });
 
-describe('a segment job', () => {
+describe('a record of a segment job', () => {
   function segmentJob(wire: object): SegmentJob {
     const { value } = decoding((context) =>
       decodeSegmentJob({ ...head, segments: [{ segmentId: 's-1' }, { segmentId: 's-2' }], ...wire }, context, reading),
@@ -180,13 +180,13 @@ describe('a segment job', () => {
     return value;
   }
 
-  it('is known by its segments, in any order', () => {
+  it('is a match with the same segments, in any order', () => {
     expect(fitOfSegmentJob([s2, s1], segmentJob({ source: 'api' }))).toBe('same');
     expect(fitOfSegmentJob([s2, s1], segmentJob({}))).toBe('same');
     expect(fitOfSegmentJob([s2, s1], segmentJob({ segments: undefined }))).toBe('possible');
   });
 
-  it('is another one with other segments, or when a schedule started it', () => {
+  it('is not a match with other segments, or when a schedule started it', () => {
     expect(fitOfSegmentJob([s1], segmentJob({}))).toBe('different');
     expect(fitOfSegmentJob([s1, platformId('s-3')], segmentJob({}))).toBe('different');
     expect(fitOfSegmentJob([s1, s2], segmentJob({ source: 'Scheduler' }))).toBe('different');
@@ -194,7 +194,7 @@ describe('a segment job', () => {
   });
 });
 
-describe('a schedule', () => {
+describe('a record of a schedule', () => {
   const requested: NewSchedule = {
     name: 'daily',
     type: 'BATCH_SEGMENTATION',
@@ -224,7 +224,7 @@ describe('a schedule', () => {
     ['type', { type: 'export' }],
     ['time', { schedule: '0 0 2 ? * MON' }],
     ['segment', { properties: { segments: ['*'] } }],
-  ])('is not the result of a create when it has another %s', (_, wire) => {
+  ])('is not a match when it has another %s', (_, wire) => {
     expect(fitOfSchedule(requested, schedule(wire))).toBe('different');
   });
 });

@@ -3,7 +3,7 @@ import { createCredentialReport } from '../../../../src/upstream/index.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { uncountedCredentials } from '../../../support/uncounted-metrics.ts';
 
-it('a failing credential is logged at most once a minute, with the failures since the last line', async () => {
+it('a failing credential is logged at most once a minute, with the number of failures since the last line', async () => {
   const clock = new FakeClock();
   const lines: unknown[] = [];
   const report = createCredentialReport({

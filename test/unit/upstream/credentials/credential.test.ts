@@ -4,8 +4,8 @@ import { createPassthroughCredential } from '../../../../src/upstream/index.ts';
 
 const { signal } = new AbortController();
 
-describe('passthrough credential', () => {
-  it('gives the headers of the caller, and has no other ones when they are refused', async () => {
+describe('a passthrough credential', () => {
+  it('has the headers of the caller, and no other headers after a rejection', async () => {
     const credential = createPassthroughCredential({ authorization: 'Bearer abc.def', apiKey: 'key' });
     expect(await credential.headers(signal)).toEqual({ authorization: 'Bearer abc.def', 'x-api-key': 'key' });
     expect(await credential.headers(signal, 'Bearer abc.def')).toBeNull();
@@ -19,7 +19,7 @@ describe('passthrough credential', () => {
     'Bearer ü',
     'Bearer \u0000',
     `Bearer ${'a'.repeat(16_384)}`,
-  ])('refuses %j, which no header can hold', (value) => {
+  ])('rejects %j, which cannot be in a header', (value) => {
     expect(() => createPassthroughCredential({ authorization: value, apiKey: 'key' })).toThrow(UnauthenticatedError);
     expect(() => createPassthroughCredential({ authorization: 'Bearer a', apiKey: value })).toThrow(
       UnauthenticatedError,
@@ -30,7 +30,7 @@ describe('passthrough credential', () => {
     ['', 'is empty'],
     ['a'.repeat(16_385), 'has more than 16384 characters'],
     ['ü', 'contains characters that a header cannot contain'],
-  ])('names the header that %j cannot stand in, and the reason', (value, reason) => {
+  ])('reports the header that cannot contain %j, and the reason', (value, reason) => {
     expect(() => createPassthroughCredential({ authorization: 'Bearer a', apiKey: value })).toThrow(
       `The header x-api-key ${reason}.`,
     );
@@ -39,7 +39,7 @@ describe('passthrough credential', () => {
     );
   });
 
-  it('a credential has a fingerprint that distinguishes callers and contains no secret', () => {
+  it('has a fingerprint that distinguishes callers and contains no secret', () => {
     const print = (authorization: string, apiKey: string) =>
       createPassthroughCredential({ authorization, apiKey }).fingerprint;
     expect(print('Bearer token', 'key')).toBe(print('Bearer token', 'key'));

@@ -33,8 +33,8 @@ function credentialAt(imsUrl: string, clock: FakeClock, metrics = new MetricsRec
 const authorizations = async (answers: readonly ReturnType<ClientCredential['headers']>[]) =>
   new Set((await Promise.all(answers)).map((headers) => new Headers(headers ?? {}).get('authorization')));
 
-describe('client credential', () => {
-  it('asks with the client credentials grant, and gives the token and the client id', async () => {
+describe('a client credential', () => {
+  it('requests a token with the client credentials grant, and provides the token and the client id', async () => {
     await using stub = await startStub(tokens());
     await using credential = credentialAt(stub.url, new FakeClock());
     expect(await credential.headers(signal)).toEqual({ authorization: 'Bearer token-1', 'x-api-key': 'client' });
@@ -58,7 +58,7 @@ describe('client credential', () => {
     expect(stub.requests).toHaveLength(1);
   });
 
-  it('replaces a rejected token once, regardless of the number of calls that report it', async () => {
+  it('replaces a rejected token once, whatever number of calls report it', async () => {
     await using stub = await startStub(tokens());
     await using credential = credentialAt(stub.url, new FakeClock());
     await credential.headers(signal);
@@ -68,7 +68,7 @@ describe('client credential', () => {
     expect(stub.requests).toHaveLength(2);
   });
 
-  it('renews in the background five minutes before the end, while the present token is used on', async () => {
+  it('renews its token in the background five minutes before the expiry, and uses the current token in the meantime', async () => {
     await using stub = await startStub(tokens(3_600));
     const clock = new FakeClock();
     const metrics = new MetricsRecorder();
@@ -86,7 +86,7 @@ describe('client credential', () => {
     expect(stub.requests).toHaveLength(2);
   });
 
-  it('uses a token on when its early renewal fails, and tries again after a pause', async () => {
+  it('continues to use a token when its early renewal fails, and tries again after a pause', async () => {
     const answers = [tokens(3_600), (_: unknown, response: Parameters<Answer>[1]) => sendJson(response, 503, {})];
     await using stub = await startStub((request, response) => (answers.shift() ?? tokens(3_600))(request, response));
     const clock = new FakeClock();
@@ -109,7 +109,7 @@ describe('client credential', () => {
     { expiresIn: 86_399, unit: 'seconds' },
     { expiresIn: 86_399_992, unit: 'milliseconds' },
     { expiresIn: '86399', unit: 'seconds in a string' },
-  ])('takes a lifetime of $expiresIn as $unit (#40)', async ({ expiresIn }) => {
+  ])('decodes a lifetime of $expiresIn as $unit (#40)', async ({ expiresIn }) => {
     await using stub = await startStub(tokens(expiresIn));
     const clock = new FakeClock();
     await using credential = credentialAt(stub.url, clock);
@@ -122,7 +122,7 @@ describe('client credential', () => {
   });
 
   it.each([400, 401, 403])(
-    'is GATEWAY_CREDENTIAL, without the secret, when the token service answers %i',
+    'fails with GATEWAY_CREDENTIAL, without the secret, when the token service responds with %i',
     async (status) => {
       await using stub = await startStub((_request, response) =>
         sendJson(response, status, { error: 'invalid_client', error_description: 'invalid client_secret parameter' }),
@@ -136,7 +136,7 @@ describe('client credential', () => {
   );
 
   it.each(['opaque-token-0001', { token: 'opaque-token-0001', title: 'opaque-token-0001' }])(
-    'shows nothing of a response that holds no token, because it may be one in another form: %j',
+    'reports no content of a response without a token, because it may be a token in another form: %j',
     async (body) => {
       await using stub = await startStub((_request, response) => sendJson(response, 200, body));
       await using credential = credentialAt(stub.url, new FakeClock());
@@ -149,7 +149,7 @@ describe('client credential', () => {
   it.each([
     ['text that is not JSON', (response: Parameters<Answer>[1]) => response.writeHead(200).end('<html>')],
     ['a body without a token', (response: Parameters<Answer>[1]) => sendJson(response, 200, {})],
-  ])('fails as unreachable after %s, so that no call takes it for its own response', async (_, answer) => {
+  ])('fails as unreachable after %s, so that no call treats it as its own response', async (_, answer) => {
     await using stub = await startStub((_request, response) => void answer(response));
     await using credential = credentialAt(stub.url, new FakeClock());
     await expect(credential.headers(signal)).rejects.toMatchObject({
@@ -191,7 +191,7 @@ describe('client credential', () => {
     expect(stub.requests).toHaveLength(4);
   });
 
-  it('doubles the pause while nothing but failures come, up to 30 seconds', async () => {
+  it('doubles the pause with each consecutive failure, up to 30 seconds', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 400, { error: 'invalid_client' }));
     const [clock, metrics] = [new FakeClock(), new MetricsRecorder()];
     await using credential = credentialAt(stub.url, clock, metrics);
@@ -230,7 +230,7 @@ describe('client credential', () => {
     expect(await replace(number + 1)).toMatchObject({ authorization: `Bearer token-${number + 2}` });
   });
 
-  it('keeps the rejected token in use for other calls until the new one has arrived', async () => {
+  it('continues to use the rejected token for other calls until the new one has arrived', async () => {
     const give = tokens();
     let answerNow = () => {};
     await using stub = await startStub((request, response) => {
@@ -285,7 +285,7 @@ describe('client credential', () => {
     expect(credential.isReady).toBe(true);
   });
 
-  it('is ready at first, or from its first token on once it has been started', async () => {
+  it('is ready before its start, and after its start from its first token on', async () => {
     const give = tokens();
     let answerNow = () => {};
     await using stub = await startStub((request, response) => {
@@ -303,7 +303,7 @@ describe('client credential', () => {
     expect(stub.requests).toHaveLength(1);
   });
 
-  it('lets a caller leave without ending the request that others wait for', async () => {
+  it('lets a caller leave without ending the request that other callers wait for', async () => {
     let answerNow = () => {};
     const give = tokens();
     await using stub = await startStub((request, response) => {
@@ -322,7 +322,7 @@ describe('client credential', () => {
     expect(stub.requests).toHaveLength(1);
   });
 
-  it('waits ten seconds for a token at most', async () => {
+  it('waits at most ten seconds for a token', async () => {
     await using stub = await startStub(silence);
     const clock = new FakeClock();
     await using credential = credentialAt(stub.url, clock);
@@ -332,7 +332,7 @@ describe('client credential', () => {
     await failure;
   });
 
-  it('can be closed while a token is under way, and leaves no deadline', async () => {
+  it('can be closed during a request for a token, and leaves no deadline', async () => {
     await using stub = await startStub(silence);
     const clock = new FakeClock();
     const credential = credentialAt(stub.url, clock);
@@ -343,7 +343,7 @@ describe('client credential', () => {
     expect(clock.pending('deadline')).toBe(0);
   });
 
-  it('closes its connections at the end', async () => {
+  it('closes its connections when it is closed', async () => {
     await using stub = await startStub(tokens());
     const credential = credentialAt(stub.url, new FakeClock());
     await credential.headers(signal);
@@ -353,7 +353,7 @@ describe('client credential', () => {
     await eventually(() => expect(stub.connections).toBe(0), { patienceMs: 2_000 });
   });
 
-  it('has a fingerprint that is the same for the same client and gives no secret away', () => {
+  it('has a fingerprint that is equal for equal clients and contains no secret', () => {
     const at = (clientSecret: string, clientId = 'client') =>
       createClientCredential({
         imsUrl: 'http://127.0.0.1:1',

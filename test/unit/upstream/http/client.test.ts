@@ -45,8 +45,8 @@ function renewable(): Credential & { readonly rejected: string[] } {
   };
 }
 
-describe('headers', () => {
-  it('names the caller, the organization, the sandbox and a fresh request id on every call', async () => {
+describe('the headers of a call', () => {
+  it('name the caller, the organization, the sandbox and a new request id', async () => {
     await using stub = await startStub(emptyMap);
     await using client = connectTo(stub.url);
     await client.api.datasets.list({ limit: 1 });
@@ -63,7 +63,7 @@ describe('headers', () => {
     expect(second?.['x-request-id']).not.toBe(first?.['x-request-id']);
   });
 
-  it('keeps the path of the base URL in front of every path', async () => {
+  it('are sent to the path of the base URL followed by the path of the call', async () => {
     await using stub = await startStub(emptyMap);
     await using client = connectTo(`${stub.url}/behind/a/proxy/`);
     await client.api.datasets.list({ limit: 1 });
@@ -71,8 +71,8 @@ describe('headers', () => {
   });
 });
 
-describe('deadline', () => {
-  it('ends a read that gets no answer with UpstreamTimeoutError', async () => {
+describe('the deadline of a call', () => {
+  it('ends a read without a response with UpstreamTimeoutError', async () => {
     await using stub = await startStub(silence);
     await using client = connectTo(stub.url, { callTimeoutMs: 5_000 });
     const answer = client.api.exportJobs.get(platformId('1'));
@@ -87,7 +87,7 @@ describe('deadline', () => {
     expect(client.metrics.calls).toEqual([{ service: 'export', method: 'GET', status: null, seconds: 5 }]);
   });
 
-  it('also holds while the body is coming', async () => {
+  it('also applies while the body arrives', async () => {
     let sent = () => {};
     const headersSent = new Promise<void>((resolve) => {
       sent = resolve;
@@ -103,14 +103,14 @@ describe('deadline', () => {
     await failure;
   });
 
-  it('leaves no deadline behind when the answer came', async () => {
+  it('is removed when the response has arrived', async () => {
     await using stub = await startStub(emptyMap);
     await using client = connectTo(stub.url);
     await client.api.datasets.list({ limit: 1 });
     expect(client.clock.pending('deadline')).toBe(0);
   });
 
-  it('makes the outcome of a create unknown, for its request had been sent', async () => {
+  it('makes the outcome of a create unknown, because its request was sent', async () => {
     await using stub = await startStub(silence);
     await using client = connectTo(stub.url);
     const failure = expect(client.api.exportJobs.create(newExportJob)).rejects.toBeInstanceOf(OutcomeUnknownError);
@@ -123,7 +123,7 @@ describe('deadline', () => {
     expect(stub.requests.map(({ method }) => method)).toEqual(['POST', 'GET']);
   });
 
-  it('makes the outcome of a cancel unknown', async () => {
+  it('makes the outcome of a cancellation unknown', async () => {
     await using stub = await startStub(silence);
     await using client = connectTo(stub.url);
     const failure = expect(client.api.exportJobs.cancel(platformId('1'))).rejects.toBeInstanceOf(OutcomeUnknownError);
@@ -133,8 +133,8 @@ describe('deadline', () => {
   });
 });
 
-describe('abort', () => {
-  it('throws the reason of the signal, except out of a create that was sent', async () => {
+describe('the signal of a call', () => {
+  it('rejects with its reason, except for a create that was sent', async () => {
     await using stub = await startStub(silence);
     const leaving = new AbortController();
     await using client = connectTo(stub.url, { signal: leaving.signal });
@@ -149,7 +149,7 @@ describe('abort', () => {
     await expect(client.api.exportJobs.create(newExportJob)).rejects.toBe(reason);
   });
 
-  it('refuses later calls without asking the platform', async () => {
+  it('rejects later calls without a request to the platform', async () => {
     await using stub = await startStub(emptyMap);
     const reason = new Error('The caller has left.');
     await using client = connectTo(stub.url, { signal: AbortSignal.abort(reason) });
@@ -157,7 +157,7 @@ describe('abort', () => {
     expect(stub.requests).toHaveLength(0);
   });
 
-  it('leaves no listener on a signal that lives on, and warns of none while calls are under way', async () => {
+  it('has no listener after its calls, and causes no warning during many calls', async () => {
     await using stub = await startStub(emptyMap);
     const { signal } = new AbortController();
     const listeners = countListeners(signal);
@@ -175,8 +175,8 @@ describe('abort', () => {
   });
 });
 
-describe('connection', () => {
-  it('is UPSTREAM_UNREACHABLE when refused, for a create too: nothing was sent', async () => {
+describe('a connection', () => {
+  it('that is refused is UPSTREAM_UNREACHABLE, also for a create, because it was not sent', async () => {
     const stub = await startStub(silence);
     await stub[Symbol.asyncDispose]();
     await using client = connectTo(stub.url);
@@ -184,7 +184,7 @@ describe('connection', () => {
     await expect(client.api.exportJobs.create(newExportJob)).rejects.toBeInstanceOf(UpstreamUnreachableError);
   });
 
-  it('is UPSTREAM_UNREACHABLE when it breaks before the answer, and OUTCOME_UNKNOWN for a create', async () => {
+  it('that breaks before the response is UPSTREAM_UNREACHABLE, and OUTCOME_UNKNOWN for a create', async () => {
     await using stub = await startStub((_request, response) => {
       response.socket?.resetAndDestroy();
     });
@@ -194,7 +194,7 @@ describe('connection', () => {
     expect(stub.requests.filter(({ method }) => method === 'POST')).toHaveLength(1);
   });
 
-  it('is UPSTREAM_UNREACHABLE when the body is cut short, and OUTCOME_UNKNOWN for a create', async () => {
+  it('that breaks within the body is UPSTREAM_UNREACHABLE, and OUTCOME_UNKNOWN for a create', async () => {
     await using stub = await startStub((_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' });
       response.write(JSON.stringify(job), () => response.socket?.destroy());
@@ -204,7 +204,7 @@ describe('connection', () => {
     await expect(client.api.exportJobs.create(newExportJob)).rejects.toBeInstanceOf(OutcomeUnknownError);
   });
 
-  it('is UPSTREAM_UNREACHABLE when the other side does not speak HTTP', async () => {
+  it('to a server that does not use HTTP is UPSTREAM_UNREACHABLE', async () => {
     const server = createServer((socket) => {
       socket.on('error', () => {}).resume();
       socket.end('SSH-2.0-OpenSSH_9.6\r\n');
@@ -217,7 +217,7 @@ describe('connection', () => {
   });
 });
 
-describe('the end', () => {
+describe('the disposal of the client', () => {
   it('closes the connections of calls and of downloads', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, job));
     const client = connectTo(stub.url);
@@ -229,8 +229,8 @@ describe('the end', () => {
   });
 });
 
-describe('body', () => {
-  it('may be compressed where that was asked for', async () => {
+describe('the body of a response', () => {
+  it('may be compressed if compression was requested', async () => {
     await using stub = await startStub((request, response) => {
       expect(request.headers['accept-encoding']).toBe('gzip');
       response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(JSON.stringify({ a: { name: 'A' } })));
@@ -253,7 +253,7 @@ describe('body', () => {
     await expect(client.api.datasets.list({ limit: 1 })).rejects.toBeInstanceOf(UpstreamUnreadableError);
   });
 
-  it('is given up when it is larger than 32 MiB, packed or not', async () => {
+  it('is rejected when it is larger than 32 MiB, compressed or not', async () => {
     const tooLarge = 33 * 1024 * 1024;
     const packed = gzipSync(Buffer.from('{}'.padEnd(tooLarge)));
     await using stub = await startStub((request, response) => {
@@ -268,7 +268,7 @@ describe('body', () => {
     });
   });
 
-  it('is unreadable when it is not JSON, and leaves the outcome of a create unknown', async () => {
+  it('is unreadable when it is not JSON, and makes the outcome of a create unknown', async () => {
     await using stub = await startStub((_request, response) => {
       response.writeHead(200).end('<html>secret</html>');
     });
@@ -279,7 +279,7 @@ describe('body', () => {
     await expect(client.api.exportJobs.create(newExportJob)).rejects.toBeInstanceOf(OutcomeUnknownError);
   });
 
-  it('keeps integers exact that a double cannot hold (#41)', async () => {
+  it('keeps integers exact that exceed the precision of a double (#41)', async () => {
     await using stub = await startStub((_request, response) => {
       response.writeHead(200).end(JSON.stringify(job).replace('"id":7', '"id":9223372036854775807'));
     });
@@ -291,7 +291,7 @@ describe('body', () => {
 });
 
 describe('redirects', () => {
-  it('are never followed: the token goes to the configured host alone', async () => {
+  it('are never followed, so that the token is sent only to the configured host', async () => {
     await using elsewhere = await startStub(emptyMap);
     await using stub = await startStub((request, response) => {
       response.writeHead(307, { location: elsewhere.url + request.path }).end();
@@ -306,13 +306,13 @@ describe('redirects', () => {
   });
 });
 
-describe('a refused token', () => {
+describe('a rejected token', () => {
   const wantsNewToken: Answer = ({ headers }, response) =>
     headers.authorization === 'Bearer new'
       ? sendJson(response, 200, job)
       : sendJson(response, 401, { error_code: '401013', message: 'Oauth token is not valid' });
 
-  it('is replaced once and the call repeated, a write too', async () => {
+  it('is replaced once and the call repeated, also for a write', async () => {
     await using stub = await startStub(wantsNewToken);
     const credential = renewable();
     await using client = connectTo(stub.url, { credential });
@@ -322,7 +322,7 @@ describe('a refused token', () => {
     expect(client.metrics.calls.map(({ status }) => status)).toEqual([401, 200]);
   });
 
-  it('of many calls at the same time is replaced by one request for a token', async () => {
+  it('of many concurrent calls is replaced by one request for a token', async () => {
     let issued = 0;
     await using ims = await startStub((_request, response) => {
       issued += 1;
@@ -340,7 +340,7 @@ describe('a refused token', () => {
     expect(stub.requests).toHaveLength(40);
   });
 
-  it('of the gateway that stays refused is GATEWAY_CREDENTIAL after the second time', async () => {
+  it('of the gateway that is rejected again is GATEWAY_CREDENTIAL after the second rejection', async () => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 401, { error_code: '401013', message: 'Oauth token is not valid' }),
     );
@@ -352,7 +352,7 @@ describe('a refused token', () => {
     expect(stub.requests).toHaveLength(2);
   });
 
-  it('of the gateway without the header that names it is GATEWAY_CREDENTIAL, and not renewed', async () => {
+  it('of the gateway without the header that names it is GATEWAY_CREDENTIAL, and is not renewed', async () => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 403, { error_code: '403003', message: 'Api Key is invalid' }),
     );
@@ -363,7 +363,7 @@ describe('a refused token', () => {
     expect(stub.requests).toHaveLength(1);
   });
 
-  it('of the gateway is replaced for Data Access too, and forbids the data if the new one is rejected', async () => {
+  it('of the gateway is also replaced for Data Access, and a rejected replacement makes the data forbidden', async () => {
     await using stub = await startStub(({ headers, path }, response) =>
       headers.authorization === 'Bearer new' && path.includes('/open/')
         ? sendJson(response, 200, { data: [] })
@@ -377,7 +377,7 @@ describe('a refused token', () => {
     await expect(list('secret')).rejects.toBeInstanceOf(ForbiddenError);
   });
 
-  it('of the gateway without the header that names it is GATEWAY_CREDENTIAL for Data Access too', async () => {
+  it('of the gateway without the header that names it is also GATEWAY_CREDENTIAL for Data Access', async () => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 403, { error_code: '403003', message: 'Api Key is invalid' }),
     );
@@ -386,7 +386,7 @@ describe('a refused token', () => {
     await expect(read).rejects.toBeInstanceOf(GatewayCredentialError);
   });
 
-  it('that came from the caller is UNAUTHENTICATED at once', async () => {
+  it('of the caller is UNAUTHENTICATED at once', async () => {
     await using stub = await startStub(wantsNewToken);
     await using client = connectTo(stub.url, { credential: passthrough });
     await expect(client.api.exportJobs.get(platformId('7'))).rejects.toBeInstanceOf(UnauthenticatedError);

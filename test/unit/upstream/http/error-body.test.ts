@@ -6,7 +6,7 @@ const read = (body: unknown): ErrorBody => readErrorBody(typeof body === 'string
 
 const gatewayError = { code: 'UNAUTHORIZED', message: 'Api Key is invalid', details: { error_code: '403003' } };
 
-describe('a reason', () => {
+describe('the reason in an error body', () => {
   it.each<[string, unknown, Partial<ErrorBody>]>([
     [
       'in a description next to a code',
@@ -68,7 +68,7 @@ describe('a reason', () => {
     ['nowhere', {}, { code: null, title: null, detail: null }],
     ['nowhere in a page', '<html><body>Sorry</body></html>', { title: null, detail: null }],
     ['nowhere in markup', { message: '<br>' }, { title: null }],
-  ])('%s', (_, body, expected) => {
+  ])('is found %s', (_, body, expected) => {
     expect(read(body)).toMatchObject(expected);
   });
 
@@ -84,12 +84,12 @@ describe('a reason', () => {
     ['Authorization: abcdef-123456', 'abcdef-123456'],
     ['x-api-key: 0123456789abcdef', '0123456789abcdef'],
     ['<a href="https://h.example/?sig=abc">Bearer abcdef123456</a>', 'abcdef123456'],
-  ])('without the secret of %s', (message, secret) => {
+  ])('does not contain the secret of %s', (message, secret) => {
     for (const body of [{ message }, { errors: [{ error: { message } }] }, message, `<title>${message}</title>`])
       expect(JSON.stringify(read(body))).not.toContain(secret);
   });
 
-  it('is bounded, and of one line without tags, whatever the body is', () => {
+  it('is short, on one line and without tags, whatever the body contains', () => {
     const text = fc.array(fc.constantFrom('<', '>', '</b>', '<img src=x>', '&lt;', '\n', 'a', 'é', '"'), {
       maxLength: 60,
     });

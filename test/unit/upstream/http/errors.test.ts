@@ -36,7 +36,7 @@ const e3 = {
   'error-chain': [{ serviceId: 'PDP', errorCode: 'PDP-4041-403' }],
 };
 
-describe('shapes of error bodies', () => {
+describe('the shape of an error body', () => {
   it.each([
     {
       shape: 'E1, the API gateway',
@@ -72,8 +72,8 @@ describe('shapes of error bodies', () => {
       body: e3,
       expected: { code: 'FORBIDDEN', upstream: { code: 'PDP-4041-403', title: 'No permission' } },
     },
-    { shape: 'nothing, of a request that was too slow', status: 408, body: {}, expected: { retryable: true } },
-    { shape: 'nothing, of a request that was too early', status: 425, body: {}, expected: { retryable: true } },
+    { shape: 'an empty object with status 408', status: 408, body: {}, expected: { retryable: true } },
+    { shape: 'an empty object with status 425', status: 425, body: {}, expected: { retryable: true } },
     {
       shape: 'E3 with its chain within the report',
       status: 500,
@@ -113,7 +113,7 @@ describe('shapes of error bodies', () => {
       expected: { code: 'CONFLICT', upstream: { title: 'Supplied version=[1] does not match' } },
     },
     {
-      shape: 'E8, nothing at all (#33)',
+      shape: 'E8, an empty body (#33)',
       status: 500,
       body: '',
       expected: {
@@ -144,11 +144,11 @@ describe('shapes of error bodies', () => {
       body: '<html><body>Sorry</body></html>',
       expected: { code: 'PLATFORM_ERROR', message: 'The platform (export) responded with 503.' },
     },
-  ])('$shape', ({ status, body, expected }) => {
+  ])('is decoded: $shape', ({ status, body, expected }) => {
     expect(translate(get, status, body)).toMatchObject({ ...expected, upstream: { status, ...expected.upstream } });
   });
 
-  it('never break the translation, whatever they are, and the status line alone decides (#34)', () => {
+  it('never prevents the error, because the status line is sufficient (#34)', () => {
     fc.assert(
       fc.property(fc.integer({ min: 300, max: 599 }), fc.oneof(fc.json(), fc.string()), (status, body) => {
         const error = translate(get, status, body);
@@ -164,7 +164,7 @@ describe('shapes of error bodies', () => {
   });
 });
 
-describe('meaning of statuses', () => {
+describe('the status of a response', () => {
   it.each([
     { request: get, status: 404, code: 'NOT_FOUND' },
     { request: read, status: 404, code: 'PLATFORM_ERROR' },
@@ -189,7 +189,7 @@ describe('meaning of statuses', () => {
     { request: get, status: 504, code: 'PLATFORM_ERROR' },
     { request: get, status: 302, code: 'PLATFORM_ERROR' },
     { request: get, status: 418, code: 'PLATFORM_ERROR' },
-  ])('$status of a $request.effect is $code', ({ request, status, code }) => {
+  ])('$status to a $request.effect is $code', ({ request, status, code }) => {
     expect(translate(request, status, '')).toMatchObject({ code });
   });
 
@@ -197,11 +197,11 @@ describe('meaning of statuses', () => {
     [500, true],
     [501, false],
     [503, true],
-  ])('%i of a read is retryable: %s', (status, retryable) => {
+  ])('%i to a read has retryable %s', (status, retryable) => {
     expect(translate(read, status, '')).toMatchObject({ code: 'PLATFORM_ERROR', retryable });
   });
 
-  it('an inconclusive response to a create keeps what the platform said as its cause', () => {
+  it('of an inconclusive response to a create is in the cause, with the message of the platform', () => {
     const error = translate(create, 503, '', { 'retry-after': '7' });
     expect(error).toMatchObject({ retryable: false, upstream: { status: 503 } });
     expect(error.cause).toMatchObject({ code: 'PLATFORM_ERROR', status: 503, retryable: true, retryAfterMs: 7_000 });
@@ -217,13 +217,13 @@ describe('meaning of statuses', () => {
     expect(translate(get, 403, { error_code: errorCode, message: 'No.' })).toMatchObject({ code });
   });
 
-  it('an input that is refused names the argument', () => {
+  it('of rejected input is an error that names the argument', () => {
     const error = translate(create, 400, { title: 'BadRequestError', detail: 'Unknown segment.' });
     expect(error).toBeInstanceOf(InvalidInputError);
     expect(error).toMatchObject({ issues: [{ path: 'input', message: 'BadRequestError: Unknown segment.' }] });
   });
 
-  it('an error of the API gateway is about neither the input nor the id', () => {
+  it('of an error of the API gateway concerns neither the input nor the id', () => {
     expect(translate(create, 400, { error_code: '400003', message: 'Missing header' })).toMatchObject({
       code: 'PLATFORM_ERROR',
     });
@@ -233,7 +233,7 @@ describe('meaning of statuses', () => {
   });
 });
 
-describe('request id', () => {
+describe('the request id of an error', () => {
   it.each([
     { body: e2, headers: { 'x-request-id': 'header-id' }, expected: 'platform-id' },
     { body: e3, headers: { 'x-request-id': 'header-id' }, expected: 'header-id' },
@@ -261,13 +261,13 @@ describe('the pause that the platform requests', () => {
   });
 });
 
-describe('pause until a date that the platform names', () => {
+describe('the pause until a date that the platform names', () => {
   const retryAfter = 'Tue, 01 Jan 2030 00:00:10 GMT';
   it.each([
     { clock: 'ten minutes ahead', date: 'Mon, 31 Dec 2029 23:50:00 GMT', expected: 610_000 },
     { clock: 'five seconds behind', date: 'Tue, 01 Jan 2030 00:00:05 GMT', expected: 5_000 },
     { clock: 'without a date of the response', date: 'nonsense', expected: 10_000 },
-  ])('counts by the clock of the platform: $clock', ({ date, expected }) => {
+  ])('is measured by the clock of the platform: $clock', ({ date, expected }) => {
     expect(translate(get, 429, {}, { 'retry-after': retryAfter, date }).retryAfterMs).toBe(expected);
   });
 });
@@ -281,7 +281,7 @@ describe('the error that clients receive', () => {
     { text: 'see https://user:pa55w0rd@host.example/path', hidden: 'pa55w0rd' },
     { text: 'line one\r\nline two\u2028', hidden: '\n' },
     { text: 'x'.repeat(5_000), hidden: 'x'.repeat(501) },
-  ])('never holds what $hidden stands for', ({ text, hidden }) => {
+  ])('never contains the secret $hidden', ({ text, hidden }) => {
     const error = translate(create, 400, { title: text, detail: text });
     expect(error).toBeInstanceOf(InvalidInputError);
     const issues = error instanceof InvalidInputError ? error.issues.map(({ message }) => message) : [];
@@ -289,8 +289,8 @@ describe('the error that clients receive', () => {
   });
 });
 
-describe('failures without an answer', () => {
-  it('return the reason of the signal, unless a byte of a write was sent', () => {
+describe('a failure without a response', () => {
+  it('returns the reason of the signal, unless a byte of a write was sent', () => {
     const reason = new Error('The caller left.');
     const errorOf = (request: FailedRequest, sent: boolean) =>
       errorFromFailure(request, new ExchangeFailure('aborted', sent, reason), 'sent-id');
@@ -310,7 +310,7 @@ describe('failures without an answer', () => {
     { request: remove, kind: 'broken', sent: false, code: 'UPSTREAM_UNREACHABLE' },
     { request: read, kind: 'too-large', sent: true, code: 'UPSTREAM_UNREADABLE' },
     { request: create, kind: 'too-large', sent: true, code: 'OUTCOME_UNKNOWN' },
-  ] as const)('$kind, sent $sent, of a $request.effect is $code', ({ request, kind, sent, code }) => {
+  ] as const)('of the kind $kind, sent $sent, of a $request.effect is $code', ({ request, kind, sent, code }) => {
     const failure = new ExchangeFailure(kind, sent, new Error('socket'));
     expect(errorFromFailure(request, failure, 'sent-id')).toMatchObject({
       code,
@@ -318,7 +318,7 @@ describe('failures without an answer', () => {
     });
   });
 
-  it('are a timeout when the deadline ended the call, unless a create had been sent', () => {
+  it('is a timeout when the deadline ended the call, unless a create was sent', () => {
     const deadline = new UpstreamTimeoutError({ message: 'Too late.' });
     const code = (request: FailedRequest, sent: boolean) =>
       errorFromFailure(request, new ExchangeFailure('aborted', sent, deadline), 'sent-id');

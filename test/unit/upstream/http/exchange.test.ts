@@ -7,7 +7,7 @@ const request = { method: 'GET', path: '/', headers: {}, body: null, maxBodyByte
 const { signal } = new AbortController();
 
 describe('an exchange', () => {
-  it('an exchange that is cancelled while it waits for a connection is never sent', async () => {
+  it('that is cancelled while it waits for a connection is never sent', async () => {
     let answerFirst = () => {};
     await using stub = await startStub((_request, response) => {
       answerFirst = () => sendJson(response, 200, {});
@@ -27,7 +27,7 @@ describe('an exchange', () => {
     expect(stub.requests).toHaveLength(1);
   });
 
-  it('an exchange that is cancelled while it waits for the response was sent', async () => {
+  it('that is cancelled while it waits for the response was sent', async () => {
     await using stub = await startStub(silence);
     const pool = new Pool(stub.url);
     const leaving = new AbortController();
@@ -38,7 +38,7 @@ describe('an exchange', () => {
     await pool.destroy();
   });
 
-  it('a cancelled exchange ends its connection, so that another exchange can be sent', async () => {
+  it('that is cancelled closes its connection, so that another exchange can be sent', async () => {
     let closed = () => {};
     const connectionClosed = new Promise<void>((resolve) => {
       closed = resolve;
@@ -56,7 +56,7 @@ describe('an exchange', () => {
     await pool.destroy();
   });
 
-  it('takes a body of exactly the size that is allowed', async () => {
+  it('accepts a body of exactly the maximum size', async () => {
     const sizes = [100, 101];
     await using stub = await startStub((_request, response) => response.end('x'.repeat(sizes.shift() ?? 0)));
     const pool = new Pool(stub.url);
@@ -66,9 +66,9 @@ describe('an exchange', () => {
   });
 
   it.each([
-    ['answered', 100, 'resolved'],
-    ['broken off', 101, 'rejected'],
-  ])('that is %s leaves no listener at the signal of its caller', async (_, size, outcome) => {
+    ['completed', 100, 'resolved'],
+    ['rejected', 101, 'rejected'],
+  ])('that is %s leaves no listener on the signal of its caller', async (_, size, outcome) => {
     await using stub = await startStub((_request, response) => response.end('x'.repeat(size)));
     const pool = new Pool(stub.url);
     const { signal: own } = new AbortController();
@@ -81,7 +81,7 @@ describe('an exchange', () => {
     await pool.destroy();
   });
 
-  it('that cannot be worded was not sent', async () => {
+  it('with an invalid header was not sent', async () => {
     await using stub = await startStub(silence);
     const pool = new Pool(stub.url);
     await expect(exchange(pool, { ...request, signal, headers: { bad: 'a\r\nb' } })).rejects.toMatchObject({

@@ -11,7 +11,7 @@ const integerOf = (digits: number) =>
     )
     .map(([first, rest]) => `${first}${rest.join('')}`);
 
-it.each([15, 16, 17, 18, 19, 20])('ids of %i digits stay exact, wherever they stand in a body', (digits) => {
+it.each([15, 16, 17, 18, 19, 20])('ids of %i digits stay exact, at any position of a body', (digits) => {
   const offsets = Array.from({ length: 32 }, (_, offset) => offset);
   fc.assert(
     fc.property(integerOf(digits), fc.boolean(), (integer, negative) => {
@@ -29,7 +29,7 @@ it.each([15, 16, 17, 18, 19, 20])('ids of %i digits stay exact, wherever they st
   );
 });
 
-it('the smallest id that no double holds stays exact, wherever it stands in a body', () => {
+it('the smallest id that exceeds the precision of a double stays exact, at any position of a body', () => {
   const smallest = '9007199254740993';
   expect(jsonOf(Buffer.from(smallest))).toBe(smallest);
   for (let offset = 0; offset < 64; offset += 1) {
@@ -38,12 +38,12 @@ it('the smallest id that no double holds stays exact, wherever it stands in a bo
   }
 });
 
-it('digits within strings and fractions stay what they are', () => {
+it('digits within strings and fractions stay unchanged', () => {
   const text = '{"text":"id: 12345678901234567890","\\"1234567890123456":1.1234567890123456789,"big":1e400}';
   expect(jsonOf(Buffer.from(text))).toEqual(JSON.parse(text));
 });
 
-it('an integer that a double holds stays a number, from the largest on it is text', () => {
+it('an integer within the precision of a double is a number, and a larger one is a string', () => {
   expect(jsonOf(Buffer.from('[9007199254740991,9007199254740992,1234567890123456]'))).toEqual([
     9_007_199_254_740_991,
     '9007199254740992',
@@ -51,14 +51,14 @@ it('an integer that a double holds stays a number, from the largest on it is tex
   ]);
 });
 
-it('an id behind digits of a string stays exact', () => {
+it('an id after the digits of a string stays exact', () => {
   for (let length = 16; length < 64; length += 1) {
     const body = `{"text":"${'1'.repeat(length)}","id":9007199254740993}`;
     expect(jsonOf(Buffer.from(body))).toEqual({ text: '1'.repeat(length), id: '9007199254740993' });
   }
 });
 
-it('a string of a million digits is read at once', () => {
+it('a string of a million digits is parsed at once', () => {
   const digits = '1'.repeat(1_000_000);
   // A search that reads each digit again from each position takes minutes.
   expect(jsonOf(Buffer.from(`["${digits}",-9007199254740993]`))).toEqual([digits, '-9007199254740993']);

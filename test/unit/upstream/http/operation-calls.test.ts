@@ -13,7 +13,7 @@ const good: Answer = (_request, response) => sendJson(response, 200, job);
 const id = platformId<never>('7');
 
 describe('the calls of one operation', () => {
-  it('are sent up to the limit; the next one fails with INVALID_INPUT, which names the limit, and is not sent', async () => {
+  it('are sent up to the limit, and the next one fails unsent with INVALID_INPUT, which names the limit', async () => {
     await using stub = await startStub(good);
     await using client = connectTo(stub.url, { calls: createOperationCalls(2) });
     await client.api.exportJobs.get(id);
@@ -27,7 +27,7 @@ describe('the calls of one operation', () => {
     expect(stub.requests).toHaveLength(2);
   });
 
-  it('include the repetitions of a read', async () => {
+  it('include the retries of a read', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 503, {}));
     await using client = connectTo(stub.url, { calls: createOperationCalls(3), maxAttempts: 4, random: () => 0 });
     const failure = client.api.exportJobs.get(id);
@@ -35,7 +35,7 @@ describe('the calls of one operation', () => {
     expect(stub.requests).toHaveLength(3);
   });
 
-  it('include the repetition with a renewed token, and not the requests for tokens', async () => {
+  it('include the retry with a renewed token, and not the requests for tokens', async () => {
     let issued = 0;
     await using ims = await startStub((_request, response) => {
       issued += 1;
@@ -52,7 +52,7 @@ describe('the calls of one operation', () => {
     expect(ims.requests).toHaveLength(2);
   });
 
-  it('are not counted where none are given', async () => {
+  it('are not counted without a counter', async () => {
     await using stub = await startStub(good);
     await using client = connectTo(stub.url, { calls: createOperationCalls(0) });
     await expect(client.api.exportJobs.get(id)).rejects.toBeInstanceOf(InvalidInputError);
@@ -74,7 +74,7 @@ describe('a call that several operations share', () => {
     return { attempts, send };
   }
 
-  it('counts once for each operation, however many of its reads wait', async () => {
+  it('counts once for each operation, whatever number of its reads wait', async () => {
     const { attempts, send } = harness();
     const [one, other] = [createOperationCalls(1), createOperationCalls(1)];
     const reads = [one, one, other, other].map((calls) => send(readRequest({ calls })));
@@ -94,7 +94,7 @@ describe('a call that several operations share', () => {
     expect(await first).toBe('answer');
   });
 
-  it('is repeated for those who may, while an operation at its limit leaves', async () => {
+  it('is repeated for operations below their limit, while an operation at its limit leaves', async () => {
     const { attempts, send } = harness();
     const poor = send(readRequest({ calls: createOperationCalls(1) })).catch((error: unknown) => error);
     const rich = send(readRequest({ calls: createOperationCalls(2) }));

@@ -82,7 +82,7 @@ describe('a dataset', () => {
     updatedAt: null,
   };
 
-  it('may lack every property, or have `{}` for it (#23)', () => {
+  it('may omit every property, or have `{}` for it (#23)', () => {
     const context = counting();
     expect(decodeDataset('x', {}, context)).toEqual(nothing);
     const empty = Object.fromEntries(datasetProperties().map((name) => [name, {}]));
@@ -90,13 +90,13 @@ describe('a dataset', () => {
     expect(context.anomalies).toEqual([]);
   });
 
-  it('stays in the list when it is no object, and is counted', () => {
+  it('remains in the list when it is not an object, and is counted', () => {
     const context = counting();
     expect(decodeDataset('x', null, context)).toEqual(nothing);
     expect(context.anomalies).toEqual(['not-an-object']);
   });
 
-  it('is asked for with exactly the properties that are read', () => {
+  it('is requested with exactly the decoded properties', () => {
     expect(propertiesRead((value) => decodeDataset('x', value, counting()))).toEqual(new Set(datasetProperties()));
   });
 
@@ -108,13 +108,13 @@ describe('a dataset', () => {
     { value: ['@/dataSets/'], expected: null },
     { value: [], expected: null },
     { value: {}, expected: null },
-  ])('is referred to by $value (#16, #25)', ({ value, expected }) => {
+  ])('is decoded from the reference $value (#16, #25)', ({ value, expected }) => {
     expect(decodeDatasetReference(value)).toBe(expected);
   });
 });
 
 describe('a batch', () => {
-  it('is decoded under its key, its dataset found among the related objects', () => {
+  it('is decoded under its key, with its dataset from the related objects', () => {
     const value = {
       status: 'success',
       relatedObjects: [
@@ -157,7 +157,7 @@ describe('a batch', () => {
     expect(decodeBatch('b', { status: raw }, counting())).toMatchObject({ status, rawStatus: raw });
   });
 
-  it('without a status stays in the list as UNKNOWN, and is counted: a shorter page would look like the last', () => {
+  it('without a status remains in the list as UNKNOWN and is counted, because a shorter page would be treated as the last', () => {
     const context = counting();
     expect(decodeBatch('b', { recordCount: {} }, context)).toMatchObject({
       status: 'UNKNOWN',
@@ -169,7 +169,7 @@ describe('a batch', () => {
     expect(context.anomalies).toEqual(['missing-status']);
   });
 
-  it('is asked for with exactly the properties that are read', () => {
+  it('is requested with exactly the decoded properties', () => {
     expect(propertiesRead((value) => decodeBatch('x', value, counting()))).toEqual(new Set(batchProperties()));
   });
 });

@@ -119,7 +119,7 @@ const datesIn = (value: unknown): readonly Date[] => {
 };
 
 describe('decoding', () => {
-  it('gives every resource the same date for a time, with a year of four digits', () => {
+  it('returns the same date for a time in every resource, with a year of four digits', () => {
     const time = fc.oneof(fc.integer({ min: 1, max: 1e14 }), fc.maxSafeNat(), fc.double());
     fc.assert(
       fc.property(time, fc.boolean(), (number, isText) => {
@@ -146,7 +146,7 @@ describe('decoding', () => {
     );
   });
 
-  it('of what is evaluated, scheduled and merged never throws either', () => {
+  it('never throws for segment definitions, schedules and merge policies', () => {
     const values = fc.tuple(segmentJob, schedule, definition, policy, profileEntry).map(Object.values);
     fc.assert(
       fc.property(orAnything(values), (rows: unknown) => {
@@ -163,7 +163,7 @@ describe('decoding', () => {
     );
   });
 
-  it('of a segment job gives valid dates, exact counts and each segment once', () => {
+  it('returns valid dates, exact counts and each segment once for a segment job', () => {
     fc.assert(
       fc.property(segmentJob, (value) => {
         const job = decodeSegmentJob(value, silent, reading);
@@ -181,7 +181,7 @@ describe('decoding', () => {
     );
   });
 
-  it('never throws, whatever JSON the platform answers with', () => {
+  it('never throws, whatever JSON the platform returns', () => {
     fc.assert(
       fc.property(orAnything(exportJob), anything, (job, other) => {
         decodeExportJob(job, silent, reading);
@@ -201,7 +201,7 @@ describe('decoding', () => {
     );
   });
 
-  it('of an export job gives valid dates and exact numbers only', () => {
+  it('returns only valid dates and exact numbers for an export job', () => {
     fc.assert(
       fc.property(exportJob, (value) => {
         const job = decodeExportJob(value, silent, reading);
@@ -216,7 +216,7 @@ describe('decoding', () => {
 });
 
 describe('the cursor of export jobs', () => {
-  it('survives the way to the platform and back', () => {
+  it('is unchanged after a request and its response', () => {
     fc.assert(
       fc.property(fc.maxSafeNat(), fc.string({ minLength: 1 }), (createdAtMs, id) => {
         const cursor: ExportJobCursor = { createdAtMs, id: platformId(id) };
@@ -225,7 +225,7 @@ describe('the cursor of export jobs', () => {
     );
   });
 
-  it('is found in the link that holds it', () => {
+  it('is decoded from the link that contains it', () => {
     fc.assert(
       fc.property(fc.maxSafeNat(), fc.string({ minLength: 1 }), (createdAtMs, id) => {
         const cursor: ExportJobCursor = { createdAtMs, id: platformId(id) };
@@ -240,8 +240,8 @@ describe('the cursor of export jobs', () => {
 const unsafeAsText = (_key: string, value: unknown) =>
   Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(Number(value)) < 1e21 ? String(value) : value;
 
-describe('JSON of the platform', () => {
-  it('is read like any JSON while its integers are exact', () => {
+describe('the JSON of the platform', () => {
+  it('is parsed like any JSON while its integers are exact', () => {
     fc.assert(
       fc.property(fc.json(), fc.boolean(), (json, mark) => {
         expect(jsonOf(Buffer.from(mark ? `\uFEFF${json}` : json))).toEqual(JSON.parse(json, unsafeAsText));
@@ -249,7 +249,7 @@ describe('JSON of the platform', () => {
     );
   });
 
-  it('keeps longer integers as strings of their digits, and leaves strings and fractions alone (#41)', () => {
+  it('has longer integers as strings of their digits, and unchanged strings and fractions (#41)', () => {
     const digits = fc.stringMatching(/^-?[1-9]\d{16,20}$/);
     fc.assert(
       fc.property(digits, fc.string(), (integer, text) => {

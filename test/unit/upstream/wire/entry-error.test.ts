@@ -21,11 +21,11 @@ it.each<[string, unknown, number | null, unknown]>([
     403,
     { ...nested, code: 403, status: 'DENIED' },
   ],
-])('the status of an error stands %s', (_, entry, status, error) => {
+])('the status of an error is found %s', (_, entry, status, error) => {
   expect(readEntryError(entry)).toEqual({ status, error });
 });
 
-it('the status of an error without a nested one is the key of its errors, or its own', () => {
+it('the status of an error without a nested one is the key of its errors, or its own status', () => {
   const keyed = { errors: { '404': [{ message: 'No' }] } };
   expect(readEntryError(keyed)).toEqual({ status: 404, error: keyed });
   const flat = { message: 'No', statusCode: '422' };
@@ -54,7 +54,7 @@ it.each([
   ['a job with errors by status', { id: '7', status: 'FAILED', errors: { '404': [{ message: 'No' }] } }],
   ['an entity with an error of its own and a name', { id: '7', name: 'A', error: { code: 'x', message: 'No' } }],
   ['an entity with a title', { id: '7', title: 'Error', type: 'error' }],
-])('%s is no error', (_, entry) => {
+])('%s is not an error', (_, entry) => {
   expect(readEntryError(entry)).toBeNull();
 });
 
@@ -68,7 +68,7 @@ it.each([
   expect(readEntryError(error)).toEqual({ status: null, error });
 });
 
-it('an error in no known form is one if there is nothing else', () => {
+it('an error in an unknown form is an error only without other properties', () => {
   const error = { errors: { oops: [] } };
   expect(readEntryError(error)).toEqual({ status: null, error });
   expect(readEntryError({ ...error, id: '7' })).toBeNull();
@@ -110,25 +110,25 @@ describe('a whole response', () => {
     ['with a description alone', { errorCode: 'x', errorDescription: 'No' }, null],
     ['as a message', { message: 'No' }, null],
     ['of a fault', { fault: { faultstring: 'No' } }, null],
-  ])('that is an error %s', (_, body, status) => {
+  ])('that is an error %s is detected', (_, body, status) => {
     expect(readBodyError(body, reading)).toMatchObject({ status });
   });
 
   it.each<[string, unknown]>([
-    ['nothing', undefined],
+    ['absent', undefined],
     ['an empty map', {}],
     ['an empty list', []],
     ['a reference', ['@/dataSets/1']],
     ['a list of references and errors', ['@/dataSets/1', error]],
     ['a list of entries', [{ xid: '1', error: { statusCode: 403, message: 'No' } }]],
-    ['a list of errors, each about one', [{ ...error, requestedIdentity: {} }]],
+    ['a list of errors, each about one identity', [{ ...error, requestedIdentity: {} }]],
     ['a job', { id: '1', status: 'FAILED', errors: [{ code: 1, message: 'No' }], title: 'x' }],
     ['a map of results with errors', { results: { a: { id: 'a' } }, errors: { '404': [{ message: 'No b' }] } }],
     ['a list with an error', { children: [], error: { code: 'x', message: 'No more' } }],
     ['a token', { access_token: 'x', expires_in: 1 }],
     ['an envelope', { children: [], message: 'x' }],
     ['a map with null', { error: null }],
-  ])('that is %s is no error', (_, body) => {
+  ])('that is %s is not an error', (_, body) => {
     expect(readBodyError(body, reading)).toBeNull();
   });
 
@@ -138,7 +138,7 @@ describe('a whole response', () => {
     ['an error with a status', error, true],
     ['an error of the API gateway', { error_code: '401013', message: 'No' }, true],
     ['a nested error', { error: { code: 'x', message: 'No' } }, true],
-  ])('to an update that is %s', (_, body, isError) => {
+  ])('to an update is an error only if it has the form of an error: %s', (_, body, isError) => {
     expect(readBodyError(body, { isMessage: true }) !== null).toBe(isError);
   });
 
@@ -166,7 +166,7 @@ describe('a whole response', () => {
     );
   });
 
-  it('that holds a text under the name of an error is never a map', () => {
+  it('that contains a text under the name of an error is never a map', () => {
     const name = fc.constantFrom('title', 'detail', 'message', 'errorMessage', 'errorDescription', 'error');
     fc.assert(
       fc.property(name, fc.string({ minLength: 1 }), fc.dictionary(name, fc.string()), (key, text, more) => {
@@ -176,7 +176,7 @@ describe('a whole response', () => {
     );
   });
 
-  it('is read in bounded depth', () => {
+  it('is searched to a limited depth', () => {
     let deep: unknown = { message: 'x' };
     for (let depth = 0; depth < 100_000; depth += 1) deep = depth % 2 === 0 ? [deep] : { error: deep };
     expect(readBodyError({ errors: deep }, reading)).toBeNull();

@@ -36,7 +36,7 @@ const segment = (segmentId: string, statuses: string[] = [], segmentNs = 'ups') 
 });
 
 describe('an export job', () => {
-  it('is decoded whole', () => {
+  it('is decoded with all its properties', () => {
     const { job, anomalies } = decode({
       ...minimal,
       status: 'SUCCEEDED',
@@ -120,16 +120,16 @@ describe('an export job', () => {
     { value: { ...minimal, id: undefined }, kind: 'missing-id' },
     { value: { ...minimal, id: '' }, kind: 'missing-id' },
     { value: { ...minimal, status: {} }, kind: 'missing-status' },
-  ])('is none without id and status ($kind)', ({ value, kind }) => {
+  ])('is rejected without id and status ($kind)', ({ value, kind }) => {
     expect(decode(value)).toEqual({ job: null, anomalies: [kind] });
   });
 
-  it('names its dataset in one of two spellings (#1)', () => {
+  it('has its dataset under either of two names (#1)', () => {
     expect(job({ destination: { datasetId: 'a' } }).destination.datasetId).toBe('a');
     expect(job({ destination: { dataSetId: 'b' } }).destination.datasetId).toBe('b');
   });
 
-  it('has the empty id for a dataset that is not named, which is counted', () => {
+  it('has the empty id for an unnamed dataset, which is counted', () => {
     const { job, anomalies } = decode({ ...minimal, destination: {} });
     expect(job?.destination).toEqual({ datasetId: '', segmentPerBatch: false, batches: [] });
     expect(anomalies).toEqual(['missing-field']);
@@ -148,7 +148,7 @@ describe('an export job', () => {
     expect(destination({ batches: [], batchId: 'b-9' }).batches).toEqual([{ batchId: 'b-9', segment: null }]);
   });
 
-  it('takes a bare membership status for a list of one (#3)', () => {
+  it('has a list for a single membership status (#3)', () => {
     const selection = { segmentId: 's-1', status: 'exited' };
     expect(destination({ batches: [{ ...selection, batchId: 'b' }] }).batches[0]?.segment?.statuses).toEqual([
       'EXITED',
@@ -161,7 +161,7 @@ describe('an export job', () => {
     expect(destination({ batches: [{ segmentId: 's-1', batchId: '' }, {}] }).batches).toEqual([]);
   });
 
-  it('is not split by segment unless it says so (#5)', () => {
+  it('is not split by segment by default (#5)', () => {
     expect(destination({}).segmentPerBatch).toBe(false);
     expect(destination({ segmentPerBatch: true }).segmentPerBatch).toBe(true);
   });
@@ -184,13 +184,13 @@ describe('an export job', () => {
     { raw: 'Cancelling', status: 'CANCELLING' },
     { raw: 'PAUSED', status: 'UNKNOWN', anomalies: ['unknown-status'] },
     { raw: 'constructor', status: 'UNKNOWN', anomalies: ['unknown-status'] },
-  ])('with the status $raw is $status and keeps what the platform said (#7)', ({ raw, status, anomalies = [] }) => {
+  ])('with the status $raw is $status and keeps the original status (#7)', ({ raw, status, anomalies = [] }) => {
     const decoded = decode({ ...minimal, status: raw });
     expect(decoded.job).toMatchObject({ status, rawStatus: raw });
     expect(decoded.anomalies).toEqual(anomalies);
   });
 
-  it('reads `exiting` as EXITED and keeps unknown memberships (#7)', () => {
+  it('decodes `exiting` as EXITED and keeps unknown memberships (#7)', () => {
     const { job, anomalies } = decode({
       ...minimal,
       filter: { segments: [{ segmentId: 's', status: ['exiting', 'EXISTING', 'frozen'] }] },
@@ -212,7 +212,7 @@ describe('an export job', () => {
     { metrics: {} },
     { metrics: { totalTime: {} } },
     { metrics: { totalTime: null, profileExportTime: 'soon' } },
-  ])('may lack its metrics: $metrics (#9)', ({ metrics }) => {
+  ])('may omit its metrics: $metrics (#9)', ({ metrics }) => {
     expect(job({ metrics }).metrics).toEqual({
       totalTime: null,
       profileExportTime: null,
@@ -222,7 +222,7 @@ describe('an export job', () => {
     });
   });
 
-  it('may have times that have not ended (#9)', () => {
+  it('may have times without an end (#9)', () => {
     expect(job({}).metrics.totalTime).toEqual({
       startedAt: new Date(1_559_674_261_657),
       endedAt: null,
@@ -241,7 +241,7 @@ describe('an export job', () => {
     expect(job({ id: raw }).id).toBe(id);
   });
 
-  it('has segments of the namespace `ups` unless one is named (#11)', () => {
+  it('has segments of the namespace `ups` by default (#11)', () => {
     const segments = [{ segmentId: 'a' }, { segmentId: 'b', segmentNs: '' }, { segmentId: 'c', segmentNs: 'AdCloud' }];
     expect(job({ filter: { segments } }).filter?.segments.map(({ segmentNs }) => segmentNs)).toEqual([
       'ups',
@@ -260,7 +260,7 @@ describe('an export job', () => {
     expect(job({ fields }).fields).toEqual(expected);
   });
 
-  it('reads the older name of the event filter', () => {
+  it('accepts the older name of the event filter', () => {
     const eventList = { filter: { fromTimestamp: '2018-01-01T00:00:00Z' } };
     expect(job({ additionalFields: { eventList } }).eventList).toEqual({
       fields: null,
@@ -269,12 +269,12 @@ describe('an export job', () => {
     });
   });
 
-  it('has no filter when the platform echoes an empty one', () => {
+  it('has no filter when the platform returns an empty one', () => {
     expect(job({ filter: {} }).filter).toBeNull();
     expect(job({ filter: null }).filter).toBeNull();
   });
 
-  it('counts as old as its first metric when it does not say when it was created', () => {
+  it('without a creation time has that of its first metric', () => {
     expect(job({ creationTime: undefined }).createdAt).toEqual(new Date(1_559_674_261_657));
     const { job: timeless, anomalies } = decode({
       id: 1,
@@ -287,11 +287,11 @@ describe('an export job', () => {
   });
 });
 
-describe('the next page', () => {
+describe('the next page of export jobs', () => {
   const last = job({ id: 722, creationTime: 1_538_573_416_687 });
 
   it.each([{ next: undefined }, { next: null }, { next: '' }, { next: {} }])(
-    'is none when the link is $next (#14)',
+    'does not exist when the link is $next (#14)',
     ({ next }) => {
       expect(decodeNextCursor({ link: { next } }, [last])).toBeNull();
       expect(decodeNextCursor({}, [last])).toBeNull();
@@ -303,7 +303,7 @@ describe('the next page', () => {
     'export/jobs?offset=1538573416687_725',
     'https://platform.adobe.io:443/data/core/ups/export/jobs?offset=1538573416687_725',
     'https://elsewhere.example/?offset=1538573416687%5F725',
-  ])('is where the link %s says (#14)', (next) => {
+  ])('begins at the cursor of the link %s (#14)', (next) => {
     expect(decodeNextCursor({ link: { next } }, [last])).toEqual({ createdAtMs: 1_538_573_416_687, id: '725' });
   });
 
@@ -315,14 +315,14 @@ describe('the next page', () => {
   });
 
   it.each(['/export/jobs', '/export/jobs?offset=2', '?offset=_9', '?offset=99999999999999999_1'])(
-    'follows the last job when the link %s names no cursor',
+    'continues after the last job when the link %s names no cursor',
     (next) => {
       expect(decodeNextCursor({ link: { next } }, [last])).toEqual({ createdAtMs: 1_538_573_416_687, id: '722' });
       expect(decodeNextCursor({ link: { next } }, [])).toBeNull();
     },
   );
 
-  it('does not believe the page about itself (#18)', () => {
+  it('ignores the counts that the page reports about itself (#18)', () => {
     const page = { pageOffset: '1_1', pageSize: 0 };
     expect(decodeNextCursor({ page, link: { next: '?offset=12_7' } }, [last])).toEqual({ createdAtMs: 12, id: '7' });
     expect(decodeNextCursor({ page, link: {} }, [last])).toBeNull();

@@ -3,7 +3,7 @@ import { figuresOf } from '../../../../src/upstream/wire/figures.ts';
 import { decodeJobErrors } from '../../../../src/upstream/wire/job-errors.ts';
 import { readCount } from '../../../../src/upstream/wire/readers.ts';
 
-describe('a figure', () => {
+describe('a number of records or bytes', () => {
   const recordCount = (object: unknown) => figuresOf(object)(readCount, 'recordCount', 'outputRecordCount', 'written');
 
   it.each([
@@ -15,7 +15,7 @@ describe('a figure', () => {
     { why: 'the metrics do not know it', object: { metrics: { outputRecordCount: -1 }, recordCount: 5 } },
     { why: 'the first name is unknown', object: { metrics: { outputRecordCount: -1, written: 5 } } },
     { why: 'metrics have precedence', object: { metrics: { written: 5 }, recordCount: 0 } },
-  ])('is read where $why', ({ object }) => {
+  ])('is decoded when $why', ({ object }) => {
     expect(recordCount(object)).toBe(5);
   });
 
@@ -27,7 +27,7 @@ describe('a figure', () => {
     { recordCount: {} },
     { recordCount: -1, metrics: { written: '-1' } },
     { outputRecordCount: 5 },
-  ])('is not known in %j', (object) => {
+  ])('is unknown in %j', (object) => {
     expect(recordCount(object)).toBeNull();
   });
 
@@ -36,7 +36,7 @@ describe('a figure', () => {
   });
 });
 
-describe('errors', () => {
+describe('the errors of a job or batch', () => {
   const plain = (message: string) => ({ code: '', message, callStack: null, recordCount: null });
 
   it.each([

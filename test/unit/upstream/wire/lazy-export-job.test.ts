@@ -41,7 +41,7 @@ const fields: readonly (readonly [field: string, read: (job: ExportJob) => unkno
 ];
 
 describe('a lazy export job', () => {
-  it('counts nothing before a field is read', () => {
+  it('counts no anomaly before a field is read', () => {
     const { job, anomalies } = lazy(unusual);
     expect([job.id, job.rawStatus, job.errors, job.destination.segmentPerBatch]).toEqual([
       '24115',
@@ -52,14 +52,14 @@ describe('a lazy export job', () => {
     expect(anomalies).toEqual([]);
   });
 
-  it.each(fields)('counts what is unusual about %s once, and keeps the value', (_, read, counted) => {
+  it.each(fields)('counts the anomaly of %s once, and keeps the value', (_, read, counted) => {
     const { job, anomalies } = lazy(unusual);
     const first = read(job);
     expect(read(job)).toBe(first);
     expect(anomalies).toHaveLength(counted);
   });
 
-  it('counts as much in all when it is copied', () => {
+  it('counts the same anomalies when it is copied', () => {
     const { job, anomalies } = lazy(unusual);
     const whole = wholeExportJob(job);
     // The time of creation is one more.
@@ -68,7 +68,7 @@ describe('a lazy export job', () => {
     expect(whole.createdAt).toEqual(new Date(unusual.updateTime));
   });
 
-  it('is not an export job any more when it is spread, which the compiler knows', () => {
+  it('is not an export job after an object spread, which the compiler rejects', () => {
     const { job } = lazy(unusual);
     // @ts-expect-error its fields are not copied
     const spread: ExportJob = { ...job };

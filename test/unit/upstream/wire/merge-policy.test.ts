@@ -9,7 +9,7 @@ import { decoding } from '../decoding.ts';
 const decode = (value: unknown) => decoding((context) => decodeMergePolicy(value, context));
 
 describe('a merge policy', () => {
-  it('is decoded whole (#41)', () => {
+  it('is decoded with all its properties (#41)', () => {
     expect(
       decode({
         id: '5b0d5e8e',
@@ -38,7 +38,7 @@ describe('a merge policy', () => {
     });
   });
 
-  it('may consist of an id alone, and that may be a number (#10)', () => {
+  it('may consist of only an id, which may be a number (#10)', () => {
     expect(decode({ id: 7 })).toEqual({
       value: {
         id: '7',
@@ -59,17 +59,17 @@ describe('a merge policy', () => {
     { value: 'true', isDefault: true },
     { value: 'false', isDefault: false },
     { value: 1, isDefault: false },
-  ])('whose default is $value is the default: $isDefault', ({ value, isDefault }) => {
+  ])('with the default $value has isDefault $isDefault', ({ value, isDefault }) => {
     expect(decode({ id: 'a', default: value }).value?.isDefault).toBe(isDefault);
   });
 
-  it('has an id', () => {
+  it('is rejected without an id', () => {
     expect(decode({ name: 'No id' })).toEqual({ value: null, anomalies: ['missing-id'] });
     expect(decode('odd')).toEqual({ value: null, anomalies: ['not-an-object'] });
   });
 });
 
-describe('the page behind a page of merge policies', () => {
+describe('the page after a page of merge policies', () => {
   const next = (envelope: object, start?: string) => {
     const { value: page } = decoding((context) =>
       decodeMergePolicies({ children: [{ id: 'a' }], ...envelope }, context),
@@ -82,19 +82,22 @@ describe('the page behind a page of merge policies', () => {
     '@/mergePolicies?start=K1JJRDpF%3D&orderBy=&limit=2',
     '/config/mergePolicies?limit=2&start=K1JJRDpF=',
     'https://elsewhere.example:443/?start=K1JJRDpF%3D',
-  ])('starts where the link %s says, whose address does not matter (#16, #17)', (href) => {
+  ])('begins at the start in the link %s, whose path is ignored (#16, #17)', (href) => {
     expect(next(linked(href))).toBe('K1JJRDpF=');
   });
 
-  it('keeps a plus that was not encoded', () => {
+  it('keeps an unencoded plus', () => {
     expect(next(linked('@/mergePolicies?start=a+b/c='))).toBe('a+b/c=');
     expect(next(linked('@/mergePolicies?start=a%2Bb'))).toBe('a+b');
   });
 
-  it.each([{ count: 100, next: 'K1JJ' }, { next: 'K1JJ' }])('starts where the page %j says without a link', (_page) => {
-    expect(next({ _page })).toBe('K1JJ');
-    expect(next({ _page, ...linked('@/mergePolicies?start=b') })).toBe('b');
-  });
+  it.each([{ count: 100, next: 'K1JJ' }, { next: 'K1JJ' }])(
+    'begins at the start in the page %j without a link',
+    (_page) => {
+      expect(next({ _page })).toBe('K1JJ');
+      expect(next({ _page, ...linked('@/mergePolicies?start=b') })).toBe('b');
+    },
+  );
 
   it.each([
     undefined,
@@ -104,11 +107,11 @@ describe('the page behind a page of merge policies', () => {
     { next: '' },
     { next: { href: '' } },
     { next: { href: null } },
-  ])('is none when the links are %j (#15)', (_links) => {
+  ])('does not exist when the links are %j (#15)', (_links) => {
     expect(next({ _links, _page: { totalCount: 99, pageSize: 1 } })).toBeNull();
   });
 
-  it('is none when the link is a template or leads nowhere new (#15)', () => {
+  it('does not exist when the link is a template or has no new start (#15)', () => {
     expect(next({ _links: { next: { href: '@/mergePolicies?start={start}', templated: true } } })).toBeNull();
     expect(next(linked('@/mergePolicies?start=a'), 'a')).toBeNull();
     expect(next({ children: [], ...linked('@/mergePolicies?start=a') })).toBeNull();

@@ -12,8 +12,8 @@ function entry(fields: object): ProfileEntry {
   return first;
 }
 
-describe('an entry of an answer to a lookup', () => {
-  it('is a person as the platform gives it, under a key that is none of the identities (#30, #41)', () => {
+describe('an entry of a response to a lookup', () => {
+  it('is a person with the attributes of the platform, under a key that is none of the identities (#30, #41)', () => {
     const entity = {
       person: { name: { firstName: 'Jane' } },
       identities: [
@@ -68,7 +68,7 @@ describe('an entry of an answer to a lookup', () => {
     { entity: {}, sources: ['1000'], lastModifiedAt: '1970-01-01T00:00:00Z' },
     { entity: {}, sources: [''] },
     { entity: {} },
-  ])('is nobody when it is %j (#30)', (fields) => {
+  ])('has no person when it is %j (#30)', (fields) => {
     expect(entry(fields).content).toEqual({ kind: 'nobody' });
   });
 
@@ -80,16 +80,13 @@ describe('an entry of an answer to a lookup', () => {
     { fields: { entity: {}, sources: ['1000000000'] }, lastModifiedAt: null },
     { fields: { entity: { _id: 'a' }, lastModifiedAt: '1970-01-01T00:00:00Z' }, lastModifiedAt: null },
     { fields: { entity: { _id: 'a' }, lastModifiedAt: 'long ago' }, lastModifiedAt: null },
-  ])(
-    'is a person, perhaps without the fields that were asked for, when it is $fields (#30)',
-    ({ fields, lastModifiedAt }) => {
-      const attributes = fields.entity;
-      expect(entry(fields).content).toEqual({
-        kind: 'profile',
-        profile: { entityId: 'xid-1', attributes, segmentMemberships: [], lastModifiedAt },
-      });
-    },
-  );
+  ])('is a person, perhaps without the requested fields, when it is $fields (#30)', ({ fields, lastModifiedAt }) => {
+    const attributes = fields.entity;
+    expect(entry(fields).content).toEqual({
+      kind: 'profile',
+      profile: { entityId: 'xid-1', attributes, segmentMemberships: [], lastModifiedAt },
+    });
+  });
 
   it('is an error, in a map or in a list (#22, #31)', () => {
     const error = { message: 'Unprocessable', cause: 'Too many related identities', statusCode: '422' };
@@ -101,7 +98,7 @@ describe('an entry of an answer to a lookup', () => {
     ]);
   });
 
-  it('is left out when it is null; an answer with a text or a number in its place holds no profiles', () => {
+  it('is omitted when it is null, and a text or a number in its place makes the response unreadable', () => {
     expect(decode({ a: null, b: [] })).toEqual({ value: [], anomalies: ['not-an-object', 'not-an-object'] });
     expect(decode({ a: null, message: 'Lost' })).toEqual({ value: null, anomalies: [] });
     expect(decode({ a: { entity: { x: 1 } }, count: 1 })).toEqual({ value: null, anomalies: [] });
@@ -112,7 +109,7 @@ describe('an entry of an answer to a lookup', () => {
     expect(decode(undefined)).toEqual({ value: null, anomalies: [] });
   });
 
-  it('without an entity or an id is odd', () => {
+  it('without an entity or an id is an anomaly', () => {
     expect(decode({ 'xid-1': { sources: ['1000'] } })).toMatchObject({
       value: [{ content: { kind: 'profile' } }],
       anomalies: ['missing-field'],
@@ -174,7 +171,7 @@ describe('segment memberships', () => {
     });
   });
 
-  it('are none where there is no map of them', () => {
+  it('are empty without a map of them', () => {
     for (const segmentMembership of [undefined, null, 'x', [], { ups: null }, { ups: [] }]) {
       expect(memberships({ segmentMembership })).toEqual({ value: [], anomalies: [] });
     }

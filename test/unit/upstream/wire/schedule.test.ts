@@ -17,7 +17,7 @@ const daily = {
 const decode = (value: unknown) => decoding((context) => decodeSchedule(value, context, reading));
 
 describe('a schedule', () => {
-  it('is decoded whole, fields of tomorrow left alone (#38, #41)', () => {
+  it('is decoded with all its properties, and unknown ones are ignored (#38, #41)', () => {
     expect(decode({ ...daily, frequency: 'daily', sandbox: { sandboxName: 'prod' }, imsOrgId: 'org' })).toEqual({
       value: {
         id: '4e538382-dbd8-449e-988a-4ac639ebe72b',
@@ -40,7 +40,7 @@ describe('a schedule', () => {
     expect(decode({ ...daily, properties })).toMatchObject({ value: { segmentIds: [] }, anomalies: [] });
   });
 
-  it('names each segment once, a lone one too', () => {
+  it('names each segment once, also if it is not in a list', () => {
     const segments = (value: unknown) => decode({ ...daily, properties: { segments: value } }).value?.segmentIds;
     expect(segments(['a', 'b', 'a', '', null, 7])).toEqual(['a', 'b', '7']);
     expect(segments('a')).toEqual(['a']);
@@ -65,13 +65,13 @@ describe('a schedule', () => {
     expect(decode({ ...daily, ...fields })).toMatchObject({ value: expected, anomalies });
   });
 
-  it('has an id', () => {
+  it('is rejected without an id', () => {
     expect(decode({ ...daily, id: '' })).toEqual({ value: null, anomalies: ['missing-id'] });
     expect(decode('daily')).toEqual({ value: null, anomalies: ['not-an-object'] });
   });
 });
 
-describe('what is sent about a schedule', () => {
+describe('the request for a schedule', () => {
   const created: NewSchedule = {
     name: 'nightly',
     type: 'EXPORT',
@@ -80,7 +80,7 @@ describe('what is sent about a schedule', () => {
     state: 'INACTIVE',
   };
 
-  it('is all of a new one, in the words of the platform', () => {
+  it('contains all properties of a new one, in the words of the platform', () => {
     expect(encodeNewSchedule(created)).toEqual({
       name: 'nightly',
       type: 'export',
@@ -94,7 +94,7 @@ describe('what is sent about a schedule', () => {
     });
   });
 
-  it('is a patch of what changes', () => {
+  it('contains only the changes of an existing one', () => {
     const state = { op: 'add', path: '/state', value: 'active' };
     const schedule = { op: 'add', path: '/schedule', value: '0 0 3 * * ?' };
     expect(encodeScheduleChange({ state: 'ACTIVE' })).toEqual([state]);

@@ -11,7 +11,7 @@ const decode = (value: unknown) => decoding((context) => decodeSegmentDefinition
 const definition = (fields: object) => decode({ ...minimal, ...fields }).value;
 
 describe('a segment definition', () => {
-  it('is decoded whole (#41)', () => {
+  it('is decoded with all its properties (#41)', () => {
     const { value, anomalies } = decode({
       ...minimal,
       name: 'People who ordered in the last 30 days',
@@ -37,7 +37,7 @@ describe('a segment definition', () => {
     });
   });
 
-  it('may consist of an id alone, and that may be a number (#10)', () => {
+  it('may consist of only an id, which may be a number (#10)', () => {
     expect(decode({ id: 7 })).toEqual({
       value: {
         id: '7',
@@ -58,7 +58,7 @@ describe('a segment definition', () => {
     { fields: { creationTime: 0, createEpoch: 0 }, createdAt: null },
     { fields: { creationTime: 0, createEpoch: 1_572_029_711 }, createdAt: new Date(1_572_029_711_000) },
     { fields: { creationTime: undefined, createEpoch: 1_572_029_711 }, createdAt: new Date(1_572_029_711_000) },
-  ])('with $fields was created at $createdAt: 0 says nothing (#36)', ({ fields, createdAt }) => {
+  ])('with $fields was created at $createdAt, because 0 means unknown (#36)', ({ fields, createdAt }) => {
     expect(definition(fields)?.createdAt).toEqual(createdAt);
   });
 
@@ -69,7 +69,7 @@ describe('a segment definition', () => {
     expect(definition({ updateTime: 0 })?.updatedAt).toBeNull();
   });
 
-  it('names its merge policy with a version, or without', () => {
+  it('has its merge policy with or without a version', () => {
     const mergePolicy = { id: 'mpid1', version: 2 };
     expect(definition({ mergePolicy })?.mergePolicy).toEqual(mergePolicy);
     expect(definition({ mergePolicy, mergePolicyId: 'mpid2' })?.mergePolicy).toEqual(mergePolicy);
@@ -81,13 +81,13 @@ describe('a segment definition', () => {
     expect(definition({ expression: { type: 'PQL', value: { nodeType: 'fnApply' } } })?.expression).toBeNull();
   });
 
-  it('has an id', () => {
+  it('is rejected without an id', () => {
     expect(decode({ name: 'No id' })).toEqual({ value: null, anomalies: ['missing-id'] });
     expect(decode(null)).toEqual({ value: null, anomalies: ['not-an-object'] });
   });
 });
 
-describe('the page behind a page of segment definitions', () => {
+describe('the page after a page of segment definitions', () => {
   const rows = (count: number) => Array.from({ length: count }, (_, index) => ({ id: `s-${index}` }));
   const next = (count: number, page: number, envelope?: object) =>
     decoding((context) =>

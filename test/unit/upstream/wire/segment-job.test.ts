@@ -23,7 +23,7 @@ function job(fields: object) {
 const uncounted = { profileCount: null, profilesByNamespace: [], profilesByStatus: [] };
 
 describe('a segment job', () => {
-  it('is decoded whole, with segments that are only counted behind those that are listed (#41)', () => {
+  it('is decoded with all its properties, with only counted segments after the listed ones (#41)', () => {
     const { value, anomalies } = decode({
       ...minimal,
       status: 'SUCCEEDED',
@@ -122,16 +122,16 @@ describe('a segment job', () => {
         totalProfiles: null,
       },
     },
-  ])('may lack its metrics, or some: $metrics (#9)', ({ metrics, expected }) => {
+  ])('may omit its metrics, or some of them: $metrics (#9)', ({ metrics, expected }) => {
     expect(job({ metrics }).metrics).toEqual(expected);
     expect(job({ metrics }).segments).toEqual([{ ...uncounted, segmentId: 's-1' }]);
   });
 
-  it('may have a number for an id (#10)', () => {
+  it('may have a number as its id (#10)', () => {
     expect(job({ id: 17 }).id).toBe('17');
   });
 
-  it('of every segment lists `*` alone, and what was counted behind it (#35)', () => {
+  it('of every segment lists only `*`, and the counted segments after it (#35)', () => {
     expect(job({ segments: [{ segmentId: '*' }] }).segments).toEqual([{ ...uncounted, segmentId: '*' }]);
     const metrics = { segmentedProfileCounter: { 's-1': 7 } };
     expect(job({ segments: [{ segmentId: '*' }], metrics }).segments).toEqual([
@@ -140,7 +140,7 @@ describe('a segment job', () => {
     ]);
   });
 
-  it('lists each segment once, by whichever id it has', () => {
+  it('lists each segment once, under whichever id it has', () => {
     const segments = [{ segmentId: 'a' }, { segmentId: 'a' }, { segment: { id: 'b' } }, {}, 'odd'];
     const { value, anomalies } = decode({ ...minimal, segments });
     expect(value?.segments.map(({ segmentId }) => segmentId)).toEqual(['a', 'b']);
@@ -177,15 +177,15 @@ describe('a segment job', () => {
     expect(decode({ ...minimal, ...fields })).toMatchObject({ value: { createdAt: new Date(createdAt) }, anomalies });
   });
 
-  it('has an id and a status', () => {
+  it('is rejected without an id or a status', () => {
     expect(decode({ ...minimal, id: null })).toEqual({ value: null, anomalies: ['missing-id'] });
     expect(decode({ ...minimal, status: '' })).toEqual({ value: null, anomalies: ['missing-status'] });
     expect(decode([minimal])).toEqual({ value: null, anomalies: ['not-an-object'] });
   });
 });
 
-describe('a new segment job', () => {
-  it('is a list of its segments, every segment included', () => {
+describe('the request for a new segment job', () => {
+  it('is a list of its segments, also for every segment', () => {
     expect(encodeNewSegmentJob([platformId('s-1'), platformId('*')])).toEqual([
       { segmentId: 's-1' },
       { segmentId: '*' },

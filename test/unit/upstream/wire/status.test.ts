@@ -57,7 +57,7 @@ describe('the status of a batch', () => {
     expect(value).toMatchObject({ status, rawStatus: raw });
   });
 
-  it('is sent in documented words only, because Catalog may reject others', () => {
+  it('is sent only in documented words, because Catalog may reject others', () => {
     expect(encodeBatchStatus('FAILED')).toEqual(['failed', 'failure']);
     expect(encodeBatchStatus('ABORTED')).toEqual(['aborted']);
   });

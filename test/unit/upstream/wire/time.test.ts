@@ -39,7 +39,7 @@ describe('a time', () => {
     expect(decode(value)).toEqual({ value: new Date(time), anomalies: [] });
   });
 
-  it.each([undefined, null, {}, [], true, '', ' ', 0, '0', -1, '-1'])('is not known for %j', (value) => {
+  it.each([undefined, null, {}, [], true, '', ' ', 0, '0', -1, '-1'])('is unknown for %j', (value) => {
     expect(decode(value)).toEqual({ value: null, anomalies: [] });
   });
 
@@ -53,11 +53,11 @@ describe('a time', () => {
     '+056072-07-11T12:01:12.000Z',
     '9999-12-31T23:59:59-01:00',
     '0000-01-01T00:00:00+01:00',
-  ])('that cannot be written with a year of four digits is counted: %j', (value) => {
+  ])('that exceeds a year of four digits is counted: %j', (value) => {
     expect(decode(value)).toEqual({ value: null, anomalies: ['unusable-time'] });
   });
 
-  it('is never one of a year beyond 9999', () => {
+  it('is never in a year after 9999', () => {
     const digits = fc.stringMatching(/^-?\d{1,16}(\.0)?$/);
     fc.assert(
       fc.property(fc.oneof(fc.double(), fc.maxSafeInteger(), digits, fc.jsonValue()), (value) => {

@@ -11,7 +11,7 @@ it.each([
   ['a day in milliseconds', 24 * hourMs, 24 * hourMs],
   ['the longest time in seconds', 1_000_000, 1_000_000_000],
   ['the shortest time in milliseconds', 1_000_001, 1_000_001],
-])('a lifetime of %s', (_, expiresIn, lifetimeMs) => {
+])('the token lifetime is decoded: %s', (_, expiresIn, lifetimeMs) => {
   expect(decodeToken({ access_token: 'token', expires_in: expiresIn })).toEqual({ accessToken: 'token', lifetimeMs });
 });
 
@@ -19,7 +19,7 @@ it.each([
   ['no token', { expires_in: 1 }],
   ['no lifetime', { access_token: 'token' }],
   ['a list', []],
-  ['nothing', undefined],
-])('a response with %s is none', (_, json) => {
+  ['no body', undefined],
+])('a response with %s contains no token', (_, json) => {
   expect(decodeToken(json)).toBeNull();
 });

@@ -22,7 +22,7 @@ const forbidden: Answer = (_request, response) => sendJson(response, 403, {});
 const empty: Answer = (_request, response) => sendJson(response, 200, { records: [], page: {}, link: {} });
 
 describe('a credential', () => {
-  it('is accepted after a successful response, in each sandbox of that organization and in no other', async () => {
+  it('is accepted after a successful response, in each sandbox of that organization and in no other organization', async () => {
     await using stub = await startStub(empty);
     await using client = connectTo(stub.url);
     const { upstream } = client;
@@ -63,7 +63,7 @@ describe('a credential', () => {
     expect([accepted.has(caller()), accepted.wasRejected(caller())]).toEqual([true, false]);
   });
 
-  it('is accepted no longer after a rejection', async () => {
+  it('is no longer accepted after a rejection', async () => {
     const answers = [empty, refused];
     await using stub = await startStub((request, response) => answers.shift()?.(request, response));
     await using client = connectTo(stub.url);
@@ -81,8 +81,8 @@ describe('a credential', () => {
   });
 });
 
-describe('a proof', () => {
-  it('takes one read, which many share, and none afterwards', async () => {
+describe('a proof of a credential', () => {
+  it('takes one read for all concurrent calls, and none afterwards', async () => {
     await using stub = await startStub(empty);
     await using client = connectTo(stub.url);
     await Promise.all([1, 2, 3].map(() => client.upstream.prove(caller(), signal)));
@@ -100,7 +100,7 @@ describe('a proof', () => {
     }
   });
 
-  it('tries other reads where the platform forbids the first, and fails when it forbids all', async () => {
+  it('tries other reads if the platform forbids the first, and fails when all are forbidden', async () => {
     const answers = [forbidden, forbidden, empty];
     await using stub = await startStub((request, response) => (answers.shift() ?? forbidden)(request, response));
     await using client = connectTo(stub.url);
@@ -123,7 +123,7 @@ describe('a proof', () => {
 });
 
 describe('the set of accepted credentials', () => {
-  it('keeps ten thousand, those used last', () => {
+  it('keeps the ten thousand last used ones', () => {
     const accepted = new AcceptedCredentials();
     const first = callerIn('A', 'prod', 'first');
     accepted.accept(first);

@@ -44,7 +44,7 @@ const poll = (path: string, changes: Partial<UpstreamRequest> = {}) =>
 const interactive = (path: string, changes: Partial<UpstreamRequest> = {}) => readRequest({ path, ...changes });
 
 describe('a budget', () => {
-  it('lets a burst through at once, and then as many calls as its rate', async () => {
+  it('permits a burst at once, and then as many calls as its rate', async () => {
     const { clock, sent, send } = harness({ ratePerSecond: 10, burst: 3 });
     const answers = Promise.all(['a', 'b', 'c', 'd', 'e'].map((path) => send(interactive(path))));
     expect(await clock.runUntil(answers)).toEqual(['a', 'b', 'c', 'd', 'e']);
@@ -52,7 +52,7 @@ describe('a budget', () => {
     expect(clock.pending()).toBe(0);
   });
 
-  it('is one per tenant', async () => {
+  it('is separate for each tenant', async () => {
     const { clock, sent, send } = harness();
     await send(interactive('a'));
     await send(interactive('b', { caller: callerOf('dev') }));
@@ -60,7 +60,7 @@ describe('a budget', () => {
     expect(clock.pending()).toBe(0);
   });
 
-  it('serves interactive calls before polls, and each in the order in which they came', async () => {
+  it('serves interactive calls before polls, and each in the order of arrival', async () => {
     const { clock, send, paths, metrics } = harness();
     await send(interactive('first'));
     const answers = Promise.all([
@@ -76,7 +76,7 @@ describe('a budget', () => {
     expect(metrics.budgetWaits).toHaveLength(5);
   });
 
-  it('lets a poll go after nine interactive calls at the latest', async () => {
+  it('serves a poll after at most nine interactive calls', async () => {
     const { clock, send, paths } = harness();
     await send(interactive('first'));
     const answers = [send(poll('p1')), send(poll('p2'))];
@@ -86,7 +86,7 @@ describe('a budget', () => {
     expect(paths().indexOf('p2')).toBe(20);
   });
 
-  it('lets a poll that is promoted go before other polls, behind interactive calls', async () => {
+  it('serves a promoted poll before other polls, but after interactive calls', async () => {
     const { clock, send, paths } = harness();
     await send(interactive('first'));
     const promote = new AbortController();
@@ -102,8 +102,8 @@ describe('a budget', () => {
   });
 });
 
-describe('who waits for a budget', () => {
-  it('leaves with the reason of its signal, and lets the others move up', async () => {
+describe('a call that waits for a budget', () => {
+  it('leaves with the reason of its signal, and the later calls move up', async () => {
     const { clock, send, paths, sent } = harness();
     await send(interactive('first'));
     const leaving = new AbortController();
@@ -116,7 +116,7 @@ describe('who waits for a budget', () => {
     expect(sent[1]?.atMs).toBe(100);
   });
 
-  it('a waiting call fails at its deadline with the time after which there may be room', async () => {
+  it('fails at its deadline with the time after which there may be room', async () => {
     const { clock, send, metrics } = harness({ ratePerSecond: 2 });
     await send(interactive('first'));
     const others = [new AbortController(), new AbortController()];
@@ -153,14 +153,14 @@ describe('who waits for a budget', () => {
     await clock.runUntil(send(interactive('next')));
   });
 
-  it('before it came makes no call and takes nothing', async () => {
+  it('is not sent and uses no budget if its signal has already aborted', async () => {
     const { send, sent } = harness();
     await expect(send(interactive('gone', { signal: AbortSignal.abort(new Error('gone')) }))).rejects.toThrow('gone');
     await send(interactive('first'));
     expect(sent).toEqual([{ path: 'first', atMs: 0 }]);
   });
 
-  it('a waiting call is not overtaken by a call that arrives when there is room', async () => {
+  it('is not overtaken by a call that arrives when there is room', async () => {
     const { clock, send, paths, fail } = harness({ ratePerSecond: 100, burst: 100 });
     // A rate that grows makes room a little before the time that was reckoned with.
     fail(limited());
@@ -174,7 +174,7 @@ describe('who waits for a budget', () => {
     expect(paths().slice(-2)).toEqual(['waits', 'late']);
   });
 
-  it('is refused at once when ten thousand wait already', async () => {
+  it('is rejected at once when ten thousand already wait', async () => {
     const { clock, send, sent } = harness();
     await send(interactive('first'));
     const leaving = Array.from({ length: 10_000 }, () => new AbortController());
@@ -193,7 +193,7 @@ describe('who waits for a budget', () => {
 describe('the credentials of one tenant', () => {
   const other = { ...caller(), credential: createPassthroughCredential({ authorization: 'Bearer b', apiKey: 'k' }) };
 
-  it('are served in turn, so that one with many calls delays another by one turn', async () => {
+  it('are served in turn, so that many calls of one credential delay another by one turn', async () => {
     const { clock, send, paths, accepted } = harness();
     accepted.accept(other);
     await send(interactive('first'));
@@ -203,7 +203,7 @@ describe('the credentials of one tenant', () => {
     expect(paths().slice(0, 6)).toEqual(['first', 'many0', 'other1', 'many1', 'other2', 'many2']);
   });
 
-  it('share a full line: the one with the most calls makes room', async () => {
+  it('share a full queue: a call of the credential with the most calls is rejected', async () => {
     const { send, accepted } = harness();
     accepted.accept(other);
     await send(interactive('first'));
@@ -229,7 +229,7 @@ describe('a credential that the platform has not accepted', () => {
     credential: createPassthroughCredential({ authorization: `Bearer ${token}`, apiKey: 'key' }),
   });
 
-  it('waits in a share of its own, and leaves accepted ones the rate of the tenant, however many there are', async () => {
+  it('waits in a separate share, and leaves accepted ones the rate of the tenant, whatever their number', async () => {
     const { clock, send, sent } = harness({ ratePerSecond: 20, burst: 20 });
     const leaving = new AbortController();
     setMaxListeners(0, leaving.signal);
@@ -263,7 +263,7 @@ describe('a credential that the platform has not accepted', () => {
     expect(sent.at(-1)?.atMs).toBe(0);
   });
 
-  it('goes behind those that the platform has never rejected', async () => {
+  it('is served after those that the platform has never rejected', async () => {
     const { clock, send, paths, accepted } = harness({ ratePerSecond: 4 });
     for (const token of ['old1', 'old2']) accepted.reject(invented(token));
     await send(interactive('first', { caller: invented('x') }));
@@ -284,7 +284,7 @@ describe('a credential that the platform has not accepted', () => {
     expect(clock.pending()).toBe(0);
   });
 
-  it('is refused at once when 1,000 of its tenant wait, or 2,000 of all', async () => {
+  it('is rejected at once when 1,000 calls of its tenant wait, or 2,000 of all tenants', async () => {
     const { send } = harness({ ratePerSecond: 4 });
     const refused: unknown[] = [];
     let count = 0;
@@ -315,8 +315,8 @@ describe('a credential that the platform has not accepted', () => {
   });
 });
 
-describe('calls with unproven credentials that have come and gone', () => {
-  it('count no longer, and their tenants leave their shares to others', async () => {
+describe('ended calls with unproven credentials', () => {
+  it('are no longer counted, and their tenants release their shares', async () => {
     const { clock, send, sent } = harness({ ratePerSecond: 4 });
     const { credential } = { credential: createPassthroughCredential({ authorization: 'Bearer x', apiKey: 'k' }) };
     const callTo = (sandbox: string) => send(interactive(sandbox, { caller: { ...callerOf(sandbox), credential } }));
@@ -339,7 +339,7 @@ describe('a 429', () => {
     await clock.runUntil(Promise.all(answers));
   };
 
-  it('halves the rate, once for all calls that were under way together', async () => {
+  it('halves the rate once for all concurrent calls', async () => {
     const own = harness({ ratePerSecond: 64, burst: 64 });
     own.fail(limited());
     await sending(own, 64);
@@ -352,7 +352,7 @@ describe('a 429', () => {
     expect(times.at(-1)).toBeLessThan(2_000);
   });
 
-  it('in a later round halves it again', async () => {
+  it('halves the rate again in a later round', async () => {
     const own = harness({ ratePerSecond: 64, burst: 64 });
     own.fail(limited());
     await sending(own, 64);
@@ -365,7 +365,7 @@ describe('a 429', () => {
     expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThan(3_400);
   });
 
-  it('is forgotten after a while', async () => {
+  it('has no effect after a while', async () => {
     const own = harness({ ratePerSecond: 64, burst: 64 });
     own.fail(limited());
     await sending(own, 64);
@@ -376,7 +376,7 @@ describe('a 429', () => {
     expect(new Set(own.sent.slice(before).map(({ atMs }) => atMs)).size).toBe(1);
   });
 
-  it('of one tenant costs no other tenant anything, however many come and go', async () => {
+  it('of one tenant does not affect other tenants, whatever their number', async () => {
     const own = harness({ ratePerSecond: 64, burst: 64 });
     own.fail(limited());
     await sending(own, 64);
@@ -389,7 +389,7 @@ describe('a 429', () => {
   });
 });
 
-it('drops the budgets of idle tenants and keeps the budget of a waiting tenant', async () => {
+it('the budgets of idle tenants are dropped, and the budget of a tenant with waiting calls is kept', async () => {
   const clock = new FakeClock();
   const options = { clock, metrics: new MetricsRecorder(), ratePerSecond: 10, burst: 1, maxWaiting: 10 };
   const budgets = createTenantBudgets(options);
@@ -407,7 +407,7 @@ it('drops the budgets of idle tenants and keeps the budget of a waiting tenant',
   leaving.abort();
 });
 
-it('a tenant whose waiting calls were dismissed is forgotten like others', async () => {
+it('the budget of a tenant is dropped after its waiting calls were cancelled', async () => {
   const clock = new FakeClock();
   const options = { clock, metrics: new MetricsRecorder(), ratePerSecond: 10, burst: 1, maxWaiting: 10 };
   const budgets = createTenantBudgets(options);
@@ -423,7 +423,7 @@ it('a tenant whose waiting calls were dismissed is forgotten like others', async
   expect(budgets.has('dismissed')).toBe(false);
 });
 
-describe('the waiting line', () => {
+describe('the queue of a budget', () => {
   it('serves each waiting call exactly once, each priority in order, and a poll after at most nine others', () => {
     const moves = fc.array(fc.constantFrom('interactive', 'poll', 'next', 'next', 'leave'), { maxLength: 200 });
     fc.assert(

@@ -58,9 +58,9 @@ describe('a circuit', () => {
     ['503', failedWith(503)],
     ['silence', timedOut()],
     ['broken connections', unreachable(true)],
-    ['creates without an answer', lost(null)],
+    ['creates without a response', lost(null)],
     ['creates that a proxy lost', lost(504)],
-  ])('opens after ten times %s in a row: calls then fail at once, typed, with the time to wait', async (_, failure) => {
+  ])('opens after ten consecutive failures (%s): calls then fail at once with the time to wait', async (_, failure) => {
     const { fail, call, sent, metrics } = harness();
     await fail(9, failure);
     expect(await call()).toBe(failure);
@@ -85,7 +85,7 @@ describe('a circuit', () => {
       'an unreadable response',
       new UpstreamUnreadableError({ message: 'Odd.', upstream: { ...upstream, status: 200 } }),
     ],
-  ])('does not count %s, which shows that the service is there', async (_, answer) => {
+  ])('does not count %s, which shows that the service is available', async (_, answer) => {
     const { fail, call, sent } = harness();
     await fail(9);
     await fail(1, answer);
@@ -95,10 +95,10 @@ describe('a circuit', () => {
   });
 
   it.each([
-    ['a caller who left', new Error('I left.')],
+    ['a caller that left', new Error('I left.')],
     ['a budget that was used up', new RateLimitedError({ message: 'Wait.', upstream: { ...upstream, status: null } })],
     ['a deadline without a call', new UpstreamTimeoutError({ message: 'Late.' })],
-  ])('learns nothing from %s', async (_, nothing) => {
+  ])('ignores %s', async (_, nothing) => {
     const { fail, call, sent } = harness();
     await fail(20, nothing);
     await fail(9);
@@ -108,7 +108,7 @@ describe('a circuit', () => {
     expect(sent()).toBe(31);
   });
 
-  it('begins to count again after an answer', async () => {
+  it('restarts its count after a response', async () => {
     const { fail, call, answer, sent } = harness();
     await fail(9);
     answer('answer');
@@ -119,7 +119,7 @@ describe('a circuit', () => {
     expect(await call()).toBe('answer');
   });
 
-  it('is one per service and organization, for all its sandboxes', async () => {
+  it('is separate for each service and organization, and shared by all its sandboxes', async () => {
     const { fail, call, answer } = harness();
     await fail(10);
     answer('answer');
@@ -128,7 +128,7 @@ describe('a circuit', () => {
     expect(await call(of('B'))).toBe('answer');
   });
 
-  it('of one organization stays open while another is served, and costs it no probe', async () => {
+  it('of one organization stays open while another is served, and does not cause a probe for the other', async () => {
     const { clock, fail, call, answer } = harness();
     for (let second = 0; second < 20; second += 1) {
       await fail(20);
@@ -140,7 +140,7 @@ describe('a circuit', () => {
 });
 
 describe('an open circuit', () => {
-  it('lets one call through after a second, and all once that was answered', async () => {
+  it('permits one call after a second, and all calls after the response to it', async () => {
     const { clock, fail, call, answer, sent, metrics } = harness();
     await fail(10);
     await clock.advanceBy(999);
@@ -164,7 +164,7 @@ describe('an open circuit', () => {
     expect(metrics.circuitChanges.map(({ open }) => open)).toEqual([true, false]);
   });
 
-  it('closes on any answer that the service gives', async () => {
+  it('closes on any response of the service', async () => {
     const { clock, fail, call, answer } = harness();
     await fail(10);
     await clock.advanceBy(1_000);
@@ -173,7 +173,7 @@ describe('an open circuit', () => {
     expect(await call()).toBe('answer');
   });
 
-  it('waits twice as long after each probe that failed, and never longer than eight seconds', async () => {
+  it('doubles its pause after each failed probe, up to eight seconds', async () => {
     const { clock, fail, call, sent } = harness();
     await fail(10);
     const pauses: number[] = [];
@@ -188,7 +188,7 @@ describe('an open circuit', () => {
     expect(sent()).toBe(16);
   });
 
-  it('is not kept open by calls that were under way before', async () => {
+  it('is not kept open by calls that were sent before', async () => {
     const { clock, fail, call, answer } = harness();
     let failOld = () => {};
     answer(
@@ -206,7 +206,7 @@ describe('an open circuit', () => {
     expect(await call()).toBe('answer');
   });
 
-  it('does not wait for a probe that hangs: each pause has one', async () => {
+  it('does not wait for a probe that hangs, and permits one probe per pause', async () => {
     const { clock, fail, call, answer } = harness();
     await fail(10);
     await clock.advanceBy(1_000);
@@ -218,7 +218,7 @@ describe('an open circuit', () => {
     expect(await call()).toBe('answer');
   });
 
-  it('takes another probe at once when the caller of the first one left', async () => {
+  it('permits another probe at once when the caller of the first one left', async () => {
     const { clock, fail, call, answer } = harness();
     await fail(10);
     await clock.advanceBy(1_000);
@@ -235,7 +235,7 @@ describe('a service that fails for several organizations', () => {
     for (let index = 0; index < count; index += 1) for (const org of orgs) await call(of(org));
   };
 
-  it('is stopped for all, after one probe of each', async () => {
+  it('receives no calls of any organization, after one probe of each', async () => {
     const own = harness();
     await failing(own, ['A', 'B', 'C', 'D'], 10);
     const before = own.sent();
@@ -258,7 +258,7 @@ describe('a service that fails for several organizations', () => {
     expect(pauses).toEqual([2_000, 4_000, 8_000, 8_000, 8_000]);
   });
 
-  it('is not stopped for all by two of them', async () => {
+  it('still receives calls of other organizations when only two fail', async () => {
     const own = harness();
     await failing(own, ['A', 'B'], 9);
     await failing(own, ['A', 'B'], 30);
@@ -266,7 +266,7 @@ describe('a service that fails for several organizations', () => {
     for (let call = 0; call < 5; call += 1) expect(await own.call(of('C'))).toBe('answer');
   });
 
-  it('is not stopped for all by the failures of one after it responded to others', async () => {
+  it('still receives calls of other organizations when only one fails after responses to others', async () => {
     const own = harness();
     await failing(own, ['A', 'B', 'C'], 1);
     own.answer('answer');
@@ -281,7 +281,7 @@ describe('a service that fails for several organizations', () => {
     expect(await own.call(of('E'))).toBe('answer');
   });
 
-  it('keeps the circuit that failed last when there are too many', async () => {
+  it('has its most recently failed circuit kept when there are too many', async () => {
     const own = harness();
     await own.fail(10);
     const other = async (index: number) => {
@@ -301,7 +301,7 @@ describe('a service that fails for several organizations', () => {
     expect(await own.call(of('0000'))).toBe('answer');
   });
 
-  it('is back for all with the first response to any', async () => {
+  it('is available to all again after the first response to any', async () => {
     const own = harness();
     await failing(own, ['A', 'B', 'C', 'D'], 10);
     await own.call(of('E'));

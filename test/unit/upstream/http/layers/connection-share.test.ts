@@ -60,7 +60,7 @@ function harness() {
 const count = (paths: readonly string[], path: string) => paths.filter((each) => each === path).length;
 
 describe('calls that hang', () => {
-  it('hold a part of the connections, of one credential, one sandbox and one organization', async () => {
+  it('use a limited part of the connections for one credential, one sandbox and one organization', async () => {
     using own = harness();
     const [one, other, third] = [callerOf('A', 's', 't1'), callerOf('A', 's', 't2'), callerOf('A', 'r', 't1')];
     own.prove(one, other, callerOf('B'));
@@ -78,14 +78,14 @@ describe('calls that hang', () => {
     expect(count(own.paths(), 'beta')).toBe(3);
   });
 
-  it('of the gateway’s own credential, which serves all callers, may fill its sandbox', async () => {
+  it('with the credential of the gateway, which serves all callers, may use the whole share of their sandbox', async () => {
     using own = harness();
     void own.many(70, 'one', callerOf('A', 's', 't', 'gateway'));
     await settled();
     expect(own.paths()).toHaveLength(4);
   });
 
-  it('with unproven credentials hold a few, whatever organizations they name', async () => {
+  it('with unproven credentials use few connections, whatever organizations they name', async () => {
     using own = harness();
     for (const org of 'ABCDEF') void own.send('invented', callerOf(org, 's', org));
     await settled();
@@ -98,7 +98,7 @@ describe('calls that hang', () => {
 });
 
 describe('calls that wait for a connection', () => {
-  it('go in turn: organizations, and the credentials of each', async () => {
+  it('are sent in turn by organization, and by credential within each', async () => {
     using own = harness();
     const [a1, a2] = [callerOf('A', 's', 't1'), callerOf('A', 's', 't2')];
     own.prove(a1, a2);
@@ -112,7 +112,7 @@ describe('calls that wait for a connection', () => {
     expect(own.paths()).toEqual(['a1', 'a2', 'a1', 'a2']);
   });
 
-  it('go in turn when all connections are used, whatever organization has more', async () => {
+  it('are sent in turn when all connections are used, whichever organization has more calls', async () => {
     using own = harness();
     const callers = [...'ABCD'].flatMap((org) => ['t1', 't2'].map((token) => callerOf(org, token, token)));
     own.prove(...callers);
@@ -127,7 +127,7 @@ describe('calls that wait for a connection', () => {
     expect(own.paths().filter((path) => path !== 'busy')).toEqual(['c', 'd', 'c', 'd', 'c', 'd']);
   });
 
-  it('leave with their signal, and never go afterwards', async () => {
+  it('leave with their signal, and are never sent afterwards', async () => {
     using own = harness();
     own.prove(callerOf('A'));
     void own.many(3, 'x', callerOf('A'));
@@ -143,7 +143,7 @@ describe('calls that wait for a connection', () => {
   });
 
   // Takes seconds where several processes share a core.
-  it('are 20,000 at most at a time, without those that have left or gone', { timeout: 60_000 }, async () => {
+  it('are at most 20,000 at a time, without cancelled and sent ones', { timeout: 60_000 }, async () => {
     using own = harness();
     const caller = callerOf('A');
     own.prove(caller);
@@ -164,7 +164,7 @@ describe('calls that wait for a connection', () => {
     expect(await own.send('one more', caller)).toBeInstanceOf(RateLimitedError);
   });
 
-  it('calls without a connection fail at their deadline, which does not count against the circuit', async () => {
+  it('fail at their deadline, which does not count against the circuit', async () => {
     using own = harness();
     own.prove(callerOf('A'));
     void own.many(3, 'x', callerOf('A'));
@@ -174,7 +174,7 @@ describe('calls that wait for a connection', () => {
     expect(await failure).toMatchObject({ constructor: RateLimitedError, retryable: true, upstream: { status: null } });
   });
 
-  it('all go in the end, whatever order calls end in', async () => {
+  it('are all sent, in whatever order calls end', async () => {
     using own = harness();
     const callers = ['A', 'B', 'C', 'D'].flatMap((org) => ['t1', 't2', 't3'].map((token) => callerOf(org, 's', token)));
     own.prove(...callers);

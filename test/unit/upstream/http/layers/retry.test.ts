@@ -44,7 +44,7 @@ describe('a read', () => {
     expect(metrics.retries).toEqual([{ service: 'export', reason }]);
   });
 
-  it('survives a 429, a 503 and a broken connection one after the other', async () => {
+  it('succeeds after a 429, a 503 and a broken connection in sequence', async () => {
     const { send, askedAtMs } = harness([limited(), failedWith(503), unreachable(true), 'answer']);
     expect(await send(readRequest({ method: 'POST' }))).toBe('answer');
     expect(askedAtMs).toHaveLength(4);
@@ -63,7 +63,7 @@ describe('a read', () => {
     expect(askedAtMs).toHaveLength(1);
   });
 
-  it('fails with the last failure as it is after four attempts', async () => {
+  it('fails with the unchanged last failure after four attempts', async () => {
     const last = failedWith(503);
     const { send, askedAtMs } = harness([limited(), failedWith(502), unreachable(true), last]);
     await expect(send(readRequest())).rejects.toBe(last);
@@ -71,8 +71,8 @@ describe('a read', () => {
   });
 });
 
-describe('the pause', () => {
-  it('is by chance between nothing and a bound that doubles, up to four seconds', async () => {
+describe('the pause before a retry', () => {
+  it('is random between zero and a bound that doubles, up to four seconds', async () => {
     const options = { maxAttempts: 8, random: () => 0.999_999 };
     const { send, askedAtMs } = harness([failedWith(503)], options);
     await expect(send(readRequest())).rejects.toThrow();
@@ -83,13 +83,13 @@ describe('the pause', () => {
     expect(none.askedAtMs).toEqual(Array.from({ length: 8 }, () => 0));
   });
 
-  it('the pause is the requested one plus a random part', async () => {
+  it('is the requested pause plus a random part', async () => {
     const { send, askedAtMs } = harness([limited(7_000), failedWith(503, 2_000), 'answer']);
     expect(await send(readRequest())).toBe('answer');
     expect(askedAtMs).toEqual([0, 7_125, 9_250]);
   });
 
-  it('ends with the signal, by its reason', async () => {
+  it('ends with the reason of the signal', async () => {
     const { clock, askedAtMs } = harness([]);
     const leaving = new AbortController();
     const send = withRetry({ clock, metrics: new MetricsRecorder(), random: () => 0.5, maxAttempts: 4 })(async () => {
@@ -105,7 +105,7 @@ describe('the pause', () => {
     expect(askedAtMs).toHaveLength(1);
   });
 
-  it('never reaches beyond the deadline: the last failure is thrown instead, at once', async () => {
+  it('never exceeds the deadline, and otherwise the last failure is thrown at once', async () => {
     const failure = limited(5_000);
     const { send, askedAtMs, startMs, clock } = harness([failure, 'answer']);
     await expect(send(readRequest({ endsAtMs: startMs + 5_200 }))).rejects.toBe(failure);
@@ -113,7 +113,7 @@ describe('the pause', () => {
     expect(clock.monotonicMs()).toBe(startMs);
   });
 
-  it('leaves time for an attempt, whatever fails and whatever is asked for', async () => {
+  it('leaves time for an attempt, whatever the failure and the requested pause', async () => {
     const failure = fc.oneof(
       fc.constantFrom(failedWith(502), unreachable(true), limited(), circuitOpen(900)),
       fc.integer({ min: 0, max: 40_000 }).map((ms) => limited(ms)),
@@ -144,15 +144,18 @@ describe('a write', () => {
     { method: 'PATCH', effect: 'update' },
   ] as const;
 
-  it.each(writes)('$effect is never sent again, not even when nothing had been sent', async (write) => {
-    for (const failure of [limited(), failedWith(503), unreachable(false), circuitOpen(1)]) {
-      const { send, askedAtMs } = harness([failure, 'answer']);
-      await expect(send(readRequest(write))).rejects.toBe(failure);
-      expect(askedAtMs).toHaveLength(1);
-    }
-  });
+  it.each(writes)(
+    'with the effect $effect is never sent again, not even if its first attempt was not sent',
+    async (write) => {
+      for (const failure of [limited(), failedWith(503), unreachable(false), circuitOpen(1)]) {
+        const { send, askedAtMs } = harness([failure, 'answer']);
+        await expect(send(readRequest(write))).rejects.toBe(failure);
+        expect(askedAtMs).toHaveLength(1);
+      }
+    },
+  );
 
-  it('delete is sent again only when nothing had been sent', async () => {
+  it('with the effect delete is sent again only if its first attempt was not sent', async () => {
     const write = { method: 'DELETE', effect: 'delete' } as const;
     for (const failure of [limited(), failedWith(503), unreachable(true), timedOut()]) {
       const { send, askedAtMs } = harness([failure, 'answer']);
@@ -166,14 +169,14 @@ describe('a write', () => {
 });
 
 describe('an open circuit', () => {
-  it('fails a call at once that has not begun', async () => {
+  it('rejects a call at once before its first attempt', async () => {
     const open = circuitOpen(1_000);
     const { send, askedAtMs } = harness([open, 'answer']);
     await expect(send(readRequest())).rejects.toBe(open);
     expect(askedAtMs).toEqual([0]);
   });
 
-  it('is waited for by a call that has begun, which fails with what the platform said', async () => {
+  it('delays a call after its first attempt, which fails with the last failure of the platform', async () => {
     const passing = harness([failedWith(503), circuitOpen(1_000), 'answer']);
     expect(await passing.send(readRequest())).toBe('answer');
     expect(passing.askedAtMs).toEqual([0, 125, 1_250]);
@@ -186,7 +189,7 @@ describe('an open circuit', () => {
   });
 });
 
-it('leaves nothing behind after a success', async () => {
+it('a successful read leaves no timer behind', async () => {
   const { send, clock, metrics } = harness(['answer']);
   expect(await send(readRequest())).toBe('answer');
   await settled();

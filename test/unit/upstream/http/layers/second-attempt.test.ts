@@ -67,7 +67,7 @@ describe('a transient rejection of an accepted credential', () => {
     expect(callsOf(stub)).toBe(3);
   });
 
-  it('counts for the operation', async () => {
+  it('is counted as a call of the operation', async () => {
     await using stub = await startStub(inTurn(unknown, rejected, unknown));
     let counted = 0;
     const count = () => {
@@ -80,7 +80,7 @@ describe('a transient rejection of an accepted credential', () => {
     expect(counted).toBe(3);
   });
 
-  it('is final the second time, and then has no other attempt', async () => {
+  it('is final the second time, and has no further attempt', async () => {
     await using stub = await startStub(inTurn(unknown, rejected));
     await using client = connectTo(stub.url, { maxAttempts: 4 });
     await client.api.exportJobs.get(id);
@@ -92,7 +92,7 @@ describe('a transient rejection of an accepted credential', () => {
     }
   });
 
-  it('is final at once where the deadline leaves no time', async () => {
+  it('is final at once if the deadline leaves no time', async () => {
     await using stub = await startStub(inTurn(unknown, rejected));
     await using client = connectTo(stub.url, { maxAttempts: 4, callTimeoutMs: 1_249 });
     await client.api.exportJobs.get(id);
@@ -114,7 +114,7 @@ describe('a transient rejection of an accepted credential', () => {
   });
 });
 
-describe('without a second attempt fails', () => {
+describe('a transient rejection has no second attempt for', () => {
   it('a credential that the platform has not accepted', async () => {
     await using stub = await startStub(inTurn(rejected));
     await using client = connectTo(stub.url, { maxAttempts: 4 });
@@ -179,7 +179,7 @@ describe('without a second attempt fails', () => {
 });
 
 describe('the credential of the gateway', () => {
-  it('is renewed once in 30 seconds, and has a second attempt while it cannot be', async () => {
+  it('is renewed once in 30 seconds, and has a second attempt if it cannot be renewed', async () => {
     await using stub = await startStub(inTurn(unknown, rejected, unknown, rejected, unknown));
     const clock = new FakeClock();
     await using credential = clientCredential(stub.url, clock);
@@ -194,7 +194,7 @@ describe('the credential of the gateway', () => {
     expect(client.metrics.retries.map(({ reason }) => reason)).toEqual(['rejected']);
   });
 
-  it('has none while the platform rejects it', async () => {
+  it('has no second attempt while the platform rejects it', async () => {
     await using stub = await startStub(inTurn(rejected));
     const clock = new FakeClock();
     await using credential = clientCredential(stub.url, clock);

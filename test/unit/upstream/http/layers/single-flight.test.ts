@@ -21,7 +21,7 @@ function harness() {
 }
 
 describe('identical reads in flight', () => {
-  it('share one call and its answer', async () => {
+  it('share one call and its response', async () => {
     const { calls, metrics, send } = harness();
     const answers = Promise.all([send(readRequest()), send(readRequest()), send(readRequest())]);
     calls[0]?.resolve('answer');
@@ -30,7 +30,7 @@ describe('identical reads in flight', () => {
     expect(metrics.sharedCalls).toHaveLength(2);
   });
 
-  it('share a failure, which is not remembered', async () => {
+  it('share a failure, which is not kept for later reads', async () => {
     const { calls, send } = harness();
     const failures = Promise.allSettled([send(readRequest()), send(readRequest())]);
     const failure = failedWith(503);
@@ -44,7 +44,7 @@ describe('identical reads in flight', () => {
     expect(await again).toBe('better');
   });
 
-  it('a GET after the end of a shared call is sent again', async () => {
+  it('are sent again after the end of a shared call', async () => {
     const { calls, send } = harness();
     const first = send(readRequest());
     calls[0]?.resolve('first');
@@ -62,13 +62,13 @@ describe('identical reads in flight', () => {
     ['another sandbox', { caller: callerOf('dev') }],
     ['an equal sandbox name of another organization', { caller: { ...caller(), tenant: namesakeOf(caller().tenant) } }],
     ['a path that is not in a sandbox', { sandboxed: false }],
-    ['a compressed answer', { compressed: true }],
+    ['a compressed response', { compressed: true }],
     ['another credential', { caller: caller(createPassthroughCredential({ authorization: 'Bearer b', apiKey: 'k' })) }],
     ['other headers', { headers: { range: 'bytes=0-1' } }],
     ['another meaning of 404', { subject: '7' }],
-    ['an answer that is not read', { response: 'ignored' }],
+    ['a response that is not read', { response: 'ignored' }],
     ['less time', { timeoutMs: 1 }],
-  ])('do not share with one of %s', async (_, changes) => {
+  ])('are separate from a read with %s', async (_, changes) => {
     const { calls, send } = harness();
     const answers = Promise.all([send(readRequest()), send(readRequest(changes))]);
     calls[0]?.resolve('one');
@@ -81,7 +81,7 @@ describe('identical reads in flight', () => {
     { method: 'POST', effect: 'create' },
     { method: 'DELETE', effect: 'delete' },
     { method: 'HEAD' },
-  ])('are GETs alone, not %j', async (changes) => {
+  ])('are only GETs, and not %j', async (changes) => {
     const { calls, send } = harness();
     const answers = Promise.all([send(readRequest(changes)), send(readRequest(changes))]);
     for (const { resolve } of calls) resolve('own');
@@ -91,7 +91,7 @@ describe('identical reads in flight', () => {
 });
 
 describe('a caller that leaves', () => {
-  it('gets the reason of its own signal, and the others get the answer', async () => {
+  it('receives the reason of its own signal, and the other callers receive the response', async () => {
     const { calls, send } = harness();
     const leaving = new AbortController();
     const left = send(readRequest({ signal: leaving.signal }));
@@ -103,7 +103,7 @@ describe('a caller that leaves', () => {
     expect(await staying).toBe('answer');
   });
 
-  it('as the last one gives up the call, and a new one begins another', async () => {
+  it('cancels the call if it is the last caller, and a new caller begins another', async () => {
     const { calls, send } = harness();
     const [one, other] = [new AbortController(), new AbortController()];
     const all = Promise.allSettled([
@@ -121,7 +121,7 @@ describe('a caller that leaves', () => {
     expect(await next).toBe('fresh');
   });
 
-  it('as the last one leaves no call to join, also while it has not ended yet', async () => {
+  it('leaves no call to share if it is the last caller, even before the call has ended', async () => {
     const paths: string[] = [];
     // A call that takes a while to end after it was given up.
     const send = withSingleFlight({ metrics: new MetricsRecorder() })(({ path }) => {
@@ -136,7 +136,7 @@ describe('a caller that leaves', () => {
     expect(await send(readRequest())).toBe('fresh');
   });
 
-  it('before it came makes no call', async () => {
+  it('causes no call if its signal has already aborted', async () => {
     const { calls, send } = harness();
     await expect(send(readRequest({ signal: AbortSignal.abort(new Error('gone')) }))).rejects.toThrow('gone');
     expect(calls).toHaveLength(0);
@@ -166,7 +166,7 @@ describe('a poll', () => {
     expect(await Promise.all([first, second])).toEqual(['answer', 'answer']);
   });
 
-  it('never receives the answer to an earlier call, and gives up its own call alone', async () => {
+  it('never receives the response to an earlier call, and cancels only its own call', async () => {
     const { calls, send } = harness();
     const caller = send(readRequest());
     const controller = new AbortController();
@@ -183,7 +183,7 @@ describe('a poll', () => {
     expect(await caller).toBe('older');
   });
 
-  it('leaves the call that it has displaced to its own callers', async () => {
+  it('leaves the earlier call to the callers of that call', async () => {
     const { calls, send } = harness();
     const controller = new AbortController();
     const caller = send(readRequest({ signal: controller.signal }));

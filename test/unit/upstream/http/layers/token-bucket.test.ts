@@ -17,7 +17,7 @@ function use(bucket: TokenBucket, startMs: number, seconds: number): number {
 }
 
 describe('a token bucket', () => {
-  it('holds its burst, and is refilled by its rate', () => {
+  it('contains its burst, and is refilled at its rate', () => {
     const bucket = new TokenBucket({ ratePerSecond: 10, burst: 5 }, 0);
     expect(drain(bucket, 0)).toBe(5);
     expect(bucket.msUntil(1, 0)).toBe(100);
@@ -26,14 +26,14 @@ describe('a token bucket', () => {
     expect(drain(bucket, 10_000)).toBe(5);
   });
 
-  it('says when several tokens will be there, and that none has to be waited for', () => {
+  it('returns the time until several tokens are available, and zero if they already are', () => {
     const bucket = new TokenBucket({ ratePerSecond: 4, burst: 2 }, 0);
     expect(bucket.msUntil(2, 0)).toBe(0);
     drain(bucket, 0);
     expect(bucket.msUntil(3, 0)).toBe(750);
   });
 
-  it('halves what is really used, with what it holds, and grows by two a second', () => {
+  it('halves the measured use and its content, and grows by two a second', () => {
     const bucket = new TokenBucket({ ratePerSecond: 1_000, burst: 1_000 }, 0);
     for (let ms = 0; ms < 2_000; ms += 10) bucket.take(ms);
     bucket.halve(2_000);
@@ -46,7 +46,7 @@ describe('a token bucket', () => {
   it.each([
     { ratePerSecond: 8, rates: [4, 2, 1, 1] },
     { ratePerSecond: 64, rates: [32, 16, 8, 5, 5] },
-  ])('of $ratePerSecond a second halves its rate again and again to $rates', ({ ratePerSecond, rates }) => {
+  ])('of $ratePerSecond a second halves its rate repeatedly to $rates', ({ ratePerSecond, rates }) => {
     const bucket = new TokenBucket({ ratePerSecond, burst: ratePerSecond }, 0);
     use(bucket, 0, 2);
     for (const rate of rates) {
@@ -56,7 +56,7 @@ describe('a token bucket', () => {
     }
   });
 
-  it('is full again when it has recovered, at its own rate', () => {
+  it('is full again after its recovery, and refills at its own rate', () => {
     const bucket = new TokenBucket({ ratePerSecond: 60, burst: 60 }, 0);
     expect(bucket.isFull(0)).toBe(true);
     use(bucket, 0, 2);
@@ -66,7 +66,7 @@ describe('a token bucket', () => {
     expect(use(bucket, 62_000, 10)).toBeLessThanOrEqual(60 + 600);
   });
 
-  it('takes a clock that runs backwards for one that stands still', () => {
+  it('treats a clock that runs backwards as stopped', () => {
     const bucket = new TokenBucket({ ratePerSecond: 10, burst: 1 }, 10_000);
     expect(bucket.take(10_000)).toBe(true);
     expect(bucket.take(0)).toBe(false);
@@ -74,7 +74,7 @@ describe('a token bucket', () => {
     expect(bucket.take(10_100)).toBe(true);
   });
 
-  it('never gives more in any window than its burst and its rate, halved or not', () => {
+  it('never permits more in any window than its burst and its rate, halved or not', () => {
     const step = fc.record({
       waitMs: fc.integer({ min: 0, max: 3_000 }),
       take: fc.integer({ min: 0, max: 40 }),
