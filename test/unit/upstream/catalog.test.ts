@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type BatchId, type DatasetId, platformId } from '../../../src/domain/ids.ts';
 import { OutcomeUnknownError, UpstreamUnreadableError } from '../../../src/errors.ts';
-import { type Answer, connectTo, sendJson, startStub } from './platform-stub.ts';
+import { connectTo, type Respond, sendJson, startStub } from './platform-stub.ts';
 
 const datasetId = (value: string) => platformId<DatasetId>(value);
 const batchId = (value: string) => platformId<BatchId>(value);
@@ -18,7 +18,7 @@ const idsIn = (path: string) => (path.split('/').at(-1) ?? '').split(',').map(de
 
 /** A platform with these ids. It omits an unknown id from the response, or responds 404. */
 const catalogOf =
-  (known: readonly string[], unknown: 'left out' | '404'): Answer =>
+  (known: readonly string[], unknown: 'left out' | '404'): Respond =>
   ({ path }, response) => {
     const ids = idsIn(path);
     const found = ids.filter((id) => known.includes(id));
@@ -186,7 +186,7 @@ describe('Catalog objects by id', () => {
   });
 
   it('are read by at most four concurrent calls', async () => {
-    const answer = catalogOf([], '404');
+    const respond = catalogOf([], '404');
     let waiting: (() => void)[] = [];
     let most = 0;
     await using stub = await startStub(async (request, response) => {
@@ -202,7 +202,7 @@ describe('Catalog objects by id', () => {
         }
         await released;
       }
-      await answer(request, response);
+      await respond(request, response);
     });
     await using client = connectTo(stub.url);
     await client.api.datasets.getMany(ids.slice(0, 40).map(datasetId));

@@ -6,19 +6,19 @@ import { OutcomeUnknownError, PlatformError } from '../../../src/errors.ts';
 import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { otherOrganization, tenantOf } from '../../support/tenants.ts';
 import { newExportJob } from './fixtures.ts';
-import { type Answer, connectTo, sendJson, startStub } from './platform-stub.ts';
+import { connectTo, type Respond, sendJson, startStub } from './platform-stub.ts';
 
 /** Now, by the clock of the tests. */
 const nowMs = Date.parse('2030-01-01T00:00:00Z');
 const exportJobs = '/data/core/ups/export/jobs';
 
 /**
- * A platform that keeps what is created, and answers a create by `loses`, if that does not leave it alone.
+ * A platform that keeps what is created, and responds to a create by `loses` if that sends a response.
  * @param creates whether a lost create still creates an entity
  */
-function startPlatform(loses: Answer, creates = true) {
+function startPlatform(loses: Respond, creates = true) {
   const kept: Record<string, unknown>[] = [];
-  const answer: Answer = (request, response) => {
+  const respond: Respond = (request, response) => {
     const { method, path, body } = request;
     if (method === 'GET') {
       const page =
@@ -35,12 +35,12 @@ function startPlatform(loses: Answer, creates = true) {
     loses(request, response);
   };
   const datasets = () => Object.fromEntries(kept.map(({ id, ...dataset }) => [id, dataset]));
-  return { kept, start: () => startStub(answer) };
+  return { kept, start: () => startStub(respond) };
 }
 
-const breaks: Answer = (_request, response) => response.destroy();
+const breaks: Respond = (_request, response) => response.destroy();
 const responds =
-  (status: number, headers = {}): Answer =>
+  (status: number, headers = {}): Respond =>
   (_request, response) =>
     response.writeHead(status, headers).end();
 
@@ -66,7 +66,7 @@ const kinds: readonly [string, (api: PlatformApi) => Promise<unknown>, unknown][
 ];
 
 describe('a create whose response is lost', () => {
-  it.each<[string, Answer]>([
+  it.each<[string, Respond]>([
     ['the platform failed', responds(500)],
     ['the platform was overloaded', responds(503)],
     ['the platform had a failure without a name', responds(520)],
@@ -248,7 +248,7 @@ describe.each(kinds)('a create of a %s', (_, create, made) => {
 
 describe('equal creates with some lost responses', () => {
   it('never return the same job twice, and leave no job without a result or an unknown outcome', async () => {
-    // Every third answer is lost after the create happened, every fifth before.
+    // Every third response is lost after the create happened, every fifth before.
     for (let offset = 0; offset < 15; offset += 1) {
       const kept: object[] = [];
       let turn = offset;

@@ -34,10 +34,10 @@ export interface PlatformStub extends AsyncDisposable {
 }
 
 /** Its result is awaited and otherwise ignored. */
-export type Answer = (request: ReceivedRequest, response: ServerResponse) => unknown;
+export type Respond = (request: ReceivedRequest, response: ServerResponse) => unknown;
 
 /** An HTTP server on loopback that responds as the test configures, and records its requests. */
-export async function startStub(answer: Answer): Promise<PlatformStub> {
+export async function startStub(respond: Respond): Promise<PlatformStub> {
   const requests: ReceivedRequest[] = [];
   const waiters = new Set<() => void>();
   const server = createServer(async (incoming, response) => {
@@ -53,7 +53,7 @@ export async function startStub(answer: Answer): Promise<PlatformStub> {
     };
     requests.push(request);
     for (const waiter of waiters) waiter();
-    await answer(request, response);
+    await respond(request, response);
   });
   let connections = 0;
   server.on('connection', (socket) => {
@@ -92,8 +92,8 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(value));
 }
 
-/** Never answers. */
-export const silence: Answer = () => {};
+/** Never responds. */
+export const silence: Respond = () => {};
 
 /** Remembers what was counted. */
 export class MetricsRecorder implements PlatformMetrics {

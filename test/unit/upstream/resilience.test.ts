@@ -4,10 +4,10 @@ import { type ExportJobId, platformId } from '../../../src/domain/ids.ts';
 import { GatewayError, RateLimitedError, UpstreamTimeoutError, UpstreamUnreachableError } from '../../../src/errors.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import {
-  type Answer,
   clientCredential,
   connectTo,
   passthrough,
+  type Respond,
   sendJson,
   silence,
   startStub,
@@ -20,20 +20,20 @@ const job = { id: 7, status: 'NEW', jobType: 'BATCH', creationTime: 1, updateTim
 const id = platformId<ExportJobId>('7');
 const ids = (count: number) => Array.from({ length: count }, (_, index) => platformId<ExportJobId>(String(index)));
 
-const good: Answer = (_request, response) => sendJson(response, 200, job);
+const good: Respond = (_request, response) => sendJson(response, 200, job);
 const status =
-  (code: number, headers = {}): Answer =>
+  (code: number, headers = {}): Respond =>
   (_request, response) =>
     sendJson(response, code, {}, headers);
-const broken: Answer = (_request, response) => response.destroy();
+const broken: Respond = (_request, response) => response.destroy();
 
-/** Answers with one after the other; the last one stays. */
-function inTurn(...answers: readonly Answer[]): Answer {
+/** Responds with these in turn; the last is repeated. */
+function inTurn(...responses: readonly Respond[]): Respond {
   let turn = 0;
   return (request, response) => {
-    const answer = answers[Math.min(turn, answers.length - 1)] ?? good;
+    const respond = responses[Math.min(turn, responses.length - 1)] ?? good;
     turn += 1;
-    return answer(request, response);
+    return respond(request, response);
   };
 }
 
@@ -61,9 +61,9 @@ describe('a read', () => {
   });
 
   it('reports the time at which its successful attempt was sent, even to later callers', async () => {
-    let answer = () => {};
-    const later: Answer = (request, response) => {
-      answer = () => void good(request, response);
+    let respond = () => {};
+    const later: Respond = (request, response) => {
+      respond = () => void good(request, response);
     };
     await using stub = await startStub(inTurn(status(503), later));
     await using client = connectTo(stub.url, resilient);
@@ -76,7 +76,7 @@ describe('a read', () => {
     await clock.advanceBy(1_000);
     const second = client.api.exportJobs.get(id);
     await clock.advanceBy(1_000);
-    answer();
+    respond();
     const times = { requestedAt: new Date(clock.now().getTime() - 2_000), observedAt: clock.now() };
     expect(await Promise.all([first, second])).toMatchObject([times, times]);
     expect(stub.requests).toHaveLength(2);
@@ -125,12 +125,12 @@ describe('a read', () => {
     ['only 503 responses', status(503)],
     ['only 429 responses with a pause of eight seconds', status(429, { 'retry-after': '8' })],
     ['a broken connection each time', broken],
-  ])('fails with a typed error within its thirty seconds after %s', async (_, answer) => {
-    await using stub = await startStub(answer ?? silence);
-    if (answer === null) await stub[Symbol.asyncDispose]();
+  ])('fails with a typed error within its thirty seconds after %s', async (_, respond) => {
+    await using stub = await startStub(respond ?? silence);
+    if (respond === null) await stub[Symbol.asyncDispose]();
     await using client = connectTo(stub.url, resilient);
     const failure = client.api.exportJobs.get(id).catch((error: unknown) => error);
-    const isSilent = answer !== null && answer !== broken && _.includes('silence');
+    const isSilent = respond !== null && respond !== broken && _.includes('silence');
     if (isSilent) {
       // Nothing sleeps while the platform is silent: only the deadline ends it.
       if (_ !== 'silence') await client.clock.tick();
@@ -158,7 +158,7 @@ describe('a read', () => {
 
   it('uses a new token between its attempts, and succeeds despite a short outage of the token service', async () => {
     let issued = 0;
-    const token: Answer = (_request, response) => {
+    const token: Respond = (_request, response) => {
       issued += 1;
       sendJson(response, 200, { access_token: `token-${issued}`, expires_in: 86_399 });
     };
@@ -223,20 +223,20 @@ describe('equal reads', () => {
 describe('a service that fails', () => {
   it('receives no call during the pause, unlike other services, and recovers with its first response', async () => {
     let down = true;
-    const answer: Answer = (request, response) => {
+    const respond: Respond = (request, response) => {
       if (request.path.includes('catalog')) return sendJson(response, 200, {});
       return down ? sendJson(response, 503, {}) : sendJson(response, 200, job);
     };
-    await using stub = await startStub(answer);
+    await using stub = await startStub(respond);
     await using client = connectTo(stub.url, resilient);
     const read = (job: ExportJobId) => client.api.exportJobs.get(job).catch((error: unknown) => error);
     // Three reads with four attempts each: the tenth failure opens the circuit.
     await client.clock.runUntil(Promise.all(ids(3).map(read)));
-    const asked = stub.requests.length;
+    const before = stub.requests.length;
     const refused = await read(id);
     expect(refused).toMatchObject({ code: 'UPSTREAM_UNREACHABLE', retryable: true, upstream: { status: null } });
     expect(refused).toBeInstanceOf(UpstreamUnreachableError);
-    expect(stub.requests).toHaveLength(asked);
+    expect(stub.requests).toHaveLength(before);
     expect(await client.api.datasets.list({ limit: 1 })).toEqual([]);
 
     down = false;

@@ -125,16 +125,16 @@ describe('the read of an export job by id', () => {
 });
 
 describe('the create of an export job', () => {
-  const answerWith = (status: number) => startStub((_request, response) => sendJson(response, status, record({})));
+  const respondWith = (status: number) => startStub((_request, response) => sendJson(response, status, record({})));
 
   it.each([200, 201, 202])('accepts a response with status %i (#21)', async (status) => {
-    await using stub = await answerWith(status);
+    await using stub = await respondWith(status);
     await using client = connectTo(stub.url);
     expect(await client.api.exportJobs.create(newExportJob)).toMatchObject({ id: '722', status: 'NEW' });
   });
 
   it('sends the properties that are set, and leaves the others to the platform', async () => {
-    await using stub = await answerWith(200);
+    await using stub = await respondWith(200);
     await using client = connectTo(stub.url);
     await client.api.exportJobs.create(newExportJob);
     expect(stub.requests[0]).toMatchObject({ method: 'POST', path: '/data/core/ups/export/jobs' });
@@ -146,7 +146,7 @@ describe('the create of an export job', () => {
   });
 
   it('sends every property that can be set (#13)', async () => {
-    await using stub = await answerWith(200);
+    await using stub = await respondWith(200);
     await using client = connectTo(stub.url);
     const everything: NewExportJob = {
       fields: ['identities.id', 'personName.firstName'],

@@ -10,7 +10,7 @@ import {
 } from '../../../../src/errors.ts';
 import type { FileBytes } from '../../../../src/upstream/apis/files.ts';
 import { createOperationCalls } from '../../../../src/upstream/http/operation-calls.ts';
-import { type Answer, caller, connectTo, countListeners, sendJson, silence, startStub } from '../platform-stub.ts';
+import { caller, connectTo, countListeners, type Respond, sendJson, silence, startStub } from '../platform-stub.ts';
 
 const batchId = platformId<BatchId>('batch-1');
 const fileId = platformId<DataSetFileId>('file-1');
@@ -21,7 +21,7 @@ const part = (partName: string, length = '10') => ({ name: partName, length });
 
 /** A platform that returns one page per path, and a 404 for any other path. */
 const pages =
-  (byPath: Readonly<Record<string, readonly object[]>>): Answer =>
+  (byPath: Readonly<Record<string, readonly object[]>>): Respond =>
   ({ path }, response) => {
     const data = byPath[path.replace('/data/foundation/export', '')];
     if (data === undefined) response.writeHead(404).end();
@@ -37,10 +37,10 @@ async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
 /** A request reaches the queue of the pool within the turn in which it is made: only sockets take longer. */
 const inQueue = () => new Promise(setImmediate);
 
-function bytes(answer: unknown): FileBytes {
-  expect(answer).toMatchObject({ kind: 'bytes' });
+function bytes(response: unknown): FileBytes {
+  expect(response).toMatchObject({ kind: 'bytes' });
   // The line above has checked the part that distinguishes the variants.
-  return answer as FileBytes;
+  return response as FileBytes;
 }
 
 describe('the files of a batch', () => {
@@ -183,7 +183,7 @@ describe('the files of a batch', () => {
 });
 
 describe('the files of a batch when the platform never ends a list', () => {
-  const endless = (rows: (start: string) => readonly object[]): Answer => {
+  const endless = (rows: (start: string) => readonly object[]): Respond => {
     let pages = 0;
     return ({ path, query }, response) => {
       if (path.endsWith('/batches/batch-1/files')) return sendJson(response, 200, { data: [entry('file-1')] });
@@ -233,9 +233,9 @@ describe('the bytes of a file', () => {
       response.writeHead(200, { 'content-type': 'application/parquet', 'content-length': 5 }).end('bytes');
     });
     await using client = connectTo(stub.url);
-    const answer = bytes(await client.api.files.read({ fileId, name: 'a b&c/d.parquet' }));
-    expect(answer).toMatchObject({ contentType: 'application/parquet', totalBytes: 5, first: 0, last: 4 });
-    expect(await textOf(answer.body)).toBe('bytes');
+    const response = bytes(await client.api.files.read({ fileId, name: 'a b&c/d.parquet' }));
+    expect(response).toMatchObject({ contentType: 'application/parquet', totalBytes: 5, first: 0, last: 4 });
+    expect(await textOf(response.body)).toBe('bytes');
     expect(stub.requests[0]).toMatchObject({ method: 'GET', path: '/data/foundation/export/files/file-1' });
     expect(stub.requests[0]?.query.get('path')).toBe('a b&c/d.parquet');
     expect(stub.requests[0]?.headers).not.toHaveProperty('range');
@@ -285,9 +285,9 @@ describe('the bytes of a file', () => {
     for (const [headers, etag, date] of cases) {
       await using stub = await startStub((_request, response) => response.writeHead(200, headers).end('bytes'));
       await using client = connectTo(stub.url);
-      const answer = bytes(await client.api.files.read({ fileId, name }));
-      expect([answer.etag, answer.lastModified]).toEqual([etag, date]);
-      expect(await textOf(answer.body)).toBe('bytes');
+      const response = bytes(await client.api.files.read({ fileId, name }));
+      expect([response.etag, response.lastModified]).toEqual([etag, date]);
+      expect(await textOf(response.body)).toBe('bytes');
       expect(await client.api.files.stat({ fileId, name })).toMatchObject({ etag, lastModified: date });
     }
   });
@@ -297,9 +297,14 @@ describe('the bytes of a file', () => {
       response.writeHead(206, { 'content-range': 'bytes 10-14/249058', 'content-length': 5 }).end('bytes');
     });
     await using client = connectTo(stub.url);
-    const answer = bytes(await client.api.files.read({ fileId, name, range: { first: 10, last: 99 } }));
-    expect(answer).toMatchObject({ contentType: 'application/octet-stream', totalBytes: 249_058, first: 10, last: 14 });
-    expect(await textOf(answer.body)).toBe('bytes');
+    const response = bytes(await client.api.files.read({ fileId, name, range: { first: 10, last: 99 } }));
+    expect(response).toMatchObject({
+      contentType: 'application/octet-stream',
+      totalBytes: 249_058,
+      first: 10,
+      last: 14,
+    });
+    expect(await textOf(response.body)).toBe('bytes');
     await client.api.files.read({ fileId, name, range: { first: 5 } });
     expect(stub.requests.map(({ headers }) => headers.range)).toEqual(['bytes=10-99', 'bytes=5-']);
   });
@@ -361,11 +366,11 @@ describe('the bytes of a file', () => {
       finish = () => response.end('bytes');
     });
     await using client = connectTo(stub.url);
-    const answer = bytes(await client.api.files.read({ fileId, name }));
+    const response = bytes(await client.api.files.read({ fileId, name }));
     expect(client.clock.pending('deadline')).toBe(0);
     await client.clock.advanceBy(600_000);
     finish();
-    expect(await textOf(answer.body)).toBe('slow bytes');
+    expect(await textOf(response.body)).toBe('slow bytes');
   });
 
   it('must have their headers within the timeout of a call', async () => {
@@ -378,9 +383,9 @@ describe('the bytes of a file', () => {
   });
 
   it('have the timeout of a call also while they wait for a connection, and leave no timer and no listener', async () => {
-    const answers: ServerResponse[] = [];
+    const responses: ServerResponse[] = [];
     await using stub = await startStub((_request, response) => {
-      answers.push(response);
+      responses.push(response);
       response.writeHead(200).write('some');
     });
     const leaving = new AbortController();
@@ -394,10 +399,10 @@ describe('the bytes of a file', () => {
     expect([stub.requests.length, listeners(), client.clock.pending('deadline')]).toEqual([1, 1, 0]);
 
     // The one that gave up does not take the connection when it becomes free.
-    for (const answer of answers) answer.end();
+    for (const response of responses) response.end();
     expect(await textOf(unread.body)).toBe('some');
     const next = bytes(await client.api.files.read({ fileId, name }));
-    for (const answer of answers) answer.end();
+    for (const response of responses) response.end();
     expect([await textOf(next.body), stub.requests.length, listeners()]).toEqual(['some', 2, 0]);
   });
 
@@ -472,9 +477,9 @@ describe('the bytes of a file', () => {
     });
     const leaving = new AbortController();
     await using client = connectTo(stub.url, { signal: leaving.signal });
-    const answer = bytes(await client.api.files.read({ fileId, name }));
+    const response = bytes(await client.api.files.read({ fileId, name }));
     const reason = new Error('The caller left.');
-    const failure = expect(textOf(answer.body)).rejects.toBe(reason);
+    const failure = expect(textOf(response.body)).rejects.toBe(reason);
     leaving.abort(reason);
     await failure;
   });
@@ -485,8 +490,8 @@ describe('the bytes of a file', () => {
       response.write('some', () => response.socket?.destroy());
     });
     await using client = connectTo(stub.url);
-    const answer = bytes(await client.api.files.read({ fileId, name }));
-    await expect(textOf(answer.body)).rejects.toBeInstanceOf(UpstreamUnreachableError);
+    const response = bytes(await client.api.files.read({ fileId, name }));
+    await expect(textOf(response.body)).rejects.toBeInstanceOf(UpstreamUnreachableError);
   });
 
   it('are fetched no faster than they are read', async () => {
@@ -500,10 +505,10 @@ describe('the bytes of a file', () => {
       response.end();
     });
     await using client = connectTo(stub.url);
-    const answer = bytes(await client.api.files.read({ fileId, name }));
+    const response = bytes(await client.api.files.read({ fileId, name }));
     let read = 0;
     let furthestAhead = 0;
-    for await (const { length } of answer.body) {
+    for await (const { length } of response.body) {
       read += length;
       furthestAhead = Math.max(furthestAhead, sent - read);
       await new Promise(setImmediate);
@@ -518,9 +523,9 @@ describe('the bytes of a file', () => {
     const { signal } = new AbortController();
     const listeners = countListeners(signal);
     await using client = connectTo(stub.url, { signal });
-    const answer = bytes(await client.api.files.read({ fileId, name }));
+    const response = bytes(await client.api.files.read({ fileId, name }));
     expect(listeners()).toBe(1);
-    expect(await textOf(answer.body)).toBe('bytes');
+    expect(await textOf(response.body)).toBe('bytes');
     expect(listeners()).toBe(0);
   });
 
@@ -534,8 +539,8 @@ describe('the bytes of a file', () => {
       response.writeHead(200).write('some');
     });
     await using client = connectTo(stub.url);
-    const answer = bytes(await client.api.files.read({ fileId, name }));
-    for await (const _chunk of answer.body) break;
+    const response = bytes(await client.api.files.read({ fileId, name }));
+    for await (const _chunk of response.body) break;
     await transferEnded;
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { platformId } from '../../../../src/domain/ids.ts';
 import type { ProfileQuery } from '../../../../src/domain/profile.ts';
 import { PlatformError, RateLimitedError, UpstreamUnreadableError } from '../../../../src/errors.ts';
-import { type Answer, connectTo, type ReceivedRequest, sendJson, startStub } from '../platform-stub.ts';
+import { connectTo, type ReceivedRequest, type Respond, sendJson, startStub } from '../platform-stub.ts';
 
 const query = (value: string, rest: Partial<ProfileQuery> = {}): ProfileQuery => ({
   namespace: 'email',
@@ -36,9 +36,9 @@ const emptyProfile = { sources: [''], entity: {}, lastModifiedAt: '1970-01-01T00
 const tooMany = { message: 'Unprocessable', cause: 'Too many related identities', statusCode: '422' };
 
 const answering =
-  (answerTo: (names: readonly string[]) => unknown, status = 200): Answer =>
+  (bodyFor: (names: readonly string[]) => unknown, status = 200): Respond =>
   (request, response) =>
-    sendJson(response, status, answerTo(askedOf(request)));
+    sendJson(response, status, bodyFor(askedOf(request)));
 
 describe('profiles', () => {
   it('are looked up by one POST, keyed by ids of the platform, and returned in the order of the queries (#30)', async () => {
@@ -123,7 +123,7 @@ describe('profiles', () => {
   });
 
   it('may fail separately within a success (#22)', async () => {
-    const answers: Answer[] = [
+    const responses: Respond[] = [
       (_request, response) =>
         sendJson(response, 207, [
           { xid: 'xid-0', error: tooMany },
@@ -131,7 +131,7 @@ describe('profiles', () => {
           { xid: 'x', ...emptyProfile },
         ]),
     ];
-    await using stub = await startStub((request, response) => answers.shift()?.(request, response));
+    await using stub = await startStub((request, response) => responses.shift()?.(request, response));
     await using client = connectTo(stub.url);
     const [first, second] = await client.api.profiles.getMany([jane, john]);
     expect(first).toMatchObject({

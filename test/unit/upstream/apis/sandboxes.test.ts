@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { UpstreamUnreadableError } from '../../../../src/errors.ts';
-import { type Answer, connectTo, sendJson, startStub } from '../platform-stub.ts';
+import { connectTo, type Respond, sendJson, startStub } from '../platform-stub.ts';
 
 const named = (from: number, count: number) =>
   Array.from({ length: count }, (_, index) => ({ name: `sandbox-${from + index}` }));
@@ -70,15 +70,15 @@ describe('sandboxes', () => {
     expect(named(0, 120).filter(({ name }) => !names.has(name))).toEqual([]);
   });
 
-  it.each<{ what: string; calls: number; answer: Answer }>([
-    { what: 'when the response is not a list', calls: 1, answer: (_request, response) => sendJson(response, 200, {}) },
+  it.each<{ what: string; calls: number; respond: Respond }>([
+    { what: 'when the response is not a list', calls: 1, respond: (_request, response) => sendJson(response, 200, {}) },
     {
       what: 'when the list never ends',
       calls: 100,
-      answer: ({ query }, response) => sendJson(response, 200, { sandboxes: named(Number(query.get('offset')), 50) }),
+      respond: ({ query }, response) => sendJson(response, 200, { sandboxes: named(Number(query.get('offset')), 50) }),
     },
-  ])('are unreadable $what', async ({ answer, calls }) => {
-    await using stub = await startStub(answer);
+  ])('are unreadable $what', async ({ respond, calls }) => {
+    await using stub = await startStub(respond);
     await using client = connectTo(stub.url);
     await expect(client.api.sandboxes.available()).rejects.toBeInstanceOf(UpstreamUnreadableError);
     expect(stub.requests).toHaveLength(calls);

@@ -7,7 +7,7 @@ import {
   PlatformError,
   UpstreamUnreadableError,
 } from '../../../../src/errors.ts';
-import { type Answer, connectTo, sendJson, startStub } from '../platform-stub.ts';
+import { connectTo, type Respond, sendJson, startStub } from '../platform-stub.ts';
 
 const root = '/data/core/ups/config/schedules';
 const id = platformId<ScheduleId>('schedule-1');
@@ -131,18 +131,18 @@ describe('the list of schedules', () => {
     expect(stub.requests).toHaveLength(200);
   });
 
-  it.each<{ what: string; answer: Answer }>([
+  it.each<{ what: string; respond: Respond }>([
     {
       what: 'when the response is not a list',
-      answer: (_request, response) => sendJson(response, 200, { records: [] }),
+      respond: (_request, response) => sendJson(response, 200, { records: [] }),
     },
     {
       what: 'when the list never ends',
-      answer: ({ query }, response) =>
+      respond: ({ query }, response) =>
         sendJson(response, 200, { children: rows(Number(query.get('start')) * 100, 100) }),
     },
-  ])('is unreadable $what', async ({ answer }) => {
-    await using stub = await startStub(answer);
+  ])('is unreadable $what', async ({ respond }) => {
+    await using stub = await startStub(respond);
     await using client = connectTo(stub.url);
     await expect(client.api.schedules.list()).rejects.toBeInstanceOf(UpstreamUnreadableError);
   });
@@ -262,9 +262,9 @@ describe('the update of a schedule', () => {
 
 describe('the deletion of a schedule', () => {
   it('returns true for any success, and false for an unknown id and for a text that cannot be an id (#20)', async () => {
-    const answers = [204, 200, 404];
+    const responses = [204, 200, 404];
     await using stub = await startStub((_request, response) =>
-      response.writeHead(answers.shift() ?? 500).end('not JSON'),
+      response.writeHead(responses.shift() ?? 500).end('not JSON'),
     );
     await using client = connectTo(stub.url);
     expect(await client.api.schedules.delete(id)).toBe(true);

@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest';
 import type { SegmentDefinition } from '../../../../src/domain/segment-definition.ts';
 import { UpstreamUnreadableError } from '../../../../src/errors.ts';
 import type { SegmentDefinitionsApi } from '../../../../src/upstream/apis/segment-definitions.ts';
-import { type Answer, connectTo, sendJson, startStub } from '../platform-stub.ts';
+import { connectTo, type Respond, sendJson, startStub } from '../platform-stub.ts';
 
 const all = Array.from({ length: 5 }, (_, index) => ({ id: `s-${index}`, name: `Segment ${index}` }));
 
 /** A platform whose pages begin with this number. */
 const pagesFrom =
-  (first: number): Answer =>
+  (first: number): Respond =>
   ({ query }, response) => {
     const limit = Number(query.get('limit'));
     const index = query.has('page') ? Number(query.get('page')) - first : 0;

@@ -4,13 +4,13 @@ import { GatewayCredentialError, UpstreamTimeoutError } from '../../../../src/er
 import { type ClientCredential, createClientCredential } from '../../../../src/upstream/index.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
-import { type Answer, MetricsRecorder, sendJson, silence, startStub } from '../platform-stub.ts';
+import { MetricsRecorder, type Respond, sendJson, silence, startStub } from '../platform-stub.ts';
 
 const { signal } = new AbortController();
 const hourMs = 3_600_000;
 
 /** Gives out `token-1`, `token-2`, … */
-function tokens(expiresIn: unknown = 86_399): Answer {
+function tokens(expiresIn: unknown = 86_399): Respond {
   let issued = 0;
   return (_request, response) => {
     issued += 1;
@@ -30,8 +30,8 @@ function credentialAt(imsUrl: string, clock: FakeClock, metrics = new MetricsRec
   });
 }
 
-const authorizations = async (answers: readonly ReturnType<ClientCredential['headers']>[]) =>
-  new Set((await Promise.all(answers)).map((headers) => new Headers(headers ?? {}).get('authorization')));
+const authorizations = async (responses: readonly ReturnType<ClientCredential['headers']>[]) =>
+  new Set((await Promise.all(responses)).map((headers) => new Headers(headers ?? {}).get('authorization')));
 
 describe('a client credential', () => {
   it('requests a token with the client credentials grant, and provides the token and the client id', async () => {
@@ -87,8 +87,8 @@ describe('a client credential', () => {
   });
 
   it('continues to use a token when its early renewal fails, and tries again after a pause', async () => {
-    const answers = [tokens(3_600), (_: unknown, response: Parameters<Answer>[1]) => sendJson(response, 503, {})];
-    await using stub = await startStub((request, response) => (answers.shift() ?? tokens(3_600))(request, response));
+    const responses = [tokens(3_600), (_: unknown, response: Parameters<Respond>[1]) => sendJson(response, 503, {})];
+    await using stub = await startStub((request, response) => (responses.shift() ?? tokens(3_600))(request, response));
     const clock = new FakeClock();
     const metrics = new MetricsRecorder();
     await using credential = credentialAt(stub.url, clock, metrics);
@@ -147,10 +147,10 @@ describe('a client credential', () => {
   );
 
   it.each([
-    ['text that is not JSON', (response: Parameters<Answer>[1]) => response.writeHead(200).end('<html>')],
-    ['a body without a token', (response: Parameters<Answer>[1]) => sendJson(response, 200, {})],
-  ])('fails as unreachable after %s, so that no call treats it as its own response', async (_, answer) => {
-    await using stub = await startStub((_request, response) => void answer(response));
+    ['text that is not JSON', (response: Parameters<Respond>[1]) => response.writeHead(200).end('<html>')],
+    ['a body without a token', (response: Parameters<Respond>[1]) => sendJson(response, 200, {})],
+  ])('fails as unreachable after %s, so that no call treats it as its own response', async (_, respond) => {
+    await using stub = await startStub((_request, response) => void respond(response));
     await using credential = credentialAt(stub.url, new FakeClock());
     await expect(credential.headers(signal)).rejects.toMatchObject({
       code: 'UPSTREAM_UNREACHABLE',
@@ -160,13 +160,13 @@ describe('a client credential', () => {
   });
 
   it('shares one pause after a failure, and recovers without a call', async () => {
-    const answers: Answer[] = [
+    const responses: Respond[] = [
       (_request, response) => sendJson(response, 429, {}, { 'retry-after': '3' }),
       (_request, response) => sendJson(response, 200, { token_type: 'bearer' }),
       (_request, response) => sendJson(response, 200, { access_token: 'broken\r\nx: y', expires_in: 1 }),
       tokens(),
     ];
-    await using stub = await startStub((request, response) => answers.shift()?.(request, response));
+    await using stub = await startStub((request, response) => responses.shift()?.(request, response));
     const [clock, metrics] = [new FakeClock(), new MetricsRecorder()];
     await using credential = credentialAt(stub.url, clock, metrics);
     for (let call = 0; call < 5; call += 1) {
@@ -232,25 +232,25 @@ describe('a client credential', () => {
 
   it('continues to use the rejected token for other calls until the new one has arrived', async () => {
     const give = tokens();
-    let answerNow = () => {};
+    let respondNow = () => {};
     await using stub = await startStub((request, response) => {
       if (stub.requests.length === 1) give(request, response);
-      else answerNow = () => void give(request, response);
+      else respondNow = () => void give(request, response);
     });
     await using credential = credentialAt(stub.url, new FakeClock());
     await credential.headers(signal);
     const replaced = credential.headers(signal, 'Bearer token-1');
     await stub.received(2);
     expect(await credential.headers(signal)).toMatchObject({ authorization: 'Bearer token-1' });
-    answerNow();
+    respondNow();
     expect(await replaced).toMatchObject({ authorization: 'Bearer token-2' });
     expect(await credential.headers(signal)).toMatchObject({ authorization: 'Bearer token-2' });
   });
 
   it('repeats a failed replacement after the pause of its failure, for which calls wait', async () => {
     const give = tokens();
-    const answers: Answer[] = [give, (_, response) => sendJson(response, 503, {})];
-    await using stub = await startStub((request, response) => (answers.shift() ?? give)(request, response));
+    const responses: Respond[] = [give, (_, response) => sendJson(response, 503, {})];
+    await using stub = await startStub((request, response) => (responses.shift() ?? give)(request, response));
     const clock = new FakeClock();
     await using credential = credentialAt(stub.url, clock);
     await credential.headers(signal);
@@ -268,8 +268,8 @@ describe('a client credential', () => {
   it('fails at once with the failure of a replacement whose pause is long, and recovers without a call', async () => {
     const retryAfter = { 'retry-after': '5' };
     const give = tokens();
-    const answers: Answer[] = [give, (_, response) => sendJson(response, 429, {}, retryAfter)];
-    await using stub = await startStub((request, response) => (answers.shift() ?? give)(request, response));
+    const responses: Respond[] = [give, (_, response) => sendJson(response, 429, {}, retryAfter)];
+    await using stub = await startStub((request, response) => (responses.shift() ?? give)(request, response));
     const [clock, metrics] = [new FakeClock(), new MetricsRecorder()];
     await using credential = credentialAt(stub.url, clock, metrics);
     await credential.headers(signal);
@@ -287,16 +287,16 @@ describe('a client credential', () => {
 
   it('is ready before its start, and after its start from its first token on', async () => {
     const give = tokens();
-    let answerNow = () => {};
+    let respondNow = () => {};
     await using stub = await startStub((request, response) => {
-      answerNow = () => void give(request, response);
+      respondNow = () => void give(request, response);
     });
     await using credential = credentialAt(stub.url, new FakeClock());
     expect(credential.isReady).toBe(true);
     const started = credential.start();
     await stub.received(1);
     expect(credential.isReady).toBe(false);
-    answerNow();
+    respondNow();
     await started;
     expect(credential.isReady).toBe(true);
     await credential.headers(signal);
@@ -304,10 +304,10 @@ describe('a client credential', () => {
   });
 
   it('lets a caller leave without ending the request that other callers wait for', async () => {
-    let answerNow = () => {};
+    let respondNow = () => {};
     const give = tokens();
     await using stub = await startStub((request, response) => {
-      answerNow = () => void give(request, response);
+      respondNow = () => void give(request, response);
     });
     await using credential = credentialAt(stub.url, new FakeClock());
     const leaving = new AbortController();
@@ -317,7 +317,7 @@ describe('a client credential', () => {
     await stub.received(1);
     leaving.abort(reason);
     await left;
-    answerNow();
+    respondNow();
     expect(await stayed).toMatchObject({ authorization: 'Bearer token-1' });
     expect(stub.requests).toHaveLength(1);
   });

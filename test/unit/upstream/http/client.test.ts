@@ -16,11 +16,11 @@ import type { Credential } from '../../../../src/upstream/caller.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { newExportJob } from '../fixtures.ts';
 import {
-  type Answer,
   clientCredential,
   connectTo,
   countListeners,
   passthrough,
+  type Respond,
   sendJson,
   silence,
   startStub,
@@ -29,7 +29,7 @@ import {
 const job = { id: 7, status: 'NEW', jobType: 'BATCH', creationTime: 1, updateTime: 1, destination: { datasetId: 'd' } };
 /** Connections that are kept alive would close later by themselves. */
 const beforeIdleOnesClose = { patienceMs: 2_000 };
-const emptyMap: Answer = (_request, response) => sendJson(response, 200, {});
+const emptyMap: Respond = (_request, response) => sendJson(response, 200, {});
 
 /** The credential of a client whose token the platform refuses until it is renewed. */
 function renewable(): Credential & { readonly rejected: string[] } {
@@ -75,8 +75,8 @@ describe('the deadline of a call', () => {
   it('ends a read without a response with UpstreamTimeoutError', async () => {
     await using stub = await startStub(silence);
     await using client = connectTo(stub.url, { callTimeoutMs: 5_000 });
-    const answer = client.api.exportJobs.get(platformId('1'));
-    const failure = expect(answer).rejects.toMatchObject({
+    const response = client.api.exportJobs.get(platformId('1'));
+    const failure = expect(response).rejects.toMatchObject({
       constructor: UpstreamTimeoutError,
       upstream: { service: 'export', status: null, requestId: expect.stringMatching(/^[0-9a-z]{32}$/) },
     });
@@ -307,7 +307,7 @@ describe('redirects', () => {
 });
 
 describe('a rejected token', () => {
-  const wantsNewToken: Answer = ({ headers }, response) =>
+  const wantsNewToken: Respond = ({ headers }, response) =>
     headers.authorization === 'Bearer new'
       ? sendJson(response, 200, job)
       : sendJson(response, 401, { error_code: '401013', message: 'Oauth token is not valid' });

@@ -8,9 +8,9 @@ const { signal } = new AbortController();
 
 describe('an exchange', () => {
   it('that is cancelled while it waits for a connection is never sent', async () => {
-    let answerFirst = () => {};
+    let respondFirst = () => {};
     await using stub = await startStub((_request, response) => {
-      answerFirst = () => sendJson(response, 200, {});
+      respondFirst = () => sendJson(response, 200, {});
     });
     const pool = new Pool(stub.url, { connections: 1 });
     const first = exchange(pool, { ...request, signal });
@@ -21,7 +21,7 @@ describe('an exchange', () => {
     leaving.abort(new Error('The caller left.'));
     expect(await second).toMatchObject({ constructor: ExchangeFailure, kind: 'aborted', sent: false });
 
-    answerFirst();
+    respondFirst();
     expect(await first).toMatchObject({ status: 200 });
     await pool.close();
     expect(stub.requests).toHaveLength(1);
@@ -31,10 +31,10 @@ describe('an exchange', () => {
     await using stub = await startStub(silence);
     const pool = new Pool(stub.url);
     const leaving = new AbortController();
-    const answer = exchange(pool, { ...request, signal: leaving.signal }).then(undefined, (error: unknown) => error);
+    const response = exchange(pool, { ...request, signal: leaving.signal }).then(undefined, (error: unknown) => error);
     await stub.received(1);
     leaving.abort();
-    expect(await answer).toMatchObject({ kind: 'aborted', sent: true });
+    expect(await response).toMatchObject({ kind: 'aborted', sent: true });
     await pool.destroy();
   });
 
@@ -48,10 +48,10 @@ describe('an exchange', () => {
     });
     const pool = new Pool(stub.url, { connections: 1 });
     const leaving = new AbortController();
-    const answer = exchange(pool, { ...request, signal: leaving.signal }).then(undefined, (error: unknown) => error);
+    const response = exchange(pool, { ...request, signal: leaving.signal }).then(undefined, (error: unknown) => error);
     await stub.received(1);
     leaving.abort();
-    await answer;
+    await response;
     await connectionClosed;
     await pool.destroy();
   });

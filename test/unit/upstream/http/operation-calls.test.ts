@@ -6,10 +6,10 @@ import { withOperationCalls } from '../../../../src/upstream/http/operation-call
 import { createOperationCalls } from '../../../../src/upstream/index.ts';
 import { newExportJob } from '../fixtures.ts';
 import { failedWith, readRequest, settled } from '../layers.ts';
-import { type Answer, clientCredential, connectTo, MetricsRecorder, sendJson, startStub } from '../platform-stub.ts';
+import { clientCredential, connectTo, MetricsRecorder, type Respond, sendJson, startStub } from '../platform-stub.ts';
 
 const job = { id: 7, status: 'NEW', jobType: 'BATCH', creationTime: 1, updateTime: 1, destination: { datasetId: 'd' } };
-const good: Answer = (_request, response) => sendJson(response, 200, job);
+const good: Respond = (_request, response) => sendJson(response, 200, job);
 const id = platformId<never>('7');
 
 describe('the calls of one operation', () => {
@@ -79,8 +79,8 @@ describe('a call that several operations share', () => {
     const [one, other] = [createOperationCalls(1), createOperationCalls(1)];
     const reads = [one, one, other, other].map((calls) => send(readRequest({ calls })));
     await settled();
-    attempts[0]?.resolve('answer');
-    expect(await Promise.all(reads)).toEqual(['answer', 'answer', 'answer', 'answer']);
+    attempts[0]?.resolve('response');
+    expect(await Promise.all(reads)).toEqual(['response', 'response', 'response', 'response']);
     expect(attempts).toHaveLength(1);
     expect(() => one.count()).toThrow(InvalidInputError);
     expect(() => other.count()).toThrow(InvalidInputError);
@@ -90,8 +90,8 @@ describe('a call that several operations share', () => {
     const { attempts, send } = harness();
     const first = send(readRequest({ calls: createOperationCalls(1) }));
     await expect(send(readRequest({ calls: createOperationCalls(0) }))).rejects.toBeInstanceOf(InvalidInputError);
-    attempts[0]?.resolve('answer');
-    expect(await first).toBe('answer');
+    attempts[0]?.resolve('response');
+    expect(await first).toBe('response');
   });
 
   it('is repeated for operations below their limit, while an operation at its limit leaves', async () => {
@@ -102,8 +102,8 @@ describe('a call that several operations share', () => {
     const free = send(readRequest());
     attempts[0]?.reject(failedWith(503));
     expect(await poor).toBeInstanceOf(InvalidInputError);
-    attempts[1]?.resolve('answer');
-    expect(await Promise.all([rich, free])).toEqual(['answer', 'answer']);
+    attempts[1]?.resolve('response');
+    expect(await Promise.all([rich, free])).toEqual(['response', 'response']);
   });
 
   it('is not repeated when every operation is at its limit', async () => {

@@ -5,7 +5,7 @@ import { decoding } from '../decoding.ts';
 
 const decode = (json: unknown) => decoding((context) => decodeProfileEntries(json, context));
 
-/** The only entry of an answer. */
+/** The only entry of a response. */
 function entry(fields: object): ProfileEntry {
   const [first, ...others] = decode({ 'xid-1': fields }).value ?? [];
   if (first === undefined || others.length > 0) throw new Error('It was not decoded.');

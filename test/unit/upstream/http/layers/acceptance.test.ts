@@ -5,7 +5,7 @@ import { ForbiddenError, UnauthenticatedError } from '../../../../../src/errors.
 import type { Caller } from '../../../../../src/upstream/caller.ts';
 import { AcceptedCredentials } from '../../../../../src/upstream/http/layers/acceptance.ts';
 import { createPassthroughCredential } from '../../../../../src/upstream/index.ts';
-import { type Answer, caller, clientCredential, connectTo, sendJson, startStub } from '../../platform-stub.ts';
+import { caller, clientCredential, connectTo, type Respond, sendJson, startStub } from '../../platform-stub.ts';
 
 const { signal } = new AbortController();
 const credentialOf = (token: string) =>
@@ -16,10 +16,10 @@ const callerIn = (org: string, sandbox: string, token = 't-1'): Caller => {
   return { tenant, credential: credentialOf(token) };
 };
 const id = platformId<never>('7');
-const refused: Answer = (_request, response) =>
+const refused: Respond = (_request, response) =>
   sendJson(response, 401, { error_code: '401013', message: 'Oauth token is not valid' });
-const forbidden: Answer = (_request, response) => sendJson(response, 403, {});
-const empty: Answer = (_request, response) => sendJson(response, 200, { records: [], page: {}, link: {} });
+const forbidden: Respond = (_request, response) => sendJson(response, 403, {});
+const empty: Respond = (_request, response) => sendJson(response, 200, { records: [], page: {}, link: {} });
 
 describe('a credential', () => {
   it('is accepted after a successful response, in each sandbox of that organization and in no other organization', async () => {
@@ -64,8 +64,8 @@ describe('a credential', () => {
   });
 
   it('is no longer accepted after a rejection', async () => {
-    const answers = [empty, refused];
-    await using stub = await startStub((request, response) => answers.shift()?.(request, response));
+    const responses = [empty, refused];
+    await using stub = await startStub((request, response) => responses.shift()?.(request, response));
     await using client = connectTo(stub.url);
     await client.api.exportJobs.list({ limit: 1 });
     expect(client.upstream.isAccepted(caller())).toBe(true);
@@ -101,8 +101,8 @@ describe('a proof of a credential', () => {
   });
 
   it('tries other reads if the platform forbids the first, and fails when all are forbidden', async () => {
-    const answers = [forbidden, forbidden, empty];
-    await using stub = await startStub((request, response) => (answers.shift() ?? forbidden)(request, response));
+    const responses = [forbidden, forbidden, empty];
+    await using stub = await startStub((request, response) => (responses.shift() ?? forbidden)(request, response));
     await using client = connectTo(stub.url);
     await client.upstream.prove(caller(), signal);
     expect(new Set(stub.requests.map(({ path }) => path)).size).toBe(3);

@@ -46,8 +46,8 @@ const interactive = (path: string, changes: Partial<UpstreamRequest> = {}) => re
 describe('a budget', () => {
   it('permits a burst at once, and then as many calls as its rate', async () => {
     const { clock, sent, send } = harness({ ratePerSecond: 10, burst: 3 });
-    const answers = Promise.all(['a', 'b', 'c', 'd', 'e'].map((path) => send(interactive(path))));
-    expect(await clock.runUntil(answers)).toEqual(['a', 'b', 'c', 'd', 'e']);
+    const responses = Promise.all(['a', 'b', 'c', 'd', 'e'].map((path) => send(interactive(path))));
+    expect(await clock.runUntil(responses)).toEqual(['a', 'b', 'c', 'd', 'e']);
     expect(sent.map(({ atMs }) => atMs)).toEqual([0, 0, 0, 100, 200]);
     expect(clock.pending()).toBe(0);
   });
@@ -63,14 +63,14 @@ describe('a budget', () => {
   it('serves interactive calls before polls, and each in the order of arrival', async () => {
     const { clock, send, paths, metrics } = harness();
     await send(interactive('first'));
-    const answers = Promise.all([
+    const responses = Promise.all([
       send(poll('p1')),
       send(poll('p2')),
       send(interactive('i1')),
       send(interactive('i2')),
       clock.tick().then(() => send(interactive('i3'))),
     ]);
-    await clock.runUntil(answers);
+    await clock.runUntil(responses);
     expect(paths()).toEqual(['first', 'i1', 'i2', 'i3', 'p1', 'p2']);
     expect(metrics.budgetWaits).toContainEqual({ priority: 'poll', seconds: 0.4, granted: true });
     expect(metrics.budgetWaits).toHaveLength(5);
@@ -79,9 +79,9 @@ describe('a budget', () => {
   it('serves a poll after at most nine interactive calls', async () => {
     const { clock, send, paths } = harness();
     await send(interactive('first'));
-    const answers = [send(poll('p1')), send(poll('p2'))];
-    for (let index = 0; index < 30; index += 1) answers.push(send(interactive(`i${index}`)));
-    await clock.runUntil(Promise.all(answers));
+    const responses = [send(poll('p1')), send(poll('p2'))];
+    for (let index = 0; index < 30; index += 1) responses.push(send(interactive(`i${index}`)));
+    await clock.runUntil(Promise.all(responses));
     expect(paths().indexOf('p1')).toBe(10);
     expect(paths().indexOf('p2')).toBe(20);
   });
@@ -90,14 +90,14 @@ describe('a budget', () => {
     const { clock, send, paths } = harness();
     await send(interactive('first'));
     const promote = new AbortController();
-    const answers = [
+    const responses = [
       send(poll('p1')),
       send(poll('p2', { promoted: promote.signal })),
       send(interactive('i1')),
       send(poll('p3', { promoted: AbortSignal.abort() })),
     ];
     promote.abort();
-    await clock.runUntil(Promise.all(answers));
+    await clock.runUntil(Promise.all(responses));
     expect(paths()).toEqual(['first', 'i1', 'p3', 'p2', 'p1']);
   });
 });
@@ -197,9 +197,9 @@ describe('the credentials of one tenant', () => {
     const { clock, send, paths, accepted } = harness();
     accepted.accept(other);
     await send(interactive('first'));
-    const answers = Array.from({ length: 20 }, (_, index) => send(interactive(`many${index}`)));
-    answers.push(send(interactive('other1', { caller: other })), send(interactive('other2', { caller: other })));
-    await clock.runUntil(Promise.all(answers));
+    const responses = Array.from({ length: 20 }, (_, index) => send(interactive(`many${index}`)));
+    responses.push(send(interactive('other1', { caller: other })), send(interactive('other2', { caller: other })));
+    await clock.runUntil(Promise.all(responses));
     expect(paths().slice(0, 6)).toEqual(['first', 'many0', 'other1', 'many1', 'other2', 'many2']);
   });
 
@@ -267,8 +267,8 @@ describe('a credential that the platform has not accepted', () => {
     const { clock, send, paths, accepted } = harness({ ratePerSecond: 4 });
     for (const token of ['old1', 'old2']) accepted.reject(invented(token));
     await send(interactive('first', { caller: invented('x') }));
-    const answers = ['old1', 'old2', 'new'].map((token) => send(interactive(token, { caller: invented(token) })));
-    await clock.runUntil(Promise.all(answers));
+    const responses = ['old1', 'old2', 'new'].map((token) => send(interactive(token, { caller: invented(token) })));
+    await clock.runUntil(Promise.all(responses));
     expect(paths()).toEqual(['first', 'new', 'old1', 'old2']);
   });
 
@@ -293,23 +293,23 @@ describe('a credential that the platform has not accepted', () => {
       const { credential } = invented(`x${count}`);
       count += 1;
       const own = { tenant: callerOf(sandbox).tenant, credential };
-      const answer = send(interactive('x', { caller: own, signal: leaving.signal }));
-      answer.then(undefined, (error: unknown) => refused.push(error));
-      return { answer, leave: () => leaving.abort(new Error('left')) };
+      const response = send(interactive('x', { caller: own, signal: leaving.signal }));
+      response.then(undefined, (error: unknown) => refused.push(error));
+      return { response, leave: () => leaving.abort(new Error('left')) };
     };
     // The first one of each tenant goes at once.
     const calls = Array.from({ length: 1_001 }, () => call('s1'));
     await settled();
     expect(refused).toEqual([]);
-    await expect(call('s1').answer).rejects.toBeInstanceOf(RateLimitedError);
-    await call('s2').answer;
+    await expect(call('s1').response).rejects.toBeInstanceOf(RateLimitedError);
+    await call('s2').response;
     calls.push(...Array.from({ length: 1_000 }, () => call('s2')));
     await settled();
     expect(refused).toHaveLength(1);
-    await expect(call('s3').answer).rejects.toBeInstanceOf(RateLimitedError);
+    await expect(call('s3').response).rejects.toBeInstanceOf(RateLimitedError);
     calls.at(-1)?.leave();
     await settled();
-    expect(await call('s3').answer).toBe('x');
+    expect(await call('s3').response).toBe('x');
     for (const each of calls) each.leave();
     await settled();
   });
@@ -335,8 +335,8 @@ describe('ended calls with unproven credentials', () => {
 
 describe('a 429', () => {
   const sending = async ({ clock, send }: ReturnType<typeof harness>, count: number, caller = callerOf('prod')) => {
-    const answers = Array.from({ length: count }, () => send(interactive('x', { caller })).then(undefined, () => {}));
-    await clock.runUntil(Promise.all(answers));
+    const responses = Array.from({ length: count }, () => send(interactive('x', { caller })).then(undefined, () => {}));
+    await clock.runUntil(Promise.all(responses));
   };
 
   it('halves the rate once for all concurrent calls', async () => {

@@ -28,7 +28,7 @@ function harness() {
   const clock = new FakeClock();
   const metrics = new MetricsRecorder();
   let sent = 0;
-  let outcome: (() => Promise<string>) | Error | string = 'answer';
+  let outcome: (() => Promise<string>) | Error | string = 'response';
   const send = withCircuit({ clock, metrics })(async () => {
     sent += 1;
     if (typeof outcome === 'function') return await outcome();
@@ -41,7 +41,7 @@ function harness() {
     metrics,
     call,
     sent: () => sent,
-    answer: (next: typeof outcome) => {
+    respond: (next: typeof outcome) => {
       outcome = next;
     },
     /** Makes `count` calls that fail. */
@@ -85,10 +85,10 @@ describe('a circuit', () => {
       'an unreadable response',
       new UpstreamUnreadableError({ message: 'Odd.', upstream: { ...upstream, status: 200 } }),
     ],
-  ])('does not count %s, which shows that the service is available', async (_, answer) => {
+  ])('does not count %s, which shows that the service is available', async (_, failure) => {
     const { fail, call, sent } = harness();
     await fail(9);
-    await fail(1, answer);
+    await fail(1, failure);
     await fail(9);
     await call();
     expect(sent()).toBe(20);
@@ -109,31 +109,31 @@ describe('a circuit', () => {
   });
 
   it('restarts its count after a response', async () => {
-    const { fail, call, answer, sent } = harness();
+    const { fail, call, respond, sent } = harness();
     await fail(9);
-    answer('answer');
-    expect(await call()).toBe('answer');
+    respond('response');
+    expect(await call()).toBe('response');
     await fail(9);
     expect(sent()).toBe(19);
-    answer('answer');
-    expect(await call()).toBe('answer');
+    respond('response');
+    expect(await call()).toBe('response');
   });
 
   it('is separate for each service and organization, and shared by all its sandboxes', async () => {
-    const { fail, call, answer } = harness();
+    const { fail, call, respond } = harness();
     await fail(10);
-    answer('answer');
-    expect(await call(readRequest({ service: 'catalog' }))).toBe('answer');
+    respond('response');
+    expect(await call(readRequest({ service: 'catalog' }))).toBe('response');
     expect(await call(readRequest({ caller: callerOf('dev') }))).toBeInstanceOf(CircuitOpenError);
-    expect(await call(of('B'))).toBe('answer');
+    expect(await call(of('B'))).toBe('response');
   });
 
   it('of one organization stays open while another is served, and does not cause a probe for the other', async () => {
-    const { clock, fail, call, answer } = harness();
+    const { clock, fail, call, respond } = harness();
     for (let second = 0; second < 20; second += 1) {
       await fail(20);
-      answer('answer');
-      expect([await call(of('B')), await call(of('B'))]).toEqual(['answer', 'answer']);
+      respond('response');
+      expect([await call(of('B')), await call(of('B'))]).toEqual(['response', 'response']);
       await clock.advanceBy(1_000);
     }
   });
@@ -141,36 +141,36 @@ describe('a circuit', () => {
 
 describe('an open circuit', () => {
   it('permits one call after a second, and all calls after the response to it', async () => {
-    const { clock, fail, call, answer, sent, metrics } = harness();
+    const { clock, fail, call, respond, sent, metrics } = harness();
     await fail(10);
     await clock.advanceBy(999);
     expect(await call()).toMatchObject({ retryAfterMs: 1 });
     await clock.advanceBy(1);
 
-    let answerProbe = (_: string) => {};
-    answer(
+    let respondToProbe = (_: string) => {};
+    respond(
       () =>
         new Promise((resolve) => {
-          answerProbe = resolve;
+          respondToProbe = resolve;
         }),
     );
     const probe = call();
     expect(await call()).toBeInstanceOf(CircuitOpenError);
     expect(sent()).toBe(11);
-    answerProbe('back');
+    respondToProbe('back');
     expect(await probe).toBe('back');
-    answer('answer');
-    expect(await Promise.all([call(), call(), call()])).toEqual(['answer', 'answer', 'answer']);
+    respond('response');
+    expect(await Promise.all([call(), call(), call()])).toEqual(['response', 'response', 'response']);
     expect(metrics.circuitChanges.map(({ open }) => open)).toEqual([true, false]);
   });
 
   it('closes on any response of the service', async () => {
-    const { clock, fail, call, answer } = harness();
+    const { clock, fail, call, respond } = harness();
     await fail(10);
     await clock.advanceBy(1_000);
     await fail(1, limited());
-    answer('answer');
-    expect(await call()).toBe('answer');
+    respond('response');
+    expect(await call()).toBe('response');
   });
 
   it('doubles its pause after each failed probe, up to eight seconds', async () => {
@@ -189,9 +189,9 @@ describe('an open circuit', () => {
   });
 
   it('is not kept open by calls that were sent before', async () => {
-    const { clock, fail, call, answer } = harness();
+    const { clock, fail, call, respond } = harness();
     let failOld = () => {};
-    answer(
+    respond(
       () =>
         new Promise((_, reject) => {
           failOld = () => reject(failedWith(503));
@@ -202,36 +202,36 @@ describe('an open circuit', () => {
     failOld();
     await old;
     await clock.advanceBy(1_000);
-    answer('answer');
-    expect(await call()).toBe('answer');
+    respond('response');
+    expect(await call()).toBe('response');
   });
 
   it('does not wait for a probe that hangs, and permits one probe per pause', async () => {
-    const { clock, fail, call, answer } = harness();
+    const { clock, fail, call, respond } = harness();
     await fail(10);
     await clock.advanceBy(1_000);
-    answer(() => new Promise(() => {}));
+    respond(() => new Promise(() => {}));
     void call();
-    answer('answer');
+    respond('response');
     expect(await call()).toMatchObject({ retryAfterMs: 1_000 });
     await clock.advanceBy(1_000);
-    expect(await call()).toBe('answer');
+    expect(await call()).toBe('response');
   });
 
   it('permits another probe at once when the caller of the first one left', async () => {
-    const { clock, fail, call, answer } = harness();
+    const { clock, fail, call, respond } = harness();
     await fail(10);
     await clock.advanceBy(1_000);
     await fail(1, new Error('I left.'));
-    answer('answer');
-    expect(await call()).toBe('answer');
+    respond('response');
+    expect(await call()).toBe('response');
   });
 });
 
 describe('a service that fails for several organizations', () => {
   /** Makes calls of each of these organizations that fail. */
-  const failing = async ({ call, answer }: ReturnType<typeof harness>, orgs: readonly string[], count: number) => {
-    answer(failedWith(503));
+  const failing = async ({ call, respond }: ReturnType<typeof harness>, orgs: readonly string[], count: number) => {
+    respond(failedWith(503));
     for (let index = 0; index < count; index += 1) for (const org of orgs) await call(of(org));
   };
 
@@ -262,23 +262,23 @@ describe('a service that fails for several organizations', () => {
     const own = harness();
     await failing(own, ['A', 'B'], 9);
     await failing(own, ['A', 'B'], 30);
-    own.answer('answer');
-    for (let call = 0; call < 5; call += 1) expect(await own.call(of('C'))).toBe('answer');
+    own.respond('response');
+    for (let call = 0; call < 5; call += 1) expect(await own.call(of('C'))).toBe('response');
   });
 
   it('still receives calls of other organizations when only one fails after responses to others', async () => {
     const own = harness();
     await failing(own, ['A', 'B', 'C'], 1);
-    own.answer('answer');
-    expect(await own.call(of('D'))).toBe('answer');
+    own.respond('response');
+    expect(await own.call(of('D'))).toBe('response');
     for (let probe = 0; probe < 40; probe += 1) {
       await failing(own, ['A'], 10);
       await own.clock.advanceBy(8_000);
     }
     // A failed call of another organization is no probe of a service that is down.
     await failing(own, ['E'], 1);
-    own.answer('answer');
-    expect(await own.call(of('E'))).toBe('answer');
+    own.respond('response');
+    expect(await own.call(of('E'))).toBe('response');
   });
 
   it('has its most recently failed circuit kept when there are too many', async () => {
@@ -287,7 +287,7 @@ describe('a service that fails for several organizations', () => {
     const other = async (index: number) => {
       await failing(own, [index.toString(16).toUpperCase().padStart(4, '0')], 1);
       // Responses to another organization, so that the service does not count as down.
-      own.answer('answer');
+      own.respond('response');
       if (index % 30 === 0) await own.call(of('Z'));
     };
     for (let index = 0; index < 9_999; index += 1) await other(index);
@@ -297,20 +297,20 @@ describe('a service that fails for several organizations', () => {
     expect(await own.call()).toBeInstanceOf(CircuitOpenError);
     // The one that failed longest ago was dropped, so that 9 more failures do not open it.
     await failing(own, ['0000'], 9);
-    own.answer('answer');
-    expect(await own.call(of('0000'))).toBe('answer');
+    own.respond('response');
+    expect(await own.call(of('0000'))).toBe('response');
   });
 
   it('is available to all again after the first response to any', async () => {
     const own = harness();
     await failing(own, ['A', 'B', 'C', 'D'], 10);
     await own.call(of('E'));
-    own.answer('answer');
-    expect(await own.call(of('F'))).toBe('answer');
-    expect(await own.call(of('E'))).toBe('answer');
+    own.respond('response');
+    expect(await own.call(of('F'))).toBe('response');
+    expect(await own.call(of('E'))).toBe('response');
     expect(await own.call(of('A'))).toBeInstanceOf(CircuitOpenError);
     await own.clock.advanceBy(1_000);
-    expect(await own.call(of('A'))).toBe('answer');
+    expect(await own.call(of('A'))).toBe('response');
   });
 
   it('has as many open circuits as were counted, after thousands of organizations', async () => {

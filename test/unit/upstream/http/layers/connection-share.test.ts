@@ -158,7 +158,7 @@ describe('calls that wait for a connection', () => {
     expect(await gone).toBe('gone');
     // The first one takes the place that is free.
     const rejected: unknown[] = [];
-    for (const answer of own.many(20_001, 'waits', caller)) void answer.then((end) => rejected.push(end));
+    for (const response of own.many(20_001, 'waits', caller)) void response.then((end) => rejected.push(end));
     await settled();
     expect(rejected).toEqual([]);
     expect(await own.send('one more', caller)).toBeInstanceOf(RateLimitedError);
@@ -178,14 +178,14 @@ describe('calls that wait for a connection', () => {
     using own = harness();
     const callers = ['A', 'B', 'C', 'D'].flatMap((org) => ['t1', 't2', 't3'].map((token) => callerOf(org, 's', token)));
     own.prove(...callers);
-    const answers = callers.flatMap((caller, index) => own.many(10, `${index}`, caller));
-    for (let ended = 0; ended < answers.length; ended += 1) {
+    const responses = callers.flatMap((caller, index) => own.many(10, `${index}`, caller));
+    for (let ended = 0; ended < responses.length; ended += 1) {
       await settled();
       expect(own.inFlight.length).toBeLessThanOrEqual(limits.total);
       const { path } = own.inFlight[(ended * 7) % own.inFlight.length] ?? { path: '' };
       await own.respond(path);
     }
-    expect(new Set(await Promise.all(answers)).size).toBe(callers.length);
+    expect(new Set(await Promise.all(responses)).size).toBe(callers.length);
     expect(own.size()).toEqual({ counted: 0, organizations: 0 });
   });
 });

@@ -4,22 +4,22 @@ import { createPassthroughCredential } from '../../../../../src/upstream/index.t
 import type { PlatformApi } from '../../../../../src/upstream/platform-api.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 import { newExportJob } from '../../fixtures.ts';
-import { type Answer, caller, clientCredential, connectTo, sendJson, startStub } from '../../platform-stub.ts';
+import { caller, clientCredential, connectTo, type Respond, sendJson, startStub } from '../../platform-stub.ts';
 
 const id = platformId<never>('7');
-const rejected: Answer = (_request, response) =>
+const rejected: Respond = (_request, response) =>
   sendJson(response, 401, { error_code: '401013', message: 'Oauth token is not valid' });
-const unknown: Answer = (_request, response) => sendJson(response, 404, {});
-const token: Answer = (_request, response) => sendJson(response, 200, { access_token: 'token', expires_in: 86_399 });
+const unknown: Respond = (_request, response) => sendJson(response, 404, {});
+const token: Respond = (_request, response) => sendJson(response, 200, { access_token: 'token', expires_in: 86_399 });
 
 /** Responds to the calls of the platform in turn; the last response stays. */
-function inTurn(...answers: readonly Answer[]): Answer {
+function inTurn(...responses: readonly Respond[]): Respond {
   let call = 0;
   return (request, response) => {
     if (request.path.startsWith('/ims/')) return token(request, response);
-    const answer = answers[Math.min(call, answers.length - 1)];
+    const respond = responses[Math.min(call, responses.length - 1)];
     call += 1;
-    return answer?.(request, response);
+    return respond?.(request, response);
   };
 }
 const callsOf = ({ requests }: { readonly requests: readonly { readonly path: string }[] }) =>
@@ -53,7 +53,7 @@ describe('a transient rejection of an accepted credential', () => {
 
   it('does not fail a read that shares the response of a poll', async () => {
     let reject = () => {};
-    const late: Answer = (request, response) => {
+    const late: Respond = (request, response) => {
       reject = () => void rejected(request, response);
     };
     await using stub = await startStub(inTurn(unknown, late, unknown));
@@ -166,11 +166,11 @@ describe('a transient rejection has no second attempt for', () => {
     expect(callsOf(stub)).toBe(3);
   });
 
-  it.each<[string, Answer, string]>([
+  it.each<[string, Respond, string]>([
     ['an invalid API key', (_, response) => sendJson(response, 403, { error_code: '403003' }), 'UNAUTHENTICATED'],
     ['a missing permission', (_, response) => sendJson(response, 403, {}), 'FORBIDDEN'],
-  ])('%s', async (_, answer, code) => {
-    await using stub = await startStub(inTurn(unknown, answer));
+  ])('%s', async (_, respond, code) => {
+    await using stub = await startStub(inTurn(unknown, respond));
     await using client = connectTo(stub.url, { maxAttempts: 4 });
     await client.api.exportJobs.get(id);
     await expect(client.api.exportJobs.get(id)).rejects.toMatchObject({ code });

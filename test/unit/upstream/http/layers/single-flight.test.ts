@@ -23,9 +23,9 @@ function harness() {
 describe('identical reads in flight', () => {
   it('share one call and its response', async () => {
     const { calls, metrics, send } = harness();
-    const answers = Promise.all([send(readRequest()), send(readRequest()), send(readRequest())]);
-    calls[0]?.resolve('answer');
-    expect(await answers).toEqual(['answer', 'answer', 'answer']);
+    const responses = Promise.all([send(readRequest()), send(readRequest()), send(readRequest())]);
+    calls[0]?.resolve('response');
+    expect(await responses).toEqual(['response', 'response', 'response']);
     expect(calls).toHaveLength(1);
     expect(metrics.sharedCalls).toHaveLength(2);
   });
@@ -70,10 +70,10 @@ describe('identical reads in flight', () => {
     ['less time', { timeoutMs: 1 }],
   ])('are separate from a read with %s', async (_, changes) => {
     const { calls, send } = harness();
-    const answers = Promise.all([send(readRequest()), send(readRequest(changes))]);
+    const responses = Promise.all([send(readRequest()), send(readRequest(changes))]);
     calls[0]?.resolve('one');
     calls[1]?.resolve('other');
-    expect(await answers).toEqual(['one', 'other']);
+    expect(await responses).toEqual(['one', 'other']);
   });
 
   it.each<Partial<UpstreamRequest>>([
@@ -83,9 +83,9 @@ describe('identical reads in flight', () => {
     { method: 'HEAD' },
   ])('are only GETs, and not %j', async (changes) => {
     const { calls, send } = harness();
-    const answers = Promise.all([send(readRequest(changes)), send(readRequest(changes))]);
+    const responses = Promise.all([send(readRequest(changes)), send(readRequest(changes))]);
     for (const { resolve } of calls) resolve('own');
-    expect(await answers).toEqual(['own', 'own']);
+    expect(await responses).toEqual(['own', 'own']);
     expect(calls).toHaveLength(2);
   });
 });
@@ -99,8 +99,8 @@ describe('a caller that leaves', () => {
     leaving.abort(new Error('I left.'));
     await expect(left).rejects.toThrow('I left.');
     expect(calls[0]?.request.signal.aborted).toBe(false);
-    calls[0]?.resolve('answer');
-    expect(await staying).toBe('answer');
+    calls[0]?.resolve('response');
+    expect(await staying).toBe('response');
   });
 
   it('cancels the call if it is the last caller, and a new caller begins another', async () => {
@@ -146,10 +146,10 @@ describe('a caller that leaves', () => {
     const { calls, send } = harness();
     const { signal } = new AbortController();
     const listeners = countListeners(signal);
-    const answer = send(readRequest({ signal }));
+    const response = send(readRequest({ signal }));
     expect(listeners()).toBe(1);
-    calls[0]?.resolve('answer');
-    await answer;
+    calls[0]?.resolve('response');
+    await response;
     await settled();
     expect(listeners()).toBe(0);
   });
@@ -162,8 +162,8 @@ describe('a poll', () => {
     expect(calls[0]?.request).toMatchObject({ priority: 'poll', promoted: { aborted: false } });
     const second = send(readRequest());
     expect(calls[0]?.request.promoted?.aborted).toBe(true);
-    calls[0]?.resolve('answer');
-    expect(await Promise.all([first, second])).toEqual(['answer', 'answer']);
+    calls[0]?.resolve('response');
+    expect(await Promise.all([first, second])).toEqual(['response', 'response']);
   });
 
   it('never receives the response to an earlier call, and cancels only its own call', async () => {

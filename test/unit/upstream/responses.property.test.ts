@@ -25,8 +25,8 @@ const body = fc.oneof(
   fc.record({ results: fc.oneof(anything, bulk) }),
 );
 
-/** Every call to the platform has this success for an answer. */
-const answeredBy = (json: unknown) => {
+/** Every call to the platform has this success as its response. */
+const respondingWith = (json: unknown) => {
   const clock = new FakeClock();
   return {
     call: async () => ({ status: 200, headers: {}, json, requestId: 'r', reading }),
@@ -42,7 +42,7 @@ it('every call with any JSON value as its response succeeds or fails as unreadab
   const ids = <Id extends ScheduleId | SegmentId | SegmentJobId>() => [platformId<Id>('a'), platformId<Id>('b')];
   await fc.assert(
     fc.asyncProperty(body, async (json) => {
-      const client = answeredBy(json);
+      const client = respondingWith(json);
       const schedules = createSchedulesApi(client);
       const segmentJobs = createSegmentJobsApi(client);
       const definitions = createSegmentDefinitionsApi(client);
