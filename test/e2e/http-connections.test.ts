@@ -188,7 +188,7 @@ describe('a page of another origin', () => {
 describe('a client that sends a whole body before it reads', () => {
   const bytes = Buffer.alloc(20_000_000, 'x');
 
-  it('reads the response to one that is too large, whether it announces the length or not', async () => {
+  it('reads the response to a body that is too large, whether it announces the length or not', async () => {
     for (let attempt = 0; attempt < 5; attempt += 1) {
       const chunked = { body: new Blob([bytes]).stream(), duplex: 'half' };
       for (const sending of [{ body: bytes }, chunked]) {

@@ -331,7 +331,7 @@ describeWithRedis('a process with a Redis', () => {
 });
 
 describe.concurrent('a second start in the same EMULATOR_DIR', () => {
-  it('has the jobs of the first, and continues the one that had not ended', async () => {
+  it('has the jobs of the first start, and continues the job that had not ended', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'aep-e2e-'));
     const env = { PORT: '0', EMULATOR_DIR: directory, POLL_MIN_MS: '100', POLL_MAX_MS: '100' };
     try {

@@ -233,7 +233,7 @@ describe('a subscriber that waits for a round', () => {
     });
   });
 
-  it('keeps waiting while another replica may poll, although the platform requested a pause from its own', async () => {
+  it('keeps waiting while another replica may poll, although the platform requested a pause from its own replica', async () => {
     const platform = new FakePlatform();
     const holds = new PlatformHolds(platform.clock);
     const others = new OtherReplicas();

@@ -215,7 +215,7 @@ describe('a round of segment jobs', () => {
     expect([idsOf(round.read).includes('x'), round.absent]).toEqual([true, ['nobody']]);
   });
 
-  it('distinguishes a new job from one that was not followed before', async () => {
+  it('distinguishes a new job from an older job that was not followed before', async () => {
     const platform = platformOf(...fullPage, job('old', 5));
     const { memory } = await read(platform);
     expect(segmentJobSource.hasAppeared(job('new', 5_000), memory)).toBe(true);

@@ -82,7 +82,7 @@ describe('the job of a lost create', () => {
     expect(find(lost(), jobs, 'mine')).toBeNull();
   });
 
-  it('is not one that this process has already returned, from a response or from a search', () => {
+  it('is never a job that this process has already returned, from a response or from a search', () => {
     const { job, begin, lost, find } = harness();
     begin().answered('answered');
     const [one, other] = [lost(), lost()];
