@@ -95,8 +95,10 @@ await new Promise<void>((resolve) => {
   check();
 });
 
-const [row] = rowsOfList();
-say(`first row: ${row?.node.id} ${row?.node.status}, ${row?.node.metrics?.totalExportedProfiles?.toFixed()} profiles`);
+// Events insert jobs in the order in which they arrive, so the rows are sorted where they are shown.
+const newestFirst = rowsOfList().toSorted((a, b) => b.node.createdAt.localeCompare(a.node.createdAt));
+const row = newestFirst[0]?.node;
+say(`first row: ${row?.id} ${row?.status}, ${row?.metrics?.totalExportedProfiles?.toFixed()} profiles`);
 changes.unsubscribe();
 observer.unsubscribe();
 client.stop();

@@ -78,7 +78,8 @@ await new Promise<void>((resolve) => {
   check();
 });
 
-const row = [...jobs.values()].at(-1);
+// Events insert jobs in the order in which they arrive, so the rows are sorted where they are shown.
+const [row] = [...jobs.values()].toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
 say(`first row: ${row?.id} ${row?.status}, ${row?.metrics?.totalExportedProfiles?.toFixed()} profiles`);
 changes.unsubscribe();
 await socket.dispose();
