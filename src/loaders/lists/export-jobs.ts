@@ -1,7 +1,7 @@
 import { type ExportJob, type ExportJobFilter, matchesExportJobFilter } from '../../domain/export-job.ts';
 import { type DatasetId, type ExportJobId, platformId } from '../../domain/ids.ts';
 import type { ExportJobCursor, ExportJobReads, ListedExportJobStatus } from '../../upstream/apis/export-jobs.ts';
-import { pagingAfterRow, type RowPlace } from '../pagination/after-row.ts';
+import { pagingAfterRow, type RowPosition } from '../pagination/after-row.ts';
 import { type Connection, conditions, type PageOptions, readConnection } from '../pagination/connection.ts';
 import type { UpstreamList } from '../pagination/upstream-list.ts';
 
@@ -30,15 +30,15 @@ export async function readExportJobs<Job extends ExportJob>(
   const { createdAfter } = filter;
   const status = listedStatus(filter);
   const isOfOther = of !== null && given?.datasetId !== undefined && given.datasetId !== of;
-  const list: UpstreamList<Job, RowPlace<ExportJobId>> = {
+  const list: UpstreamList<Job, RowPosition<ExportJobId>> = {
     name: 'exportJobs',
     idOf: ({ id }) => id,
     order: { direction: 'desc', keyOf: ({ createdAt }) => createdAt },
     start: { cursor: firstCursor(filter) },
-    read: async (place, limit) => {
-      if (isOfOther) return { place, rows: [], next: null, total: null };
-      const { jobs, next } = await api.list({ limit, cursor: place.cursor ?? undefined, status });
-      return { place, rows: jobs, next: next === null ? null : { cursor: next }, total: null };
+    read: async (position, limit) => {
+      if (isOfOther) return { position, rows: [], next: null, total: null };
+      const { jobs, next } = await api.list({ limit, cursor: position.cursor ?? undefined, status });
+      return { position, rows: jobs, next: next === null ? null : { cursor: next }, total: null };
     },
     ...paging,
   };

@@ -19,7 +19,7 @@ export interface SegmentJobConnectionOptions extends PageOptions {
 
 /**
  * Segment jobs, newest first by default. In a list by last change, a job that changes between two pages moves to its
- * new place.
+ * new position.
  * @param isOverdue determines whether a job is overdue. Required if the filter names it.
  * @throws {InvalidInputError} `after` is not a cursor of this connection in this order
  */

@@ -6,7 +6,7 @@ import type { UpstreamList } from './upstream-list.ts';
  * A page of a list that the platform pages by its own marker: the number of the page, the row offset of its first
  * entry, or an opaque text.
  */
-export interface PagePlace<Start extends number | string> {
+export interface PagePosition<Start extends number | string> {
   readonly start: Start;
   /** Size of the page. The meaning of `start` depends on it. Null at the head of the list. */
   readonly limit: number | null;
@@ -38,7 +38,7 @@ export const listAfterPage = <Node, Start extends number | string>({
   first,
   isStart,
   readRows,
-}: PagedListOptions<Node, Start>): UpstreamList<Node, PagePlace<Start>> => ({
+}: PagedListOptions<Node, Start>): UpstreamList<Node, PagePosition<Start>> => ({
   name,
   idOf,
   order,
@@ -46,14 +46,14 @@ export const listAfterPage = <Node, Start extends number | string>({
   read: async ({ start, limit: size }, wanted) => {
     const limit = size ?? wanted;
     const { rows, next, total } = await readRows({ start, limit });
-    return { place: { start, limit }, rows, next: next === null ? null : { start: next, limit }, total };
+    return { position: { start, limit }, rows, next: next === null ? null : { start: next, limit }, total };
   },
   reportsEnd: true,
-  encodePlace: ({ start, limit }) => [start, ...(limit === null ? [] : [limit])],
-  decodePlace: ([start, limit = null]) => (isStart(start) && isPageSize(limit) ? { start, limit } : null),
+  encodePosition: ({ start, limit }) => [start, ...(limit === null ? [] : [limit])],
+  decodePosition: ([start, limit = null]) => (isStart(start) && isPageSize(limit) ? { start, limit } : null),
 });
 
 /** A list whose pages the platform numbers, in its own unit. */
 export const listAfterNumberedPage = <Node>(
   options: Omit<PagedListOptions<Node, number>, 'first' | 'isStart'>,
-): UpstreamList<Node, PagePlace<number>> => listAfterPage({ ...options, first: 0, isStart: isCount });
+): UpstreamList<Node, PagePosition<number>> => listAfterPage({ ...options, first: 0, isStart: isCount });

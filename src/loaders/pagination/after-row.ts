@@ -15,7 +15,7 @@ export const decodeRowKey = ([createdAtMs, id]: readonly unknown[]): RowKey<stri
   isCount(createdAtMs) && typeof id === 'string' ? { createdAtMs, id } : null;
 
 /** The row after which the list continues; null at its head. */
-export interface RowPlace<Id extends string> {
+export interface RowPosition<Id extends string> {
   readonly cursor: RowKey<Id> | null;
 }
 
@@ -29,14 +29,14 @@ export const pagingAfterRow = <Node, Id extends string>({
 }: {
   readonly keyOf: (node: Node) => RowKey<Id>;
   readonly toId: (id: string) => Id;
-}): Pick<UpstreamList<Node, RowPlace<Id>>, 'behind' | 'reportsEnd' | 'encodePlace' | 'decodePlace'> => ({
-  behind: ({ place, rows }, count) => {
+}): Pick<UpstreamList<Node, RowPosition<Id>>, 'behind' | 'reportsEnd' | 'encodePosition' | 'decodePosition'> => ({
+  behind: ({ position, rows }, count) => {
     const row = rows[count - 1];
-    return row === undefined ? place : { cursor: keyOf(row) };
+    return row === undefined ? position : { cursor: keyOf(row) };
   },
   reportsEnd: true,
-  encodePlace: ({ cursor }) => (cursor === null ? [] : encodeRowKey(cursor)),
-  decodePlace: (parts) => {
+  encodePosition: ({ cursor }) => (cursor === null ? [] : encodeRowKey(cursor)),
+  decodePosition: (parts) => {
     if (parts.length === 0) return { cursor: null };
     const key = decodeRowKey(parts);
     return key === null ? null : { cursor: { createdAtMs: key.createdAtMs, id: toId(key.id) } };

@@ -4,10 +4,10 @@ import { isCount } from './cursor.ts';
 import type { UpstreamList } from './upstream-list.ts';
 
 /**
- * A place in a Catalog list. Catalog pages by row offset only, and rows shift when others are added or removed. A list
- * in order of time can instead be read from a time on, which does not shift.
+ * A position in a Catalog list. Catalog pages by row offset only, and rows shift when others are added or removed. A
+ * list in order of time can instead be read from a time on, which does not shift.
  */
-export interface SortKeyPlace {
+export interface SortKeyPosition {
   /** Time at which the list begins, in epoch milliseconds; null at its head. */
   readonly from: number | null;
   /** Row offset in the list that begins there. */
@@ -32,23 +32,23 @@ export const listAfterSortKey = <Node>({
   idOf,
   order,
   readRows,
-}: SortKeyListOptions<Node>): UpstreamList<Node, SortKeyPlace> => ({
+}: SortKeyListOptions<Node>): UpstreamList<Node, SortKeyPosition> => ({
   name,
   idOf,
   order,
   start: { from: null, start: 0 },
-  read: async (place, limit) => {
-    const { from, start } = place;
+  read: async (position, limit) => {
+    const { from, start } = position;
     const rows = await readRows({ from: from === null ? null : new Date(from), start, limit });
     const next = rows.length < limit ? null : { from, start: start + rows.length };
-    return { place, rows, next, total: null };
+    return { position, rows, next, total: null };
   },
-  behind: ({ place: { from, start } }, count) => ({ from, start: start + count }),
+  behind: ({ position: { from, start } }, count) => ({ from, start: start + count }),
   before: ({ from, start }, count) => ({ from, start: Math.max(0, start - count) }),
   ...(order === undefined ? {} : { atTime: (time, skip) => ({ from: time.getTime(), start: skip }) }),
   reportsEnd: false,
-  encodePlace: ({ from, start }) => [start, ...(from === null ? [] : [from])],
-  decodePlace: ([start, from = null]) => {
+  encodePosition: ({ from, start }) => [start, ...(from === null ? [] : [from])],
+  decodePosition: ([start, from = null]) => {
     if (!isCount(start) || (from !== null && !(isCount(from) && from <= lastMomentMs))) return null;
     return { from, start };
   },

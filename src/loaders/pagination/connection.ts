@@ -49,20 +49,20 @@ export interface ReadConnectionOptions<Node> extends PageOptions {
  * few operations select them all. Their accessors belong to classes, because accessors of an object literal cost
  * microseconds per object.
  */
-class LazyConnection<Node, Place> implements Connection<Node> {
+class LazyConnection<Node, Position> implements Connection<Node> {
   readonly nodes: Node[] = [];
   readonly pageInfo: LazyPageInfo;
   totalCount: number | null = null;
-  readonly #walk: RowWalk<Node, Place>;
-  readonly #taken: TakenRow<Node, Place>[] = [];
+  readonly #walk: RowWalk<Node, Position>;
+  readonly #taken: TakenRow<Node, Position>[] = [];
   #edges: readonly Edge<Node>[] | undefined;
 
-  constructor(walk: RowWalk<Node, Place>, { hasPreviousPage }: { readonly hasPreviousPage: boolean }) {
+  constructor(walk: RowWalk<Node, Position>, { hasPreviousPage }: { readonly hasPreviousPage: boolean }) {
     this.#walk = walk;
     this.pageInfo = new LazyPageInfo(this, hasPreviousPage);
   }
 
-  take(row: FoundRow<Node, Place>): void {
+  take(row: FoundRow<Node, Position>): void {
     this.#taken.push(this.#walk.take(row));
     this.nodes.push(row.node);
   }
@@ -148,8 +148,8 @@ const scanPageSize = 100;
  * no row is omitted silently.
  * @throws {InvalidInputError} `after` is not a cursor of this list in this order
  */
-export async function readConnection<Node, Place>(
-  list: UpstreamList<Node, Place>,
+export async function readConnection<Node, Position>(
+  list: UpstreamList<Node, Position>,
   { first, after, matches, verify, isPast }: ReadConnectionOptions<Node>,
 ): Promise<Connection<Node>> {
   const walk = new RowWalk(list, after, { scans: matches !== undefined });

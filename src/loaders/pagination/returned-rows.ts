@@ -1,4 +1,4 @@
-import { markOf, maxNamed, type Position } from './position.ts';
+import { markOf, maxNamed, type WalkState } from './walk-state.ts';
 
 /** The rows that a client has received: the rows that its cursor names, and the rows of this request. */
 export class ReturnedRows {
@@ -15,7 +15,7 @@ export class ReturnedRows {
    */
   readonly #ranks = new Map<string, number>();
 
-  constructor({ returned, hasMore }: Pick<Position<unknown>, 'returned' | 'hasMore'>) {
+  constructor({ returned, hasMore }: Pick<WalkState<unknown>, 'returned' | 'hasMore'>) {
     this.#marks = [...returned];
     this.#named = returned.length === 0 ? new Map() : new Map(returned.map((mark, rank) => [mark, rank]));
     this.#cursorHasMore = hasMore;
@@ -51,7 +51,7 @@ export class ReturnedRows {
    * Marks of the last `named` of the first `count` known rows, in the order of their return, and whether there are
    * more.
    */
-  upTo(count: number, named: number): Pick<Position<unknown>, 'returned' | 'hasMore'> {
+  upTo(count: number, named: number): Pick<WalkState<unknown>, 'returned' | 'hasMore'> {
     const first = Math.max(0, count - named);
     const returned = Array.from({ length: count - first }, (_, index) => this.#markAt(first + index));
     return { returned, hasMore: this.#cursorHasMore || first > 0 };

@@ -1,27 +1,27 @@
 import { compareKeys, isInOrder } from '../../upstream/apis/list-order.ts';
-import { decodePosition, encodePosition, markOf, maxNamed, type Position } from './position.ts';
 import { ReturnedRows } from './returned-rows.ts';
 import type { UpstreamList, UpstreamPage } from './upstream-list.ts';
+import { decodeWalkState, encodeWalkState, markOf, maxNamed, type WalkState } from './walk-state.ts';
 
 /** A row that was not returned before. */
-export interface FoundRow<Node, Place> {
+export interface FoundRow<Node, Position> {
   readonly node: Node;
   readonly id: string;
-  readonly source: RowSource<Node, Place>;
+  readonly source: RowSource<Node, Position>;
   /** Index of the row in its page. */
   readonly index: number;
 }
 
 /** A page of rows, with the state of the walk when they were found. */
-interface RowSource<Node, Place> {
-  readonly page: UpstreamPage<Node, Place>;
+interface RowSource<Node, Position> {
+  readonly page: UpstreamPage<Node, Position>;
   readonly isOrdered: boolean;
   readonly isSecondPass: boolean;
 }
 
 /** A returned row, with the state of the walk after it. Its cursor is computed from this state when it is read. */
-export interface TakenRow<Node, Place> extends Pick<Position<Place>, 'key' | 'ties' | 'isOrdered'> {
-  readonly found: FoundRow<Node, Place>;
+export interface TakenRow<Node, Position> extends Pick<WalkState<Position>, 'key' | 'ties' | 'isOrdered'> {
+  readonly found: FoundRow<Node, Position>;
   /** Number of known rows that were returned up to this row. */
   readonly count: number;
 }
@@ -40,26 +40,26 @@ const fewNamed = 10;
 const maxLimit = 100;
 /** Maximum number of rows before a position that are read again, which shows whether the list has shifted. */
 const maxOverlap = 40;
-/** Number of consecutive equal pages that end a walk, because the platform then ignores the requested place. */
+/** Number of consecutive equal pages that end a walk, because the platform then ignores the requested position. */
 const maxEqualPages = 10;
 
 /**
  * The walk of one client over a list of the platform, from its cursor on. Only this class decides whether a row was
  * already returned.
  *
- * A cursor names the rows that were returned last, so that such a row is recognized at any place. For rows that were
- * returned earlier, the order of the list decides while the platform keeps it. Otherwise the row that was read last
+ * A cursor names the rows that were returned last, so that such a row is recognized anywhere in the list. For rows that
+ * were returned earlier, the order of the list decides while the platform keeps it. Otherwise the row that was read last
  * decides, because every row before it on its page was returned.
  */
-export class RowWalk<Node, Place> {
-  readonly #list: UpstreamList<Node, Place>;
+export class RowWalk<Node, Position> {
+  readonly #list: UpstreamList<Node, Position>;
   readonly #returned: ReturnedRows;
   /** Rows that this request has read, so that none counts twice. */
   readonly #seen = new Set<string>();
   readonly #visited = new Set<string>();
   /** Unknown rows before the position, which are new or misplaced. */
-  #held: FoundRow<Node, Place>[] = [];
-  #place: Place;
+  #held: FoundRow<Node, Position>[] = [];
+  #position: Position;
   #index: number;
   #key: number | null;
   #ties: number;
@@ -84,12 +84,12 @@ export class RowWalk<Node, Place> {
   readonly #beginsAtHead: boolean;
 
   /** @throws {InvalidInputError} `after` is not a cursor of this list in this order */
-  constructor(list: UpstreamList<Node, Place>, after: string | null, { scans }: { readonly scans: boolean }) {
-    const cursor = after === null ? null : decodePosition(list, after);
+  constructor(list: UpstreamList<Node, Position>, after: string | null, { scans }: { readonly scans: boolean }) {
+    const cursor = after === null ? null : decodeWalkState(list, after);
     this.#list = list;
     this.#scans = scans;
     this.#returned = new ReturnedRows(cursor ?? { returned: [], hasMore: false });
-    this.#place = cursor?.place ?? list.start;
+    this.#position = cursor?.position ?? list.start;
     this.#index = cursor?.index ?? 0;
     this.#key = cursor?.key ?? null;
     this.#ties = cursor?.ties ?? 0;
@@ -123,14 +123,14 @@ export class RowWalk<Node, Place> {
    * Reads the next page of the platform, and another page if the list has shifted. Returns the rows that are new to the
    * client.
    */
-  async readPage(wanted: number, maxPages: number): Promise<readonly FoundRow<Node, Place>[]> {
+  async readPage(wanted: number, maxPages: number): Promise<readonly FoundRow<Node, Position>[]> {
     const page = await this.#read(wanted, maxPages);
     const { idOf, order } = this.#list;
     if (order !== undefined && !isInOrder(page.rows, order)) this.#isOrdered = false;
     const anchor = this.#anchorIn(page.rows);
     // The held rows were added before the position after the client had passed it.
     if (anchor.index >= 0) this.#held = [];
-    const found: FoundRow<Node, Place>[] = [];
+    const found: FoundRow<Node, Position>[] = [];
     let source = this.#sourceOf(page);
     let index = -1;
     for (const node of page.rows) {
@@ -157,20 +157,20 @@ export class RowWalk<Node, Place> {
       if (this.#lacksRows(page, found.length)) this.#beginSecondPass();
       else this.#hasEnded = true;
     } else {
-      this.#place = next;
+      this.#position = next;
       this.#index = 0;
     }
     return found;
   }
 
   /** Skips a row that the client does not want. */
-  pass({ node, id }: FoundRow<Node, Place>): void {
+  pass({ node, id }: FoundRow<Node, Position>): void {
     this.#scans = true;
     this.#advance(node, id);
   }
 
   /** Returns a row to the client. */
-  take(found: FoundRow<Node, Place>): TakenRow<Node, Place> {
+  take(found: FoundRow<Node, Position>): TakenRow<Node, Position> {
     this.#advance(found.node, found.id);
     this.#returned.add(found.id);
     return {
@@ -186,22 +186,22 @@ export class RowWalk<Node, Place> {
    * Encodes the cursor after a returned row.
    * @param isEnd whether clients continue with this cursor, which then names more rows
    */
-  cursorBehind(taken: TakenRow<Node, Place>, { isEnd }: { readonly isEnd: boolean }): string {
+  cursorBehind(taken: TakenRow<Node, Position>, { isEnd }: { readonly isEnd: boolean }): string {
     const { found, key, ties, isOrdered, count } = taken;
     const named = isEnd || !isOrdered || this.#list.order === undefined ? maxNamed : fewNamed;
-    const { place, index, isSecondPass } = this.#behind(found);
+    const { position, index, isSecondPass } = this.#behind(found);
     const { returned, hasMore } = this.#returned.upTo(count, named);
     const last = markOf(found.id);
     const total = this.#firstTotal;
-    const position = { place, index, key, ties, isOrdered, isSecondPass, hasMore, total, last, returned };
-    return encodePosition(this.#list, position);
+    const state = { position, index, key, ties, isOrdered, isSecondPass, hasMore, total, last, returned };
+    return encodeWalkState(this.#list, state);
   }
 
   /** Encodes the cursor after the last page that was read. */
   cursorHere(): string | null {
     if (this.#pagesRead === 0) return null;
-    return encodePosition(this.#list, {
-      place: this.#place,
+    return encodeWalkState(this.#list, {
+      position: this.#position,
       index: this.#index,
       isSecondPass: this.#isSecondPass,
       key: this.#key,
@@ -213,31 +213,31 @@ export class RowWalk<Node, Place> {
     });
   }
 
-  async #read(wanted: number, maxPages: number): Promise<UpstreamPage<Node, Place>> {
+  async #read(wanted: number, maxPages: number): Promise<UpstreamPage<Node, Position>> {
     const { before, reportsEnd } = this.#list;
-    if (this.#isSecondPass) return this.#call(this.#place, maxLimit);
+    if (this.#isSecondPass) return this.#call(this.#position, maxLimit);
     // One row more than wanted shows whether there are more, if the platform does not report it.
     const rows = wanted + (reportsEnd ? 0 : 1);
     const hasBegun = this.#lastId !== null || this.#lastMark !== '';
-    if (before === undefined || !hasBegun) return this.#call(this.#place, rows + this.#index);
+    if (before === undefined || !hasBegun) return this.#call(this.#position, rows + this.#index);
     const overlap = this.#index > 0 ? 0 : Math.min(Math.max(1, this.#ties), maxOverlap);
-    const page = await this.#call(before(this.#place, overlap), rows + this.#index + overlap);
+    const page = await this.#call(before(this.#position, overlap), rows + this.#index + overlap);
     const anchor = this.#anchorIn(page.rows);
     if (anchor.isLast || this.#pagesRead >= maxPages) return page;
     const restart = this.#restart(anchor);
     return restart === null ? page : this.#call(restart, rows + Math.min(this.#ties, maxNamed));
   }
 
-  async #call(place: Place, limit: number): Promise<UpstreamPage<Node, Place>> {
+  async #call(position: Position, limit: number): Promise<UpstreamPage<Node, Position>> {
     this.#pagesRead += 1;
-    const page = await this.#list.read(place, Math.min(limit, maxLimit));
+    const page = await this.#list.read(position, Math.min(limit, maxLimit));
     this.#total ??= page.total;
     this.#firstTotal ??= page.total;
     return page;
   }
 
-  /** Place from which a shifted list is read again. Null if the page that was read remains valid. */
-  #restart(anchor: Anchor): Place | null {
+  /** Position from which a shifted list is read again. Null if the page that was read remains valid. */
+  #restart(anchor: Anchor): Position | null {
     const { atTime, start } = this.#list;
     if (this.isOrdered && this.#key !== null && atTime !== undefined)
       return atTime(new Date(this.#key), Math.max(0, this.#ties - maxNamed));
@@ -254,7 +254,7 @@ export class RowWalk<Node, Place> {
    * Whether a walk at the end of its list may have missed rows, because the platform does not keep the order, or
    * because it reports more rows than were returned. Rows that were added during the walk do not count as missed.
    */
-  #lacksRows({ total }: UpstreamPage<Node, Place>, found: number): boolean {
+  #lacksRows({ total }: UpstreamPage<Node, Position>, found: number): boolean {
     const isOnePage = this.#beginsAtHead && this.#pagesRead === 1;
     if (isOnePage || this.#isSecondPass || this.#scans || this.#returned.hasMore) return false;
     const returned = this.#returned.count + found;
@@ -266,18 +266,18 @@ export class RowWalk<Node, Place> {
   #beginSecondPass(): void {
     this.#isSecondPass = true;
     this.#isOrdered = false;
-    this.#place = this.#list.start;
+    this.#position = this.#list.start;
     this.#index = 0;
     this.#visited.clear();
     this.#equalPages = 0;
   }
 
-  /** Place of the next page; null if there is none, or if the platform returns a place that was read before. */
-  #nextOf({ place, rows, next }: UpstreamPage<Node, Place>): Place | null {
+  /** Position of the next page; null if there is none, or if the platform returns a position that was read before. */
+  #nextOf({ position, rows, next }: UpstreamPage<Node, Position>): Position | null {
     if (next === null) return null;
-    const { idOf, encodePlace } = this.#list;
-    this.#visited.add(JSON.stringify(encodePlace(place)));
-    if (this.#visited.has(JSON.stringify(encodePlace(next)))) return null;
+    const { idOf, encodePosition } = this.#list;
+    this.#visited.add(JSON.stringify(encodePosition(position)));
+    if (this.#visited.has(JSON.stringify(encodePosition(next)))) return null;
     const last = this.#lastRows;
     const isEqual =
       rows.length > 0 &&
@@ -291,29 +291,32 @@ export class RowWalk<Node, Place> {
     return this.#equalPages < maxEqualPages ? next : null;
   }
 
-  #sourceOf(page: UpstreamPage<Node, Place>): RowSource<Node, Place> {
+  #sourceOf(page: UpstreamPage<Node, Position>): RowSource<Node, Position> {
     return { page, isOrdered: this.#isOrdered, isSecondPass: this.#isSecondPass };
   }
 
   /** Position from which a walk continues after a row. */
-  #behind({ source, index }: FoundRow<Node, Place>): Pick<Position<Place>, 'place' | 'index' | 'isSecondPass'> {
+  #behind({
+    source,
+    index,
+  }: FoundRow<Node, Position>): Pick<WalkState<Position>, 'position' | 'index' | 'isSecondPass'> {
     const { behind, order } = this.#list;
     const { page, isOrdered, isSecondPass } = source;
-    const { place, rows, next } = page;
-    if (index === rows.length - 1 && next !== null) return { place: next, index: 0, isSecondPass };
+    const { position, rows, next } = page;
+    if (index === rows.length - 1 && next !== null) return { position: next, index: 0, isSecondPass };
     // Rows without an order, or with the same time, may have another order when the page is read again.
     const row = this.#timeOf(rows[index]);
     const following = this.#timeOf(rows[index + 1]);
     if (behind === undefined || order === undefined || !isOrdered || row === undefined || row === following)
-      return { place, index: index + 1, isSecondPass };
-    return { place: behind(page, index + 1), index: 0, isSecondPass };
+      return { position, index: index + 1, isSecondPass };
+    return { position: behind(page, index + 1), index: 0, isSecondPass };
   }
 
   #timeOf(node: Node | undefined): number | undefined {
     return node === undefined ? undefined : this.#list.order?.keyOf(node)?.getTime();
   }
 
-  /** Classifies an unknown row of a page by its place in the list. */
+  /** Classifies an unknown row of a page by its position in the list. */
   #standing(node: Node, index: number, anchor: Anchor): 'new' | 'misplaced' | 'held' | 'returned' {
     const { order } = this.#list;
     if (order === undefined || !this.#isOrdered) {
@@ -335,7 +338,7 @@ export class RowWalk<Node, Place> {
   }
 
   /** Returns the held rows, which are misplaced. */
-  #release(): readonly FoundRow<Node, Place>[] {
+  #release(): readonly FoundRow<Node, Position>[] {
     const rows = this.#held;
     this.#held = [];
     if (rows.length > 0) this.#isOrdered = false;

@@ -9,9 +9,9 @@ const row = fc.record({ id, key });
 const step = fc.record({
   first: fc.integer({ min: 1, max: 12 }),
   /** Rows that are inserted, each at a position of the list. */
-  inserted: fc.array(fc.record({ id, key, place: fc.nat() }), { maxLength: 4 }),
+  inserted: fc.array(fc.record({ id, key, position: fc.nat() }), { maxLength: 4 }),
   /** Rows that the list contains a second time, at another position. */
-  repeated: fc.array(fc.record({ which: fc.nat(), place: fc.nat() }), { maxLength: 1 }),
+  repeated: fc.array(fc.record({ which: fc.nat(), position: fc.nat() }), { maxLength: 1 }),
 });
 /** A page that ends with a repeated row, after the last new row. */
 const repeatedAtTheEnd = {
@@ -20,12 +20,12 @@ const repeatedAtTheEnd = {
     {
       first: 1,
       inserted: [
-        { id: 'aia', key: null, place: 0 },
-        { id: 'aaj', key: 1, place: 3 },
-        { id: 'aad', key: null, place: 0 },
-        { id: 'aae', key: null, place: 0 },
+        { id: 'aia', key: null, position: 0 },
+        { id: 'aaj', key: 1, position: 3 },
+        { id: 'aad', key: null, position: 0 },
+        { id: 'aae', key: null, position: 0 },
       ],
-      repeated: [{ which: 0, place: 6 }],
+      repeated: [{ which: 0, position: 6 }],
     },
   ],
 };
@@ -92,14 +92,14 @@ describe.each(unrulyLists)('a walk over %s, in whatever order the platform retur
           list.idOf,
           (page) => {
             if (page >= steps.length) return;
-            for (const { place, ...each } of stepOf(page)?.inserted ?? []) {
+            for (const { position, ...each } of stepOf(page)?.inserted ?? []) {
               if (known.has(each.id)) continue;
               known.add(each.id);
-              list.rows.splice(place % (list.rows.length + 1), 0, asListed(each));
+              list.rows.splice(position % (list.rows.length + 1), 0, asListed(each));
             }
-            for (const { which, place } of stepOf(page)?.repeated ?? []) {
+            for (const { which, position } of stepOf(page)?.repeated ?? []) {
               const again = list.rows[which % list.rows.length];
-              if (again !== undefined) list.rows.splice(place % (list.rows.length + 1), 0, again);
+              if (again !== undefined) list.rows.splice(position % (list.rows.length + 1), 0, again);
             }
           },
         );

@@ -49,7 +49,7 @@ describe('a cursor', () => {
   };
   const refused = { issues: [{ path: 'after', message: 'is not a cursor of this connection' }] };
   /** A position in each list. The rest of a cursor has the same form for all lists. */
-  const places: Readonly<Record<string, readonly (string | number)[]>> = {
+  const positions: Readonly<Record<string, readonly (string | number)[]>> = {
     exportJobs: [1, 'job'],
     'datasets:created:desc': [1],
     'datasets:name:asc': [1],
@@ -59,8 +59,8 @@ describe('a cursor', () => {
     'segmentDefinitions:creationTime:desc': [1, 20],
     mergePolicies: ['b', 20],
   };
-  const cursorOf = (list: string, place: readonly (string | number)[] = places[list] ?? []) =>
-    encodeCursor(list, [place, 0, 1, 1, 1, '', ['row'], '']);
+  const cursorOf = (list: string, position: readonly (string | number)[] = positions[list] ?? []) =>
+    encodeCursor(list, [position, 0, 1, 1, 1, '', ['row'], '']);
 
   it.each(Object.keys(connections))('of %s is rejected by every other connection', async (list) => {
     for (const [other, read] of Object.entries(connections)) {

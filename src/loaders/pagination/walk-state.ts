@@ -6,11 +6,11 @@ import type { UpstreamList } from './upstream-list.ts';
 /** Maximum number of returned rows that a cursor names, so that they are not returned again. */
 export const maxNamed = 100;
 
-/** The position of a client in a list, which its cursor contains. */
-export interface Position<Place> {
-  /** Place from which the platform is read. */
-  readonly place: Place;
-  /** Number of rows of the page at `place` that were read. 0 if the page is new. */
+/** The state of a client's walk over a list, which its cursor contains. */
+export interface WalkState<Position> {
+  /** Position from which the platform is read. */
+  readonly position: Position;
+  /** Number of rows of the page at `position` that were read. 0 if the page is new. */
   readonly index: number;
   /** Time of the last row that was read, in epoch milliseconds. Null before the first row, or if it is not known. */
   readonly key: number | null;
@@ -37,30 +37,39 @@ const markLength = 8;
 export const markOf = (id: string): string =>
   id.length <= markLength ? id : hash('sha1', id, 'base64url').slice(0, markLength);
 
-export function encodePosition<Place>(
-  list: Pick<UpstreamList<unknown, Place>, 'name' | 'encodePlace'>,
-  position: Position<Place>,
+export function encodeWalkState<Position>(
+  list: Pick<UpstreamList<unknown, Position>, 'name' | 'encodePosition'>,
+  state: WalkState<Position>,
 ): string {
-  const { place, index, key, ties, isOrdered, hasMore, isSecondPass, total, last, returned } = position;
+  const { position, index, key, ties, isOrdered, hasMore, isSecondPass, total, last, returned } = state;
   const flags = (isOrdered ? 1 : 0) + (hasMore ? 2 : 0) + (isSecondPass ? 4 : 0);
   // The last row that was read is usually the last returned row.
   const tail = returned.at(-1) === last ? '' : last;
-  return encodeCursor(list.name, [list.encodePlace(place), index, key ?? '', ties, flags, tail, returned, total ?? '']);
+  return encodeCursor(list.name, [
+    list.encodePosition(position),
+    index,
+    key ?? '',
+    ties,
+    flags,
+    tail,
+    returned,
+    total ?? '',
+  ]);
 }
 
 /** @throws {InvalidInputError} `cursor` is not a cursor of this list in this order */
-export function decodePosition<Place>(
-  list: Pick<UpstreamList<unknown, Place>, 'name' | 'decodePlace'>,
+export function decodeWalkState<Position>(
+  list: Pick<UpstreamList<unknown, Position>, 'name' | 'decodePosition'>,
   cursor: string,
-): Position<Place> {
+): WalkState<Position> {
   const [parts, index, key, ties, flags, tail, returned, total] = decodeCursor(list.name, cursor);
-  const place = Array.isArray(parts) ? list.decodePlace(parts) : null;
-  if (place === null || !isCount(index) || !isCount(ties) || !isCount(flags)) throw badCursor();
+  const position = Array.isArray(parts) ? list.decodePosition(parts) : null;
+  if (position === null || !isCount(index) || !isCount(ties) || !isCount(flags)) throw badCursor();
   if (key !== '' && !(isCount(key) && key <= lastMomentMs)) throw badCursor();
   if (total !== '' && !isCount(total)) throw badCursor();
   if (typeof tail !== 'string' || tail.length > markLength || !isTextList(returned, maxNamed)) throw badCursor();
   return {
-    place,
+    position,
     index,
     key: key === '' ? null : key,
     ties,
