@@ -67,7 +67,7 @@ interface Reading<Entity, Checkpoint> {
   readonly discovered: boolean;
   /** Name of the credential of the reader; null: the gateway's own. */
   readonly credential: string | null;
-  readonly memory: Checkpoint | null;
+  readonly checkpoint: Checkpoint | null;
 }
 
 /** Difference between a reading and the log. */
@@ -94,8 +94,8 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
   readonly #options: PollRoundsOptions<Entity, Reader, Checkpoint>;
   /** Term of the lease under which this replica last wrote. */
   #term: number | null = null;
-  /** `memory` of the last good round under this term. */
-  #memory: Checkpoint | null = null;
+  /** `checkpoint` of the last good round under this term. */
+  #checkpoint: Checkpoint | null = null;
   #round = 0;
   #rediscoverAtMs = Number.POSITIVE_INFINITY;
   readonly #ids = new IdReadings();
@@ -130,7 +130,7 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
       const { known, note } = before;
       if (before.cursor === null) this.#forget();
       const nowMs = clock.monotonicMs();
-      const memory = this.#memory ?? note?.memory ?? null;
+      const checkpoint = this.#checkpoint ?? note?.checkpoint ?? null;
       const discovered = note?.term === lease.term && note.discovered;
       const discover = scope.everything && (!discovered || nowMs >= this.#rediscoverAtMs);
       const saved = this.#allowance.available(nowMs);
@@ -138,7 +138,7 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
       const sought = this.#sought(before, scope, isAwaited).slice(0, Math.floor(saved / 2));
       const unread = [...this.#unread(before, scope, isAwaited), ...sought];
       const allowance = saved - sought.length;
-      const request = { known, scope, discover, memory, unread, now: clock.now() };
+      const request = { known, scope, discover, checkpoint, unread, now: clock.now() };
       const read = await this.#read(lease, { ...request, allowance });
       if (read === null) return { kind: lease.lost.aborted ? 'lost' : 'interrupted' };
       const results = await this.#readResults(lease, { scope, known, endedSeen: note?.endedSeen, result: read.result });
@@ -146,11 +146,11 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
       const { lateness, source } = this.#options;
       // A removed entity that reappears is not new.
       const hasAppeared = (entity: Entity) =>
-        source.hasAppeared(entity, memory) && note?.missing.has(source.key(entity)) !== true;
+        source.hasAppeared(entity, checkpoint) && note?.missing.has(source.key(entity)) !== true;
       const marked =
         lateness === null ? results.read : await lateness.carry({ read: results.read, known, hasAppeared });
       const result = { ...read.result, read: marked, calls };
-      return await this.#apply(lease, before, { ...read, result, results, scope, discover, discovered, memory });
+      return await this.#apply(lease, before, { ...read, result, results, scope, discover, discovered, checkpoint });
     } catch (error) {
       if (lease.lost.aborted || error instanceof LogFencedError) return { kind: 'lost' };
       if (error instanceof LogConflictError) return { kind: 'interrupted' };
@@ -192,10 +192,11 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
   }
 
   /**
-   * Clears the memory of this replica, because it belongs to a log that another replica has written, or that is gone.
+   * Clears the checkpoint of this replica, because it belongs to a log that another replica has written, or that is
+   * gone.
    */
   #forget(): void {
-    this.#memory = null;
+    this.#checkpoint = null;
     this.#rediscoverAtMs = Number.POSITIVE_INFINITY;
     this.#ids.clear();
   }
@@ -309,7 +310,7 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
       unfollowed,
       endedSeen: this.#endedSeen(before.note, changes),
       results: { everything: results.everything, failing: results.failures > 0 },
-      memory: source.lasting(result.memory),
+      checkpoint: source.lasting(result.checkpoint),
     };
     // A quiet round writes nothing, so that idle feeds cost Redis nothing.
     const isQuiet = [adopted, changes, evicted].every((part) => part.length === 0) && isSameNote(before.note, note);
@@ -317,7 +318,7 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
       const options = { observedAt: clock.now(), term, expectedCursor: before.cursor };
       await log.write({ adopted, changes, evicted, note }, options);
     }
-    this.#memory = result.memory;
+    this.#checkpoint = result.checkpoint;
     const emitted = changes.map(({ kind }) => kind);
     const running = [...after]
       .filter(([id, one]) => (scope.everything || scope.ids.has(id)) && !source.isTerminal(one))
@@ -343,7 +344,7 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
 
   #compare(
     { known, stale, note }: LoadedState<Entity, Checkpoint>,
-    { result, results, scope, discover, credential, memory }: Reading<Entity, Checkpoint>,
+    { result, results, scope, discover, credential, checkpoint }: Reading<Entity, Checkpoint>,
   ): Comparison<Entity> {
     const { source, members, clock, lateness } = this.#options;
     const after = new Map(known);
@@ -362,7 +363,7 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
       missing.delete(key);
       const previous = known.get(key);
       if (previous === undefined) {
-        const isNew = source.hasAppeared(entity, memory) || hasReturned(key);
+        const isNew = source.hasAppeared(entity, checkpoint) || hasReturned(key);
         // Every running entity within reach was followed, so this one has just come within reach.
         const { searchFindsAll = true } = source;
         const wasUnseen = searchFindsAll && note?.discovered === true && scope.everything && !source.isTerminal(entity);

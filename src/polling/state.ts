@@ -24,7 +24,7 @@ export interface FeedNote<Checkpoint> {
    */
   readonly results: { readonly everything: boolean; readonly failing: boolean };
   /** See FeedSource.lasting. */
-  readonly memory: Checkpoint;
+  readonly checkpoint: Checkpoint;
 }
 
 /** The state of the log at one moment. */

@@ -4,7 +4,7 @@ import type { Tenant } from '../../domain/tenant.ts';
  * Version of the format. Replicas of different versions share no feeds, because each would misread the data of the
  * other.
  */
-const format = 'v6';
+const format = 'v7';
 
 /** Keys and channel of one feed. Redis Cluster is not supported, because nothing keeps these keys in one hash slot. */
 export interface FeedKeys {

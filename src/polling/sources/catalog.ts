@@ -78,14 +78,14 @@ export function catalogSource<Entity extends CatalogEntity>(
     ...kind,
     service: 'catalog',
     key: ({ id }) => id,
-    hasAppeared: (entity, memory) => memory?.listed === true && isNewer(entity, memory.floorMs),
-    lasting: (memory) => ({ ...memory, round: 0, readAt: new Map() }),
+    hasAppeared: (entity, checkpoint) => checkpoint?.listed === true && isNewer(entity, checkpoint.floorMs),
+    lasting: (checkpoint) => ({ ...checkpoint, round: 0, readAt: new Map() }),
     newestFirst,
 
     async read(reader, request) {
-      const { known, scope, memory, signal } = request;
+      const { known, scope, checkpoint, signal } = request;
       const api = reader.objects(signal);
-      const list = scope.everything ? await readList(api, request) : unread(memory);
+      const list = scope.everything ? await readList(api, request) : unread(checkpoint);
       const byId = await readById(api, idsToReadById(request, list, kind), request);
       const nothingRead = !scope.everything && byId.found.length === 0 && byId.absent.length === 0;
       if (byId.incomplete !== null && nothingRead) throw byId.incomplete;
@@ -95,8 +95,8 @@ export function catalogSource<Entity extends CatalogEntity>(
       const listed = new Set<string>(list.found.map(({ id }) => id));
       const follows = (id: string) => after.has(id) && !listed.has(id);
       const hidden = byId.found.filter((one) => kind.isTerminal(one) && isNewer(one, list.floorMs));
-      const round = (memory?.round ?? 0) + 1;
-      const readAt = [...(memory?.readAt ?? []), ...byId.requested.map((id) => [id, round] as const)];
+      const round = (checkpoint?.round ?? 0) + 1;
+      const readAt = [...(checkpoint?.readAt ?? []), ...byId.requested.map((id) => [id, round] as const)];
       return {
         read: [...list.found, ...byId.found].toSorted((a, b) => newestFirst(b, a)),
         absent: byId.absent,
@@ -105,10 +105,10 @@ export function catalogSource<Entity extends CatalogEntity>(
         incomplete: byId.incomplete,
         truncated: list.truncated,
         calls: { lists: list.pages, bulkGets: byId.calls },
-        memory: {
-          listed: list.isRead || memory?.listed === true,
+        checkpoint: {
+          listed: list.isRead || checkpoint?.listed === true,
           floorMs: list.floorMs,
-          unlisted: new Set([...(memory?.unlisted ?? []), ...hidden.map(({ id }) => id)].filter(follows)),
+          unlisted: new Set([...(checkpoint?.unlisted ?? []), ...hidden.map(({ id }) => id)].filter(follows)),
           round,
           readAt: new Map(readAt.filter(([id]) => follows(id))),
         },
@@ -128,24 +128,24 @@ interface ListReading<Entity> {
   readonly truncated: boolean;
 }
 
-const unread = (memory: CatalogCheckpoint | null): ListReading<never> => ({
+const unread = (checkpoint: CatalogCheckpoint | null): ListReading<never> => ({
   isRead: false,
   found: [],
   newestPage: new Set(),
-  floorMs: memory?.floorMs ?? null,
+  floorMs: checkpoint?.floorMs ?? null,
   pages: 0,
   truncated: false,
 });
 
 async function readList<Entity extends CatalogEntity>(
   api: CatalogObjects<Entity>,
-  { known, discover, memory, signal }: Request<Entity>,
+  { known, discover, checkpoint, signal }: Request<Entity>,
 ): Promise<ListReading<Entity>> {
   const newest = await api.list({ start: 0, limit: pageSize });
   const isEnd = newest.length < pageSize;
   const floorMs = isEnd ? null : (newest.at(-1)?.createdAt?.getTime() ?? 0);
   // If no object on the newest page is known, reading continues until a page shows a known one.
-  const isGap = memory?.listed === true && !isEnd && newest.every(({ id }) => !known.has(id));
+  const isGap = checkpoint?.listed === true && !isEnd && newest.every(({ id }) => !known.has(id));
   const gap = isGap ? await readPages(api.list, { start: pageSize, known, signal }) : noSearch;
   const searches = discover && !isEnd;
   const { list, listRunning } = api;
@@ -198,15 +198,15 @@ async function readPages<Entity extends CatalogEntity>(
 
 /** Selects objects that the pages do not show and that may have changed: unread, running, or missing from a page. */
 function idsToReadById<Entity extends CatalogEntity>(
-  { known, scope, memory, unread, allowance }: Request<Entity>,
+  { known, scope, checkpoint, unread, allowance }: Request<Entity>,
   list: ListReading<Entity>,
   { isTerminal }: Pick<CatalogSource<Entity>, 'isTerminal'>,
 ): readonly string[] {
   const listed = new Set<string>(list.found.map(({ id }) => id));
-  const lastRead = (id: string) => memory?.readAt.get(id) ?? -1;
+  const lastRead = (id: string) => checkpoint?.readAt.get(id) ?? -1;
   const mayHaveChanged = (one: Entity) => {
     if (!isTerminal(one)) return scope.everything || scope.ids.has(one.id);
-    return list.isRead && isNewer(one, list.floorMs) && !memory?.unlisted.has(one.id);
+    return list.isRead && isNewer(one, list.floorMs) && !checkpoint?.unlisted.has(one.id);
   };
   const followed = [...known]
     .filter(([id, one]) => !listed.has(id) && mayHaveChanged(one))
@@ -277,14 +277,14 @@ async function readById<Entity extends CatalogEntity>(
  */
 function leftBehind<Entity extends CatalogEntity>(
   after: ReadonlyMap<string, Entity>,
-  { scope, memory, now }: Request<Entity>,
+  { scope, checkpoint, now }: Request<Entity>,
   {
     list,
     kind,
   }: { readonly list: ListReading<Entity>; readonly kind: Pick<CatalogSource<Entity>, 'isTerminal' | 'endedAt'> },
 ): Pick<RoundResult<Entity, CatalogCheckpoint>, 'evicted' | 'unfollowed'> {
   const unnamed = [...after.values()].filter(({ id }) => !scope.ids.has(id));
-  const wasListed = list.isRead || memory?.listed === true;
+  const wasListed = list.isRead || checkpoint?.listed === true;
   const isRecent = (one: Entity) => wasListed && isNewer(one, list.floorMs);
   // An object that the page omits for a moment has not fallen off it. If it were evicted, it would reappear as a new
   // object.

@@ -137,17 +137,17 @@ export function nextByRotation(
 }
 
 /** Whether jobs that were created since the last round may lie behind the pages read. */
-export function leavesGap(memory: ExportJobCheckpoint | null, floorMs: number | null): boolean {
-  if (memory === null || floorMs === null) return false;
-  return memory.newestMs === null || floorMs >= memory.newestMs;
+export function leavesGap(checkpoint: ExportJobCheckpoint | null, floorMs: number | null): boolean {
+  if (checkpoint === null || floorMs === null) return false;
+  return checkpoint.newestMs === null || floorMs >= checkpoint.newestMs;
 }
 
 /**
  * Whether an unknown job was created since the last round. That round read the newest page completely, so a job above
  * its floor that the page did not show did not exist at that time.
  */
-export function hasAppeared(job: ExportJob, memory: ExportJobCheckpoint | null): boolean {
-  return memory !== null && isAbove(job, memory.newestPageFloorMs);
+export function hasAppeared(job: ExportJob, checkpoint: ExportJobCheckpoint | null): boolean {
+  return checkpoint !== null && isAbove(job, checkpoint.newestPageFloorMs);
 }
 
 /** Known jobs behind the newest page that are no longer followed. */

@@ -55,7 +55,7 @@ export const exportJobSource: FeedSource<ExportJob, ExportJobReader, ExportJobCh
   mayFollow,
   endedAt,
   hasAppeared,
-  lasting: (memory) => ({ ...memory, rotation: noRotation }),
+  lasting: (checkpoint) => ({ ...checkpoint, rotation: noRotation }),
   newestFirst,
   lateness: {
     runsOf: ({ exportJobs }) => exportJobs,
@@ -107,7 +107,7 @@ class ListReading {
   constructor(api: Api, request: Request) {
     this.#api = api;
     this.#request = request;
-    this.rotation = request.memory?.rotation ?? noRotation;
+    this.rotation = request.checkpoint?.rotation ?? noRotation;
   }
 
   async readNewest(): Promise<void> {
@@ -118,10 +118,10 @@ class ListReading {
 
   /** Continues from the top as long as unknown jobs that are new, running or named may follow. */
   async readUnknown(): Promise<void> {
-    const { memory, discover, unread } = this.#request;
+    const { checkpoint, discover, unread } = this.#request;
     let last: readonly ExportJob[] = [...this.jobs.values()];
     const goesOn = () => {
-      if (leavesGap(memory, this.#next?.createdAtMs ?? null)) return true;
+      if (leavesGap(checkpoint, this.#next?.createdAtMs ?? null)) return true;
       return discover && (this.jobs.size < minDiscoveredJobs || last.some(isRunning));
     };
     const manyUnread = () => this.pages === 1 && this.#unseen(unread).length > maxUnreadWithoutPage;
@@ -177,9 +177,9 @@ class ListReading {
   }
 
   get leftovers() {
-    const { known, scope, memory } = this.#request;
+    const { known, scope, checkpoint } = this.#request;
     const { jobs: listed, coverage } = this;
-    return leftoversOf(known.values(), { scope, listed, coverage, unlisted: memory?.unlisted ?? new Set() });
+    return leftoversOf(known.values(), { scope, listed, coverage, unlisted: checkpoint?.unlisted ?? new Set() });
   }
 
   #unseen(ids: readonly string[]): readonly string[] {
@@ -260,7 +260,7 @@ async function readById(
 }
 
 function conclude(
-  { known, scope, memory, now, discover }: Request,
+  { known, scope, checkpoint, now, discover }: Request,
   list: ListReading,
   { found, absent, failed, asked, incomplete }: ReadingById,
 ): RoundResult<ExportJob, ExportJobCheckpoint> {
@@ -270,7 +270,7 @@ function conclude(
   for (const job of jobs.values()) {
     // Deep pages contribute only jobs that are known, named, new, running, or recent enough for new subscribers.
     const matters = known.has(job.id) || scope.ids.has(job.id) || (scope.everything && isRunning(job));
-    if (matters || newestPage.has(job.id) || hasAppeared(job, memory) || endedLately.has(job.id)) read.push(job);
+    if (matters || newestPage.has(job.id) || hasAppeared(job, checkpoint) || endedLately.has(job.id)) read.push(job);
   }
   read.push(...found);
   const after = new Map(known);
@@ -283,7 +283,7 @@ function conclude(
   const follows = (id: string) => after.has(id) && !jobs.has(id);
   const readAt = [...rotation.readAt, ...asked.map((id) => [id, round] as const)];
   const hidden = found.filter((job) => isTerminalJob(job) && coverage.covers(job));
-  const unlisted = [...(memory?.unlisted ?? []), ...hidden.map(({ id }) => id)];
+  const unlisted = [...(checkpoint?.unlisted ?? []), ...hidden.map(({ id }) => id)];
   return {
     read: read.toSorted((a, b) => newestFirst(b, a)),
     absent,
@@ -292,7 +292,7 @@ function conclude(
     incomplete,
     truncated,
     calls: { pages, gets: asked.length },
-    memory: {
+    checkpoint: {
       newestMs,
       newestPageFloorMs,
       unlisted: new Set(unlisted.filter(follows)),

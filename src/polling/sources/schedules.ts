@@ -22,8 +22,8 @@ export const scheduleSource: FeedSource<Schedule, ScheduleReader, ScheduleMemory
   isTerminal: () => false,
   mayFollow: () => true,
   endedAt: () => null,
-  hasAppeared: (_, memory) => memory !== null,
-  lasting: (memory) => memory,
+  hasAppeared: (_, checkpoint) => checkpoint !== null,
+  lasting: (checkpoint) => checkpoint,
   newestFirst: (a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0),
 
   async read(reader, { known, unread, signal }) {
@@ -38,7 +38,7 @@ export const scheduleSource: FeedSource<Schedule, ScheduleReader, ScheduleMemory
       incomplete: null,
       truncated: false,
       calls: { lists: 1 },
-      memory: 'read',
+      checkpoint: 'read',
     };
   },
 };

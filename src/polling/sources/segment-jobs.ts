@@ -55,8 +55,8 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
   isTerminal: isTerminalJob,
   mayFollow,
   endedAt,
-  hasAppeared: (job, memory) => memory !== null && isAbove(job, memory.floorMs),
-  lasting: (memory) => ({ ...memory, round: 0, readAt: new Map() }),
+  hasAppeared: (job, checkpoint) => checkpoint !== null && isAbove(job, checkpoint.floorMs),
+  lasting: (checkpoint) => ({ ...checkpoint, round: 0, readAt: new Map() }),
   newestFirst: (a, b) => b.createdAt.getTime() - a.createdAt.getTime(),
   lateness: {
     runsOf: ({ segmentJobs }) => segmentJobs,
@@ -66,7 +66,7 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
   },
 
   async read(reader, request) {
-    const { known, discover, memory, now, signal } = request;
+    const { known, discover, checkpoint, now, signal } = request;
     const api = reader.segmentJobs(signal);
     const newest = await api.list({ limit: pageSize });
     const oldest = newest.jobs.at(-1);
@@ -74,7 +74,7 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
     const jobs = new Map<string, SegmentJob>(newest.jobs.map((job) => [job.id, job]));
     const newestPage = new Set(jobs.keys());
 
-    const isGap = memory !== null && newest.jobs.every(({ id }) => !known.has(id));
+    const isGap = checkpoint !== null && newest.jobs.every(({ id }) => !known.has(id));
     // If no job on the newest page is known, reading continues until a page shows a known job.
     const limits = { next: newest.next, maxPages: maxPagesPerSearch, known, signal };
     const gap = isGap ? await readPages(api, { limit: pageSize }, limits) : noSearch;
@@ -91,8 +91,8 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
     const ended = [...after.values()].filter(isTerminalJob);
     const follows = (id: string) => after.has(platformId(id)) && !jobs.has(id);
     const errors = new Map(failed.flatMap(({ id, error }) => (error instanceof GatewayError ? [[id, error]] : [])));
-    const round = (memory?.round ?? 0) + 1;
-    const readAt = [...(memory?.readAt ?? []), ...wanted.map((id) => [id, round] as const)];
+    const round = (checkpoint?.round ?? 0) + 1;
+    const readAt = [...(checkpoint?.readAt ?? []), ...wanted.map((id) => [id, round] as const)];
     const [incomplete = null] = errors.values();
     return {
       read: [...jobs.values(), ...found].toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime()),
@@ -104,9 +104,9 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
       incomplete,
       truncated: gap.truncated || running.truncated,
       calls: { lists: 1 + gap.pages + running.pages, bulkGets: Math.ceil(wanted.length / pageSize) },
-      memory: {
+      checkpoint: {
         floorMs,
-        unlisted: new Set([...(memory?.unlisted ?? []), ...ended.map(({ id }) => id)].filter(follows)),
+        unlisted: new Set([...(checkpoint?.unlisted ?? []), ...ended.map(({ id }) => id)].filter(follows)),
         round,
         readAt: new Map(readAt.filter(([id]) => follows(id))),
       },
@@ -125,14 +125,14 @@ export const segmentJobs = watchKind({
 
 /** Selects jobs that the page does not show and that may have changed: unread, running, or missing from the page. */
 function idsToReadById(
-  { known, memory, unread, allowance }: Request,
+  { known, checkpoint, unread, allowance }: Request,
   listed: { has(id: string): boolean },
   floorMs: number | null,
 ): readonly SegmentJobId[] {
-  const lastRead = (id: string) => memory?.readAt.get(id) ?? -1;
+  const lastRead = (id: string) => checkpoint?.readAt.get(id) ?? -1;
   const followed = [...known.values()]
     .filter((job) => !listed.has(job.id))
-    .filter((job) => (isTerminalJob(job) ? isAbove(job, floorMs) && !memory?.unlisted.has(job.id) : true))
+    .filter((job) => (isTerminalJob(job) ? isAbove(job, floorMs) && !checkpoint?.unlisted.has(job.id) : true))
     .map(({ id }) => id)
     .toSorted((a, b) => lastRead(a) - lastRead(b));
   const unseen = unread.filter((id) => !listed.has(id)).map((id) => platformId<SegmentJobId>(id));

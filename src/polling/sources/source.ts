@@ -13,8 +13,8 @@ export interface RoundRequest<Entity, Checkpoint> {
   readonly unread: readonly string[];
   /** Whether to search for unknown running entities as far back as the source can reach. */
   readonly discover: boolean;
-  /** `memory` of the previous round; null in the first one. */
-  readonly memory: Checkpoint | null;
+  /** `checkpoint` of the previous round; null in the first one. */
+  readonly checkpoint: Checkpoint | null;
   /**
    * Number of calls, possibly 0, that the round may spend in addition to the call for the newest page and the calls for
    * `unread` and `discover`. It keeps a feed below one call per second on average.
@@ -45,7 +45,7 @@ export interface RoundResult<Entity, Checkpoint> {
   readonly truncated: boolean;
   /** Number of calls to the platform, by kind, for the log. */
   readonly calls: Readonly<Record<string, number>>;
-  readonly memory: Checkpoint;
+  readonly checkpoint: Checkpoint;
 }
 
 /**
@@ -93,12 +93,12 @@ export interface FeedSource<Entity extends object, Reader, Checkpoint> {
    */
   endedAt(entity: Entity): Date | null;
   /**
-   * Whether an unknown entity was created after the round that returned `memory`, so that CREATED is emitted. Otherwise
-   * it is older and was not followed.
+   * Whether an unknown entity was created after the round that returned `checkpoint`, so that CREATED is emitted.
+   * Otherwise it is older and was not followed.
    */
-  hasAppeared(entity: Entity, memory: Checkpoint | null): boolean;
-  /** Returns the part of the memory that the next lease holder needs. It is written to the event log. */
-  lasting(memory: Checkpoint): Checkpoint;
+  hasAppeared(entity: Entity, checkpoint: Checkpoint | null): boolean;
+  /** Returns the part of the checkpoint that the next lease holder needs. It is written to the event log. */
+  lasting(checkpoint: Checkpoint): Checkpoint;
   /** Comparator that sorts the newest entity first. */
   newestFirst(a: Entity, b: Entity): number;
   /**

@@ -124,7 +124,7 @@ export class OtherReplicas {
       unfollowed: new Set(),
       endedSeen: new Map(),
       results: { everything: false, failing: false },
-      memory: null,
+      checkpoint: null,
     };
     const changes = jobs.map((entity) => ({ kind: 'CREATED' as const, entity }));
     await this.#memory.write({ changes, note }, { observedAt: new Date(0), term });

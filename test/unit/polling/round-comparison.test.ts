@@ -39,7 +39,7 @@ const nothing: Result = {
   incomplete: null,
   truncated: false,
   calls: { pages: 1 },
-  memory: 10,
+  checkpoint: 10,
 };
 
 const leaseOf = (term: number, lost = new AbortController()): Lease => ({
@@ -97,8 +97,8 @@ function setUp({ endedAt = null }: { readonly endedAt?: Date | null } = {}) {
     isTerminal: ({ state }) => state === 'ENDED',
     mayFollow: (known, { state }) => known.state !== 'ENDED' || state === 'ENDED',
     endedAt: () => endedAt,
-    hasAppeared: ({ createdMs }, memory) => memory !== null && createdMs > memory,
-    lasting: (memory) => memory - 1,
+    hasAppeared: ({ createdMs }, checkpoint) => checkpoint !== null && createdMs > checkpoint,
+    lasting: (checkpoint) => checkpoint - 1,
     newestFirst: (a, b) => b.createdMs - a.createdMs,
     read: async (by, request) => {
       requests.push(request);
@@ -146,15 +146,15 @@ describe('the request of a round', () => {
     expect(requests[0]?.scope).toEqual({ everything: false, ids: new Set(['a', 'b']) });
   });
 
-  it('begins with the memory of this replica, else of the log, else with none', async () => {
+  it('begins with the checkpoint of this replica, else of the log, else with none', async () => {
     const { join, round, requests, lose, pollerOf, election } = setUp();
     join();
-    await round({ memory: 10 });
-    await round({ memory: 20 });
+    await round({ checkpoint: 10 });
+    await round({ checkpoint: 20 });
     await pollerOf().round(leaseOf(1), election, () => false);
     lose();
     await round();
-    expect(requests.map(({ memory }) => memory)).toEqual([null, 10, 19, null]);
+    expect(requests.map(({ checkpoint }) => checkpoint)).toEqual([null, 10, 19, null]);
   });
 
   it('includes a search for running things in the first round, and five minutes after a list that was too long', async () => {

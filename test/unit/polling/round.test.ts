@@ -61,7 +61,7 @@ function setUp({ log, platform = new FakePlatform() }: { log: EventLog<ExportJob
     members.add(member);
     return member;
   };
-  // The cast is safe, because the source reads only a memory that it wrote itself.
+  // The cast is safe, because the source reads only a checkpoint that it wrote itself.
   const source = exportJobSource as never;
   const poller = new PollRounds({ source, log, view, members, clock: platform.clock, lateness: null });
   const round = (lease = leaseOf(1), awaited = false) => poller.round(lease, election, () => awaited);

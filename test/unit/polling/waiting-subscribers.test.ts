@@ -158,7 +158,7 @@ describe('a subscriber that waits', () => {
         unfollowed: new Set(),
         endedSeen: new Map(),
         results: { everything: false, failing: false },
-        memory: null,
+        checkpoint: null,
       };
       await log.write({ note }, { observedAt: new Date(0), term: 1 });
       for (const listener of listeners) listener();

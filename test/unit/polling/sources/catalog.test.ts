@@ -23,7 +23,7 @@ const roundOf =
       known: new Map(known.map((one) => [one.id, one])),
       scope: everything,
       discover: false,
-      memory: null,
+      checkpoint: null,
       unread: [],
       allowance: 1,
       now: new Date(0),
@@ -62,8 +62,8 @@ describe('a round of Catalog objects that are all named', () => {
   it('remembers others without reading them, and reports which of them run', async () => {
     const known = [batch('named', 5), batch('running', 4), batch('ended', 3, 'SUCCESS', 3)];
     const catalog = new FakeCatalog(known, running);
-    const memory = { ...(await batchRound(catalog, known)).memory };
-    const { requests, evicted, unfollowed } = await batchRound(catalog, known, { scope: only('named'), memory });
+    const checkpoint = { ...(await batchRound(catalog, known)).checkpoint };
+    const { requests, evicted, unfollowed } = await batchRound(catalog, known, { scope: only('named'), checkpoint });
     expect({ requests, evicted, unfollowed }).toEqual({
       requests: ['get named'],
       evicted: [],
@@ -88,10 +88,12 @@ describe('a round of all Catalog objects', () => {
     const catalog = new FakeCatalog(all);
     const first = await datasetRound(catalog, all, { allowance: 2 });
     expect(first.requests).toEqual(['list', 'get 100', 'get 100']);
-    const second = await datasetRound(catalog, all, { allowance: 1, memory: first.memory });
+    const second = await datasetRound(catalog, all, { allowance: 1, checkpoint: first.checkpoint });
     const seen = new Set([...idsOf(first.read), ...idsOf(second.read)]);
     expect(seen.size).toBe(400);
-    expect((await datasetRound(catalog, all, { allowance: 0, memory: first.memory })).requests).toEqual(['list']);
+    expect((await datasetRound(catalog, all, { allowance: 0, checkpoint: first.checkpoint })).requests).toEqual([
+      'list',
+    ]);
   });
 
   it('reports an object that the list no longer shows as absent only if a read by id does not find it', async () => {
@@ -107,9 +109,9 @@ describe('a round of all Catalog objects', () => {
     const known = [batch('hidden', 2, 'SUCCESS', 2), batch('listed', 1, 'SUCCESS', 1)];
     const catalog = new FakeCatalog(known, running);
     catalog.unlisted.add('hidden');
-    const { requests, memory } = await batchRound(catalog, known);
+    const { requests, checkpoint } = await batchRound(catalog, known);
     expect(requests).toEqual(['list', 'get hidden']);
-    expect((await batchRound(catalog, known, { memory })).requests).toEqual(['list']);
+    expect((await batchRound(catalog, known, { checkpoint })).requests).toEqual(['list']);
   });
 
   it('finds the 1,000 newest datasets in a search, and more is not an incomplete list', async () => {
@@ -142,12 +144,15 @@ describe('a round of all Catalog objects', () => {
   it('reads pages until one shows a known object, if the newest page shows none', async () => {
     const all = manyDatasets(350);
     const known = all.slice(0, 150);
-    const { memory } = await datasetRound(new FakeCatalog(known), known);
+    const { checkpoint } = await datasetRound(new FakeCatalog(known), known);
     const catalog = new FakeCatalog(all);
-    const { requests, read } = await datasetRound(catalog, known, { memory, allowance: 0 });
+    const { requests, read } = await datasetRound(catalog, known, { checkpoint, allowance: 0 });
     expect(requests).toEqual(['list', 'list 100', 'list 200']);
     expect(read).toHaveLength(300);
-    const gone = await datasetRound(new FakeCatalog(manyDatasets(1_400).slice(200)), known, { memory, allowance: 0 });
+    const gone = await datasetRound(new FakeCatalog(manyDatasets(1_400).slice(200)), known, {
+      checkpoint,
+      allowance: 0,
+    });
     expect(gone.truncated).toBe(true);
   });
 
@@ -172,15 +177,15 @@ describe('a round of all Catalog objects', () => {
 
   it('counts an unknown object as created if it is newer than the last object on the last newest page', async () => {
     const all = manyDatasets(150);
-    const { memory } = await datasetRound(new FakeCatalog(all), all);
-    expect(datasetSource.hasAppeared(dataset('new', 51_000), memory)).toBe(true);
-    expect(datasetSource.hasAppeared(dataset('old', 49_000), memory)).toBe(false);
-    expect(datasetSource.hasAppeared(dataset('undated', null), memory)).toBe(false);
+    const { checkpoint } = await datasetRound(new FakeCatalog(all), all);
+    expect(datasetSource.hasAppeared(dataset('new', 51_000), checkpoint)).toBe(true);
+    expect(datasetSource.hasAppeared(dataset('old', 49_000), checkpoint)).toBe(false);
+    expect(datasetSource.hasAppeared(dataset('undated', null), checkpoint)).toBe(false);
     expect(datasetSource.hasAppeared(dataset('new', 51_000), null)).toBe(false);
     const named = await datasetRound(new FakeCatalog(all), [], { scope: only('d1'), unread: ['d1'] });
-    expect(datasetSource.hasAppeared(dataset('new', 51_000), named.memory)).toBe(false);
-    const kept = await datasetRound(new FakeCatalog(all), all, { scope: only('d1'), memory });
-    expect(datasetSource.hasAppeared(dataset('new', 51_000), kept.memory)).toBe(true);
+    expect(datasetSource.hasAppeared(dataset('new', 51_000), named.checkpoint)).toBe(false);
+    const kept = await datasetRound(new FakeCatalog(all), all, { scope: only('d1'), checkpoint });
+    expect(datasetSource.hasAppeared(dataset('new', 51_000), kept.checkpoint)).toBe(true);
   });
 });
 
@@ -257,7 +262,7 @@ describe('a batch', () => {
 
 it('the checkpoint for other replicas does not contain the order of reads', async () => {
   const all = manyDatasets(150);
-  const { memory } = await datasetRound(new FakeCatalog(all), all);
-  expect(memory.readAt.size).toBe(50);
-  expect(datasetSource.lasting(memory)).toEqual({ ...memory, round: 0, readAt: new Map() });
+  const { checkpoint } = await datasetRound(new FakeCatalog(all), all);
+  expect(checkpoint.readAt.size).toBe(50);
+  expect(datasetSource.lasting(checkpoint)).toEqual({ ...checkpoint, round: 0, readAt: new Map() });
 });

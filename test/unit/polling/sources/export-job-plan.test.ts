@@ -22,7 +22,7 @@ const running = (count: number, status: ExportJobStatus = 'PROCESSING') =>
   Array.from({ length: count }, (_, index) => exportJob(`job-${index}`, 10 + index, status));
 const everything = { everything: true, ids: new Set<string>() };
 const named = (...ids: readonly string[]) => ({ everything: false, ids: new Set(ids) });
-const memory = (more: Partial<ExportJobCheckpoint> = {}): ExportJobCheckpoint => ({
+const checkpoint = (more: Partial<ExportJobCheckpoint> = {}): ExportJobCheckpoint => ({
   newestMs: 900,
   newestPageFloorMs: 500,
   unlisted: new Set(),
@@ -53,10 +53,10 @@ describe('the pages of a round', () => {
   });
 
   it('leave a gap unless the new jobs are known to be complete', () => {
-    expect(leavesGap(memory(), 900)).toBe(true);
-    expect(leavesGap(memory(), 899)).toBe(false);
-    expect(leavesGap(memory({ newestMs: null }), 1)).toBe(true);
-    expect(leavesGap(memory({ newestMs: null }), null)).toBe(false);
+    expect(leavesGap(checkpoint(), 900)).toBe(true);
+    expect(leavesGap(checkpoint(), 899)).toBe(false);
+    expect(leavesGap(checkpoint({ newestMs: null }), 1)).toBe(true);
+    expect(leavesGap(checkpoint({ newestMs: null }), null)).toBe(false);
     expect(leavesGap(null, 1)).toBe(false);
   });
 });
@@ -107,9 +107,9 @@ describe('followed jobs that the pages do not show', () => {
 
 describe('an unknown job', () => {
   it('is new when the newest page of the last round would have shown it', () => {
-    expect(hasAppeared(exportJob('a', 501), memory())).toBe(true);
-    expect(hasAppeared(exportJob('a', 500), memory())).toBe(false);
-    expect(hasAppeared(exportJob('a', 1), memory({ newestPageFloorMs: null }))).toBe(true);
+    expect(hasAppeared(exportJob('a', 501), checkpoint())).toBe(true);
+    expect(hasAppeared(exportJob('a', 500), checkpoint())).toBe(false);
+    expect(hasAppeared(exportJob('a', 1), checkpoint({ newestPageFloorMs: null }))).toBe(true);
   });
 
   it('is not new in the first round', () => {

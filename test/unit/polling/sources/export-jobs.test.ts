@@ -13,22 +13,22 @@ type Result = RoundResult<ExportJob, ExportJobCheckpoint>;
 class Rounds {
   readonly platform = new FakePlatform();
   known: ReadonlyMap<string, ExportJob> = new Map();
-  memory: ExportJobCheckpoint | null = null;
+  checkpoint: ExportJobCheckpoint | null = null;
   allowance = 20;
   unread: readonly string[] = [];
 
   async read(ids: readonly string[] | null = null, discover = false): Promise<Result> {
     const { signal } = new AbortController();
     const scope = { everything: ids === null, ids: new Set(ids) };
-    const { known, memory, allowance, unread } = this;
+    const { known, checkpoint, allowance, unread } = this;
     this.platform.calls.length = 0;
-    const request = { known, scope, discover, memory, allowance, unread, now: this.platform.clock.now(), signal };
+    const request = { known, scope, discover, checkpoint, allowance, unread, now: this.platform.clock.now(), signal };
     const result = await exportJobSource.read(this.platform.reader(), request);
     const next = new Map(known);
     for (const job of result.read) next.set(job.id, job);
     for (const id of [...result.absent, ...result.evicted]) next.delete(id);
     this.known = next;
-    this.memory = result.memory;
+    this.checkpoint = result.checkpoint;
     return result;
   }
 
@@ -144,9 +144,9 @@ describe('a round over export jobs', () => {
       const running = many('running', 7, 1, 'PROCESSING');
       rounds.platform.put(...running, ...many('ended', 150, 100, 'SUCCEEDED'));
       rounds.known = new Map(running.map((job) => [job.id, job]));
-      rounds.memory = (await rounds.read()).memory;
+      rounds.checkpoint = (await rounds.read()).checkpoint;
       // A sweep would take more calls than reading them by id.
-      rounds.memory = { ...rounds.memory, rotation: { ...rounds.memory.rotation, pagesPerSweep: 7 } };
+      rounds.checkpoint = { ...rounds.checkpoint, rotation: { ...rounds.checkpoint.rotation, pagesPerSweep: 7 } };
       rounds.allowance = allowance;
       expect((await rounds.read()).calls).toEqual({ pages: 1, gets: Math.min(5, allowance) });
     },
@@ -283,7 +283,7 @@ describe('a round over export jobs', () => {
       { pages: 2, gets: 0 },
     ]);
     expect(made[0]).not.toEqual(made[1]);
-    expect(rounds.memory?.unlisted).toEqual(new Set());
+    expect(rounds.checkpoint?.unlisted).toEqual(new Set());
   });
 
   it('reserves one of its calls for missing jobs, and uses all of them for a sweep if there are none', async () => {
@@ -342,7 +342,7 @@ describe('a round over export jobs', () => {
       known: new Map(),
       scope: { everything: false, ids: new Set(['OLD']) },
       discover: false,
-      memory: null,
+      checkpoint: null,
       allowance: 5,
       unread: ['OLD'],
       now: platform.clock.now(),
@@ -375,14 +375,14 @@ describe('a round over export jobs', () => {
     rounds.platform.put(exportJob('old', 1), exportJob('ended', 2, 'FAILED'), ...many('page', 150, 10, 'SUCCEEDED'));
     rounds.unread = ['old', 'ended', 'nobody'];
     const first = await rounds.read(['old', 'ended', 'nobody']);
-    expect(new Set(first.memory.rotation.readAt.keys())).toEqual(new Set(['old', 'ended']));
-    expect(first.memory.unlisted).toEqual(new Set());
+    expect(new Set(first.checkpoint.rotation.readAt.keys())).toEqual(new Set(['old', 'ended']));
+    expect(first.checkpoint.unlisted).toEqual(new Set());
     rounds.unread = [];
     rounds.platform.delete('old');
     const second = await rounds.read(['old', 'ended', 'nobody']);
     expect(second.absent).toEqual(['old']);
-    expect(new Set(second.memory.rotation.readAt.keys())).toEqual(new Set(['ended']));
-    expect(exportJobSource.lasting(second.memory)).toEqual({ ...second.memory, rotation: noRotation });
+    expect(new Set(second.checkpoint.rotation.readAt.keys())).toEqual(new Set(['ended']));
+    expect(exportJobSource.lasting(second.checkpoint)).toEqual({ ...second.checkpoint, rotation: noRotation });
   });
 
   it('ends with the reason of its signal as soon as the signal aborts', async () => {
@@ -393,7 +393,7 @@ describe('a round over export jobs', () => {
       known: new Map(),
       scope: { everything: true, ids: new Set() },
       discover: false,
-      memory: null,
+      checkpoint: null,
       allowance: 1,
       unread: [],
       now: rounds.platform.clock.now(),

@@ -29,7 +29,7 @@ const request = (known: readonly Schedule[]) => ({
   known: new Map(known.map((each) => [each.id, each])),
   scope: { everything: true, ids: new Set<string>() },
   discover: false,
-  memory: null,
+  checkpoint: null,
   unread: ['unknown'],
   allowance: 1,
   now: new Date(0),
@@ -43,7 +43,7 @@ describe('a round of schedules', () => {
     expect(round.read).toEqual([a, c]);
     expect(round.absent).toEqual(['b', 'unknown']);
     expect(scheduleSource.hasAppeared(c, null)).toBe(false);
-    expect(scheduleSource.hasAppeared(c, round.memory)).toBe(true);
+    expect(scheduleSource.hasAppeared(c, round.checkpoint)).toBe(true);
   });
 
   it('is one list call, after which nothing is left to read', async () => {
@@ -56,7 +56,7 @@ describe('a round of schedules', () => {
       truncated: false,
       calls: { lists: 1 },
     });
-    expect(scheduleSource.lasting(round.memory)).toBe(round.memory);
+    expect(scheduleSource.lasting(round.checkpoint)).toBe(round.checkpoint);
   });
 
   it('returns schedules without a creation time first', async () => {

@@ -78,7 +78,7 @@ const read = (
     known: new Map((before?.read ?? []).map((each) => [each.id, each])),
     scope: { everything: ids === undefined, ids: new Set(ids) },
     discover,
-    memory: before?.memory ?? null,
+    checkpoint: before?.checkpoint ?? null,
     unread,
     allowance,
     now: new Date(10_000_000),
@@ -217,9 +217,9 @@ describe('a round of segment jobs', () => {
 
   it('distinguishes a new job from an older job that was not followed before', async () => {
     const platform = platformOf(...fullPage, job('old', 5));
-    const { memory } = await read(platform);
-    expect(segmentJobSource.hasAppeared(job('new', 5_000), memory)).toBe(true);
-    expect(segmentJobSource.hasAppeared(job('old', 5), memory)).toBe(false);
+    const { checkpoint } = await read(platform);
+    expect(segmentJobSource.hasAppeared(job('new', 5_000), checkpoint)).toBe(true);
+    expect(segmentJobSource.hasAppeared(job('old', 5), checkpoint)).toBe(false);
     expect(segmentJobSource.hasAppeared(job('new', 5_000), null)).toBe(false);
   });
 
@@ -273,7 +273,7 @@ describe('a round of segment jobs', () => {
         known: new Map(first.read.map((each) => [each.id, each])),
         scope: { everything: true, ids: new Set() },
         discover: false,
-        memory: first.memory,
+        checkpoint: first.checkpoint,
         unread: [],
         allowance: 20,
         now: new Date(10_000_000),
@@ -300,7 +300,7 @@ describe('a round of segment jobs', () => {
       known: new Map(),
       scope: { everything: true, ids: new Set() },
       discover: true,
-      memory: null,
+      checkpoint: null,
       unread: [],
       allowance: 20,
       now: new Date(10_000_000),
@@ -358,9 +358,9 @@ describe('a round of segment jobs', () => {
     const old = Array.from({ length: 3 }, (_, index) => job(`old-${index}`, 1, 'PROCESSING'));
     const platform = platformOf(...fullPage, ...old);
     const before = await read(platform, { discover: true });
-    const { memory } = await read(platform, { before });
-    expect([memory.round, memory.readAt.size]).toEqual([2, 3]);
-    expect(segmentJobSource.lasting(memory)).toEqual({ ...memory, round: 0, readAt: new Map() });
+    const { checkpoint } = await read(platform, { before });
+    expect([checkpoint.round, checkpoint.readAt.size]).toEqual([2, 3]);
+    expect(segmentJobSource.lasting(checkpoint)).toEqual({ ...checkpoint, round: 0, readAt: new Map() });
   });
 
   it('sorts jobs newest first', () => {
