@@ -48,10 +48,10 @@ export function createLoader<Id extends string, Entity>({
   /**
    * Loads of the current turn. Many entities refer to one entity, and DataLoader creates a promise for each reference.
    */
-  let asked = new Map<Id, Promise<Entity | null>>();
+  let loading = new Map<Id, Promise<Entity | null>>();
   const schedule = (dispatch: () => void): void =>
     afterPromises(() => {
-      asked = new Map();
+      loading = new Map();
       dispatch();
     });
   const begun = (): DataLoader<Id, Entity | null> => {
@@ -72,10 +72,10 @@ export function createLoader<Id extends string, Entity>({
   };
   return {
     load: (id) => {
-      const known = asked.get(id);
+      const known = loading.get(id);
       if (known !== undefined) return known;
       const loaded = begun().load(id);
-      asked.set(id, loaded);
+      loading.set(id, loaded);
       return loaded;
     },
     prime: (entity) => void primed.push([entity]),

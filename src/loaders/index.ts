@@ -166,9 +166,9 @@ class OperationLoaders implements Loaders {
 
   async profile(query: ProfileQuery): Promise<Profile | null> {
     this.#profile ??= createProfileLoader(this.#api.profiles);
-    const asked = this.#fields.memberships === true ? withMemberships(query.fields) : query.fields;
-    const found = await this.#profile({ ...query, fields: asked });
-    if (found === null || asked === query.fields) return found;
+    const fields = this.#fields.memberships === true ? withMemberships(query.fields) : query.fields;
+    const found = await this.#profile({ ...query, fields });
+    if (found === null || fields === query.fields) return found;
     // The attribute was requested for the memberships. The result contains only the attributes that the caller named.
     const { [membershipAttribute]: _, ...attributes } = found.attributes;
     return { ...found, attributes };

@@ -208,7 +208,7 @@ export class AuthorizationLeases {
   async #proveEach(ids: readonly string[], holder: LeaseHolder, lease: Lease, signal: AbortSignal): Promise<boolean> {
     const { credential, resumes } = holder;
     const { generation } = lease;
-    const askedAtMs = this.#clock.monotonicMs();
+    const requestedAtMs = this.#clock.monotonicMs();
     try {
       const found = await mapBounded(ids, concurrency, async (id) => {
         signal.throwIfAborted();
@@ -218,7 +218,7 @@ export class AuthorizationLeases {
       });
       if (!found.includes(true)) return false;
       const readable = ids.filter((_, index) => found[index] === true);
-      if (this.#succeeded(credential, lease, { askedAtMs, generation })) remember(lease, readable);
+      if (this.#succeeded(credential, lease, { requestedAtMs, generation })) remember(lease, readable);
       return true;
     } catch (error) {
       // A 403 concerns only the entity, not the credential.
@@ -275,9 +275,9 @@ export class AuthorizationLeases {
 
   async #prove(holder: LeaseHolder, lease: Lease, signal: AbortSignal): Promise<void> {
     const { generation } = lease;
-    const askedAtMs = this.#clock.monotonicMs();
+    const requestedAtMs = this.#clock.monotonicMs();
     await untilAborted(holder.prove(signal), signal);
-    this.#succeeded(holder.credential, lease, { askedAtMs, generation });
+    this.#succeeded(holder.credential, lease, { requestedAtMs, generation });
   }
 
   /** Notes that the platform rejected a proof. The next proof decides, unless a successful one comes first. */
@@ -294,30 +294,30 @@ export class AuthorizationLeases {
   #succeeded(
     credential: string,
     lease: Lease,
-    { askedAtMs, generation }: { readonly askedAtMs: number; readonly generation: number },
+    { requestedAtMs, generation }: { readonly requestedAtMs: number; readonly generation: number },
   ): boolean {
-    lease.provedAtMs = Math.max(lease.provedAtMs, askedAtMs);
+    lease.provedAtMs = Math.max(lease.provedAtMs, requestedAtMs);
     if (lease.generation !== generation) return false;
     this.#proved(lease, lease.provedAtMs);
     this.#share(credential, lease.provedAtMs);
     return true;
   }
 
-  #proved(lease: Lease, askedAtMs: number): void {
-    lease.provedAtMs = askedAtMs;
-    lease.dueAtMs = askedAtMs + this.#leaseMs * (1 - jitter * this.#random());
+  #proved(lease: Lease, requestedAtMs: number): void {
+    lease.provedAtMs = requestedAtMs;
+    lease.dueAtMs = requestedAtMs + this.#leaseMs * (1 - jitter * this.#random());
     lease.unproven = false;
     lease.rejectedAtMs = null;
   }
 
   /** Request time of the proof that a new subscriber may share; null: there is none. */
   #sharedProof(credential: string): number | null {
-    const askedAtMs = this.#sharedProofs.peek(credential);
-    return askedAtMs === undefined || this.#isOld(askedAtMs) ? null : askedAtMs;
+    const requestedAtMs = this.#sharedProofs.peek(credential);
+    return requestedAtMs === undefined || this.#isOld(requestedAtMs) ? null : requestedAtMs;
   }
 
-  #share(credential: string, askedAtMs: number): void {
-    this.#sharedProofs.set(credential, askedAtMs);
+  #share(credential: string, requestedAtMs: number): void {
+    this.#sharedProofs.set(credential, requestedAtMs);
     this.#sweep();
   }
 
@@ -333,8 +333,8 @@ export class AuthorizationLeases {
     }
   }
 
-  #isOld(askedAtMs: number): boolean {
-    return this.#clock.monotonicMs() - askedAtMs >= Math.min(proofSharedMs, this.#leaseMs);
+  #isOld(requestedAtMs: number): boolean {
+    return this.#clock.monotonicMs() - requestedAtMs >= Math.min(proofSharedMs, this.#leaseMs);
   }
 
   async #pause(lease: Lease, ms: number): Promise<void> {

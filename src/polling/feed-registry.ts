@@ -43,7 +43,7 @@ export interface FeedRegistryOptions<Entity extends object, Reader, Checkpoint> 
   readonly runs?: RunStatistics;
   /** Shortest pause between two rounds, in milliseconds. */
   readonly pollMinMs: number;
-  /** Longest pause between two rounds, in milliseconds, unless the platform asks for more. */
+  /** Longest pause between two rounds, in milliseconds, unless the platform requests a longer one. */
   readonly pollMaxMs: number;
   /** Time for which a feed stays ready after its last subscriber left, in milliseconds. @default 3_000 */
   readonly lingerMs?: number;

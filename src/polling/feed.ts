@@ -133,8 +133,7 @@ export class Feed<Entity extends object, Reader, Checkpoint> {
   /**
    * Resolves when the log has a state with which this member can begin. It never resolves when the member leaves first.
    * @returns the member's ids that the platform does not have
-   * @throws {GatewayError} the round that should have read the state failed, or the platform asked the gateway to
-   *   wait
+   * @throws {GatewayError} the round that should have read the state failed, or the platform requested a pause
    */
   async ready(member: FeedMember<Reader>): Promise<readonly string[]> {
     let view = await this.#view.load();

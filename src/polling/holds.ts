@@ -2,7 +2,7 @@ import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /**
- * Time for which the platform asked a tenant not to call one service. It outlives the feed whose round received the
+ * Time for which the platform permits a tenant no call of one service. It outlives the feed whose round received the
  * response.
  */
 export interface PlatformHold {

@@ -128,7 +128,7 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
       if (this.#term !== lease.term) await this.#takeOver(lease);
       const before = await view.load();
       const { known, note } = before;
-      if (before.cursor === null) this.#forget();
+      if (before.cursor === null) this.#reset();
       const nowMs = clock.monotonicMs();
       const checkpoint = this.#checkpoint ?? note?.checkpoint ?? null;
       const discovered = note?.term === lease.term && note.discovered;
@@ -186,7 +186,7 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
     const { log, view, clock } = this.#options;
     const { cursor, note } = await view.load();
     if (cursor !== null) await log.write({}, { observedAt: clock.now(), term, expectedCursor: cursor });
-    this.#forget();
+    this.#reset();
     this.#term = term;
     this.#round = Math.max(this.#round, note?.round ?? 0);
   }
@@ -195,7 +195,7 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
    * Clears the checkpoint of this replica, because it belongs to a log that another replica has written, or that is
    * gone.
    */
-  #forget(): void {
+  #reset(): void {
     this.#checkpoint = null;
     this.#rediscoverAtMs = Number.POSITIVE_INFINITY;
     this.#ids.clear();

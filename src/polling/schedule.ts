@@ -5,7 +5,7 @@ import type { PlatformHold } from './holds.ts';
 export interface PollScheduleOptions {
   /** Shortest pause between two rounds, in milliseconds. */
   readonly pollMinMs: number;
-  /** Longest pause between two rounds, in milliseconds, unless the platform asks for more. */
+  /** Longest pause between two rounds, in milliseconds, unless the platform requests a longer one. */
   readonly pollMaxMs: number;
   /** Returns a random number from 0 to below 1. */
   readonly random: () => number;
@@ -44,7 +44,7 @@ export interface RoundSummary {
   readonly vain: boolean;
   /** The platform reported too many calls. */
   readonly limited: boolean;
-  /** Time that the platform asked the gateway to wait, in milliseconds; null: it did not ask. */
+  /** Pause that the platform requested, in milliseconds; null: it requested none. */
   readonly retryAfterMs: number | null;
 }
 
@@ -80,7 +80,7 @@ export class PollSchedule {
   #interruptions = 0;
   #vainRounds = 0;
 
-  /** @param hold time until which the platform asked the tenant not to call the feed's service */
+  /** @param hold time until which the platform permits no call of the tenant to the feed's service */
   constructor(options: PollScheduleOptions, hold: PlatformHold) {
     this.#options = options;
     this.#hold = hold;
@@ -91,13 +91,13 @@ export class PollSchedule {
     return this.#failures;
   }
 
-  /** The feed starts or restarts. Its first round is due at once, unless the platform asked the gateway to wait. */
+  /** The feed starts or restarts. Its first round is due at once, unless the platform requested a pause. */
   start(): void {
     this.takeOver();
     this.#failures = 0;
   }
 
-  /** This replica begins to poll. Its first round is due at once, unless the platform asked the gateway to wait. */
+  /** This replica begins to poll. Its first round is due at once, unless the platform requested a pause. */
   takeOver(): void {
     this.#nextMs = 0;
     this.#quietRounds = 0;
@@ -156,8 +156,8 @@ export class PollSchedule {
     const base = Math.max(pollMinMs, Math.min(this.#unboundedPauseMs(why), maxMs / (1 + jitterShare)));
     const usualMs = Math.min(base * jitter, maxMs, why === 'quiet' ? (untilNearMs ?? maxMs) : maxMs);
     const pauseMs = why === 'near end' && nearMs !== null ? nearMs : usualMs;
-    const askedMs = Math.min(round.retryAfterMs ?? 0, maxRetryAfterMs);
-    return { nextInMs: Math.round(askedMs > pauseMs ? askedMs * jitter : pauseMs), why };
+    const requestedMs = Math.min(round.retryAfterMs ?? 0, maxRetryAfterMs);
+    return { nextInMs: Math.round(requestedMs > pauseMs ? requestedMs * jitter : pauseMs), why };
   }
 
   #reason({ failed, limited, running, ends }: RoundSummary, nowMs: number): PauseReason {

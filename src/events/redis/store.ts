@@ -117,7 +117,7 @@ export class RedisLogStore<Entity> {
     const { snapshot } = this.#options.keys;
     let cursor = '0';
     do {
-      const page = await this.#ask((client) => client.hScan(snapshot, cursor, { COUNT: entitiesPerPage }));
+      const page = await this.#send((client) => client.hScan(snapshot, cursor, { COUNT: entitiesPerPage }));
       yield page.entries.map(({ value }) => this.#codec.entity(value));
       cursor = page.cursor;
     } while (cursor !== '0');
@@ -188,7 +188,7 @@ export class RedisLogStore<Entity> {
   /** Resolves with null when there is no log. */
   async oldest(): Promise<OldestEntry | null> {
     const { meta } = this.#options.keys;
-    const text = await this.#ask((client) => client.hGet(meta, 'oldest'));
+    const text = await this.#send((client) => client.hGet(meta, 'oldest'));
     const [sequence, mark] = text?.split('.') ?? [];
     return mark === undefined ? null : { sequence: Number(sequence), mark };
   }
@@ -202,7 +202,7 @@ export class RedisLogStore<Entity> {
     const { events } = this.#options.keys;
     for (;;) {
       const start = from;
-      const page = (await this.#ask((client) => client.xRange(events, start, '+', { COUNT: recordsPerPage }))) ?? [];
+      const page = (await this.#send((client) => client.xRange(events, start, '+', { COUNT: recordsPerPage }))) ?? [];
       for (const { message } of page) {
         const { head = '', after = '', data = '' } = message;
         yield this.#codec.record({ head, after, data });
@@ -236,10 +236,10 @@ export class RedisLogStore<Entity> {
   #run<Arguments extends object>(script: RedisScript, given: Arguments, values: readonly string[]): Promise<unknown> {
     const { events, snapshot, meta } = this.#options.keys;
     const text = JSON.stringify(given);
-    return this.#ask((client) => runScript(client, script, [events, snapshot, meta], [text, ...values]));
+    return this.#send((client) => runScript(client, script, [events, snapshot, meta], [text, ...values]));
   }
 
-  #ask<Reply>(commands: (client: RedisClient) => Promise<Reply>): Promise<Reply> {
+  #send<Reply>(commands: (client: RedisClient) => Promise<Reply>): Promise<Reply> {
     return withRedisErrors(this.#options.redis, commands);
   }
 }

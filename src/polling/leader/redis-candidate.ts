@@ -354,7 +354,7 @@ export class RedisLeaderElection implements LeaderElection {
         if (undecodable > 0) onUndecodable();
         this.#others.clear();
         for (const [candidate, scope] of scopes) {
-          live.heard(candidate);
+          live.noteLive(candidate);
           this.#others.set(candidate, scope);
         }
         this.#lookedAtMs = clock.monotonicMs();
@@ -380,7 +380,7 @@ export class RedisLeaderElection implements LeaderElection {
     else if (this.#lease !== null) this.#loseLease();
     this.#latestTerm = term;
     this.#holder = holder === '' || (isOwn && this.#lease === null) ? null : { candidate: holder, term };
-    if (holder !== '') live.heard(holder);
+    if (holder !== '') live.noteLive(holder);
     this.settle();
   }
 
@@ -405,7 +405,7 @@ export class RedisLeaderElection implements LeaderElection {
     }
     const { from, message } = envelope;
     if (from === this.#id) return;
-    if (from !== null) this.#options.live.heard(from);
+    if (from !== null) this.#options.live.noteLive(from);
     switch (message.kind) {
       case 'held':
       case 'released':

@@ -26,7 +26,7 @@ export class LiveReplicas {
   }
 
   /** Notes that a message of this candidate arrived, or that the Redis server reported its replica as live. */
-  heard(candidate: string): void {
+  noteLive(candidate: string): void {
     const replica = replicaOf(candidate);
     if (this.#heartbeat.replicas?.has(replica)) return;
     this.#fresh.set(replica, graceBeats);

@@ -36,7 +36,7 @@ export const exportBatches: ResultSource<ExportJob, BatchReader> = {
   async read(reader, ids, signal) {
     // The ids come from `awaited`.
     const found = await reader.batches(signal).getMany(ids as readonly BatchId[], properties);
-    const asked = new Set(ids);
+    const requested = new Set(ids);
     const read = new Map(found.map((batch) => [batch.id, stateOf(batch)]));
     return (job) => {
       const { states: before, absences: absencesBefore } = job.observedBatches ?? unreadBatches;
@@ -46,7 +46,7 @@ export const exportBatches: ResultSource<ExportJob, BatchReader> = {
         if (state !== undefined) {
           states.set(batchId, state);
           absences.delete(batchId);
-        } else if (asked.has(batchId) && states.has(batchId)) {
+        } else if (requested.has(batchId) && states.has(batchId)) {
           absences.set(batchId, Math.min(absencesUntilGone, (absences.get(batchId) ?? 0) + 1));
         }
       }

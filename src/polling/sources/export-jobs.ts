@@ -217,7 +217,7 @@ interface ReadingById {
   readonly found: readonly ExportJob[];
   readonly absent: readonly string[];
   readonly failed: ReadonlyMap<string, GatewayError>;
-  readonly asked: readonly string[];
+  readonly requested: readonly string[];
   readonly incomplete: GatewayError | null;
 }
 
@@ -228,7 +228,7 @@ async function readById(
 ): Promise<ReadingById> {
   const found: ExportJob[] = [];
   const absent: string[] = [];
-  const asked: string[] = [];
+  const requested: string[] = [];
   const failed = new Map<string, GatewayError>();
   let incomplete: GatewayError | null = null;
   let stopped: GatewayError | null = null;
@@ -238,7 +238,7 @@ async function readById(
       failed.set(id, stopped);
       return;
     }
-    asked.push(id);
+    requested.push(id);
     try {
       const job = await api.get(platformId(id));
       if (job === null) absent.push(id);
@@ -256,13 +256,13 @@ async function readById(
   };
   await mapBounded(unread, concurrentReads, read);
   await mapBounded(followed, 1, read);
-  return { found, absent, failed, asked, incomplete };
+  return { found, absent, failed, requested, incomplete };
 }
 
 function conclude(
   { known, scope, checkpoint, now, discover }: Request,
   list: ListReading,
-  { found, absent, failed, asked, incomplete }: ReadingById,
+  { found, absent, failed, requested, incomplete }: ReadingById,
 ): RoundResult<ExportJob, ExportJobCheckpoint> {
   const { jobs, newestPage, newestPageFloorMs, pages, coverage, rotation, truncated } = list;
   const endedLately = new Set(discover ? endedRecently([...jobs.values()], now, endedAt).map(({ id }) => id) : []);
@@ -281,7 +281,7 @@ function conclude(
   const listedMs = [...jobs.values()].map(({ createdAt }) => createdAt.getTime());
   const newestMs = listedMs.length === 0 ? null : listedMs.reduce((a, b) => Math.max(a, b));
   const follows = (id: string) => after.has(id) && !jobs.has(id);
-  const readAt = [...rotation.readAt, ...asked.map((id) => [id, round] as const)];
+  const readAt = [...rotation.readAt, ...requested.map((id) => [id, round] as const)];
   const hidden = found.filter((job) => isTerminalJob(job) && coverage.covers(job));
   const unlisted = [...(checkpoint?.unlisted ?? []), ...hidden.map(({ id }) => id)];
   return {
@@ -291,7 +291,7 @@ function conclude(
     ...leftBehind(after, scope, { jobs: newestPage, floorMs: newestPageFloorMs }, now),
     incomplete,
     truncated,
-    calls: { pages, gets: asked.length },
+    calls: { pages, gets: requested.length },
     checkpoint: {
       newestMs,
       newestPageFloorMs,

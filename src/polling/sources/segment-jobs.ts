@@ -83,8 +83,8 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
 
     const wanted = idsToReadById(request, jobs, floorMs);
     const { found, failed } = wanted.length === 0 ? { found: [], failed: [] } : await api.getMany(wanted);
-    const answered = new Set<string>([...found, ...failed].map(({ id }) => id));
-    const absent = wanted.filter((id) => !answered.has(id));
+    const resolved = new Set<string>([...found, ...failed].map(({ id }) => id));
+    const absent = wanted.filter((id) => !resolved.has(id));
 
     const after = new Map([...known, ...jobs, ...found.map((job) => [job.id, job] as const)]);
     for (const id of absent) after.delete(id);

@@ -15,17 +15,17 @@ export type Match = Content | 'unsettled';
  * guessed, because a repeated request is better than the profile of another person. A response to a request for a
  * single identity always belongs to that identity.
  */
-export function matchProfiles(asked: readonly Identity[], entries: readonly ProfileEntry[]): readonly Match[] {
-  const keys = asked.map(identityKey);
-  const isAsked = new Set(keys);
+export function matchProfiles(identities: readonly Identity[], entries: readonly ProfileEntry[]): readonly Match[] {
+  const keys = identities.map(identityKey);
+  const isRequested = new Set(keys);
   const byRequest = new Map<string, Content>();
   const byPerson = new Map<string, Content>();
   const left: ProfileEntry[] = [];
   for (const entry of entries) {
     const requested = (entry.requested === null ? [] : [identityKey(entry.requested)]).filter((key) =>
-      isAsked.has(key),
+      isRequested.has(key),
     );
-    const owned = entry.identities.map(identityKey).filter((key) => isAsked.has(key));
+    const owned = entry.identities.map(identityKey).filter((key) => isRequested.has(key));
     for (const key of requested) byRequest.set(key, better(byRequest.get(key), entry.content));
     for (const key of owned) byPerson.set(key, better(byPerson.get(key), entry.content));
     if (requested.length + owned.length === 0 && entry.content.kind !== 'nobody') left.push(entry);
@@ -33,8 +33,8 @@ export function matchProfiles(asked: readonly Identity[], entries: readonly Prof
 
   const missing = keys.filter((key) => !byRequest.has(key) && !byPerson.has(key));
   const isOnlyOne = missing.length === 1 && left.length === 1 && left.every(isAnonymous);
-  const canTell = left.length === 0 || keys.length === 1 || isOnlyOne;
-  const rest: Match = canTell ? left.map(({ content }) => content).reduce<Content>(better, nobody) : 'unsettled';
+  const isUnambiguous = left.length === 0 || keys.length === 1 || isOnlyOne;
+  const rest: Match = isUnambiguous ? left.map(({ content }) => content).reduce<Content>(better, nobody) : 'unsettled';
   return keys.map((key) => byRequest.get(key) ?? byPerson.get(key) ?? rest);
 }
 

@@ -77,9 +77,9 @@ export function createProfilesApi(client: PlatformClient): ProfilesApi {
   return {
     getMany: async (queries) => {
       const outcomes = new Map<string, Outcome>();
-      const settle = (asked: readonly ProfileQuery[], answers: readonly (Outcome | 'unsettled')[]) => {
-        for (const [index, query] of asked.entries()) {
-          const outcome = answers[index] ?? null;
+      const settle = (sent: readonly ProfileQuery[], results: readonly (Outcome | 'unsettled')[]) => {
+        for (const [index, query] of sent.entries()) {
+          const outcome = results[index] ?? null;
           if (outcome === 'unsettled') unsettled.push(query);
           else outcomes.set(profileQueryKey(query), outcome);
         }

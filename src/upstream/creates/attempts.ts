@@ -29,11 +29,11 @@ export interface CreateAttempts {
   readonly size: { readonly creates: number; readonly groups: number; readonly tenants: number };
 }
 
-/** A create. It ends by `answered`, `refused` or `lost`; a lost create may then claim an entity. */
+/** A create. It ends by `succeeded`, `refused` or `lost`; a lost create may then claim an entity. */
 export interface CreateAttempt {
   readonly startedAt: Date;
   /** The platform returned this entity. No other create can claim it. */
-  answered(id: string): void;
+  succeeded(id: string): void;
   /** Nothing was created. */
   refused(): void;
   /** The outcome is unknown. */
@@ -154,7 +154,7 @@ export function createAttempts(clock: Clock): CreateAttempts {
 
       return {
         startedAt: clock.now(),
-        answered: (id) => become('created', id),
+        succeeded: (id) => become('created', id),
         refused: () => remove(tenancy, group, entry),
         lost: () => become('lost', null),
         isTaken,

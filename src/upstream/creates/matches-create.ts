@@ -90,13 +90,13 @@ function sameFilter(
 const sameIds = (found: readonly SegmentId[], requested: readonly SegmentId[], mayOmit: boolean): boolean =>
   (mayOmit && found.length === 0) || sameSet(found, requested);
 
-function sameSegments(found: readonly SegmentSelection[], asked: readonly SegmentSelection[]): boolean {
+function sameSegments(found: readonly SegmentSelection[], requested: readonly SegmentSelection[]): boolean {
   const keyOf = ({ segmentNs, segmentId }: SegmentSelection) => JSON.stringify([segmentNs.toLowerCase(), segmentId]);
   const byKey = new Map(found.map((segment) => [keyOf(segment), segment]));
   return (
-    found.length === asked.length &&
-    byKey.size === new Set(asked.map(keyOf)).size &&
-    asked.every((segment) => {
+    found.length === requested.length &&
+    byKey.size === new Set(requested.map(keyOf)).size &&
+    requested.every((segment) => {
       const statuses = byKey.get(keyOf(segment))?.statuses;
       if (statuses === undefined) return false;
       return statuses.length === 0 || segment.statuses.length === 0 || sameSet(statuses, segment.statuses);

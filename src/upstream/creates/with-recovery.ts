@@ -50,7 +50,7 @@ export async function createWithRecovery<
   });
   try {
     const created = await send();
-    attempt.answered(created.id);
+    attempt.succeeded(created.id);
     return created;
   } catch (error) {
     if (!mayHaveHappened(error)) {

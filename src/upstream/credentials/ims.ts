@@ -69,7 +69,7 @@ export function createClientCredential(options: ClientCredentialOptions): Client
   const requestToken = async (): Promise<Token> => {
     using deadline = startDeadline(clock, timeoutMs, 'ims', keeper.closing);
     const request = tokenRequest({ clientId, clientSecret, scope });
-    const askedAtMs = clock.monotonicMs();
+    const requestedAtMs = clock.monotonicMs();
     const response = await sendOnce({ dispatcher, basePath, clock, metrics }, { ...request, signal: deadline.signal });
     const decoded = decodeToken(response.json);
     if (decoded === null || !isHeaderValue(decoded.accessToken)) {
@@ -78,7 +78,7 @@ export function createClientCredential(options: ClientCredentialOptions): Client
       throw unreadableResponse(request, { status, requestId }, 'It contains no access token.');
     }
     // The lifetime is counted from the request, so that a slow response does not extend it.
-    const expiresAtMs = askedAtMs + decoded.lifetimeMs;
+    const expiresAtMs = requestedAtMs + decoded.lifetimeMs;
     const renewAtMs = expiresAtMs - Math.min(renewalMarginMs, decoded.lifetimeMs / 2);
     return { authorization: `Bearer ${decoded.accessToken}`, renewAtMs, expiresAtMs };
   };

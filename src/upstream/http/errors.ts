@@ -286,8 +286,8 @@ export function unreadableResponse(
     code,
     title,
   };
-  const said = reasonOf(body);
-  const reason = said === null ? fault : sentence(safeText(`${fault.replace(/\.$/, '')}: ${said}`));
+  const stated = reasonOf(body);
+  const reason = stated === null ? fault : sentence(safeText(`${fault.replace(/\.$/, '')}: ${stated}`));
   return request.effect === 'create'
     ? new OutcomeUnknownError({
         message: `The response of the platform (${service}) is unreadable. ${reason} ${mayHaveBeenCarriedOut}`,

@@ -9,8 +9,8 @@ const seconds = /^\d{1,10}(?:\.\d{1,6})?$/;
  * @param now the current time by the clock of the HTTP date
  */
 export function readRetryAfterMs(header: string | null, bodyMs: number | null, now: Date): number | null {
-  const asked = fromHeader(header?.trim() ?? '', now) ?? bodyMs;
-  return asked === null ? null : Math.min(Math.max(0, Math.ceil(asked)), maxRetryAfterMs);
+  const requestedMs = fromHeader(header?.trim() ?? '', now) ?? bodyMs;
+  return requestedMs === null ? null : Math.min(Math.max(0, Math.ceil(requestedMs)), maxRetryAfterMs);
 }
 
 function fromHeader(value: string, now: Date): number | null {

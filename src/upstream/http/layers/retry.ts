@@ -88,8 +88,8 @@ const wasNotSent = (error: unknown): boolean =>
   error instanceof UpstreamUnreachableError && error.cause instanceof ExchangeFailure && !error.cause.sent;
 
 function pauseMs(attempt: number, error: unknown, random: () => number): number {
-  const asked = error instanceof GatewayError ? error.retryAfterMs : null;
+  const requestedMs = error instanceof GatewayError ? error.retryAfterMs : null;
   // Never earlier than requested. The random part keeps callers with the same pause from returning at the same time.
-  if (asked !== null) return asked + Math.floor(random() * backoff.firstMs);
+  if (requestedMs !== null) return requestedMs + Math.floor(random() * backoff.firstMs);
   return Math.floor(jitteredBackoffMs(backoff, attempt, random));
 }

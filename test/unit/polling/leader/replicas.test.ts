@@ -17,7 +17,7 @@ describe('the candidate of another replica', () => {
 
   it('counts as live after a message, for two heartbeats that do not include its replica', () => {
     const { live } = readings();
-    live.heard('new/1');
+    live.noteLive('new/1');
     expect([live.has('new/1'), live.has('new/2'), live.has('other/1')]).toEqual([true, true, false]);
     expect(live.beat()).toBe(false);
     expect(live.has('new/1')).toBe(true);
@@ -28,18 +28,18 @@ describe('the candidate of another replica', () => {
 
   it('counts as live for two further heartbeats after each message', () => {
     const { live } = readings();
-    live.heard('new/1');
+    live.noteLive('new/1');
     live.beat();
-    live.heard('new/2');
+    live.noteLive('new/2');
     expect([live.beat(), live.has('new/1'), live.beat(), live.has('new/1')]).toEqual([false, true, true, false]);
   });
 
   it('depends only on the set once that includes its replica', () => {
     const { heartbeat, live } = readings();
-    live.heard('new/1');
+    live.noteLive('new/1');
     heartbeat.replicas = new Set(['new']);
     expect(live.beat()).toBe(false);
-    live.heard('new/1');
+    live.noteLive('new/1');
     heartbeat.replicas = new Set();
     expect(live.has('new/1')).toBe(false);
     expect(live.beat()).toBe(false);
@@ -47,7 +47,7 @@ describe('the candidate of another replica', () => {
 
   it('does not count as live while the set is unknown, nor after a reset', () => {
     const { heartbeat, live } = readings(null);
-    live.heard('new/1');
+    live.noteLive('new/1');
     expect([live.has('new/1'), live.beat()]).toEqual([false, false]);
     heartbeat.replicas = new Set();
     expect(live.has('new/1')).toBe(true);

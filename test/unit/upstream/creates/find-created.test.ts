@@ -84,7 +84,7 @@ describe('the job of a lost create', () => {
 
   it('is never a job that this process has already returned, from a response or from a search', () => {
     const { job, begin, lost, find } = harness();
-    begin().answered('answered');
+    begin().succeeded('answered');
     const [one, other] = [lost(), lost()];
     const jobs = [job('answered'), job('found')];
     expect(find(one, jobs)).toBe('found');
@@ -118,7 +118,7 @@ describe('the job of a lost create', () => {
     ['an equal sandbox name of another organization', 'body', 'group', tenantOf('prod', otherOrganization)],
   ])('does not depend on creates of %s', (_, ...other) => {
     const { job, begin, lost, find } = harness();
-    begin(...other).answered('mine');
+    begin(...other).succeeded('mine');
     begin(...other);
     expect(find(lost(), [job('mine')])).toBe('mine');
   });
@@ -145,7 +145,7 @@ describe('a lost create without a candidate', () => {
 
   it('was not executed if the only candidate is known as the result of another create', () => {
     const { job, begin, lost, look } = harness();
-    begin().answered('answered');
+    begin().succeeded('answered');
     expect(look(lost(), [job('answered')], null, true)).toEqual({ kind: 'absent' });
   });
 
@@ -159,7 +159,7 @@ describe('recent creates', () => {
   it('are kept with their results for five minutes, and for longer while they are running', async () => {
     const { clock, begin, lost } = harness();
     const running = begin();
-    begin().answered('a');
+    begin().succeeded('a');
     lost('another body');
     await clock.advanceBy(299_999);
     expect(begin().isTaken('a')).toBe(true);
@@ -167,7 +167,7 @@ describe('recent creates', () => {
     const later = lost();
     expect(later.isTaken('a')).toBe(false);
     expect(later.claim('b', false)).toBe(false);
-    running.answered('c');
+    running.succeeded('c');
     expect(lost().isTaken('c')).toBe(true);
   });
 
@@ -176,7 +176,7 @@ describe('recent creates', () => {
     for (let each = 0; each < 20; each += 1) {
       const tenant = tenantOf(`sandbox-${each}`);
       begin('body', `rejected ${each}`, tenant).refused();
-      begin('body', `answered ${each}`, tenant).answered('a');
+      begin('body', `answered ${each}`, tenant).succeeded('a');
       lost('body', `lost ${each}`, tenant);
     }
     expect(attempts.size).toEqual({ creates: 40, groups: 40, tenants: 20 });
@@ -194,7 +194,7 @@ describe('recent creates', () => {
 
   it('include, for five minutes, a tenant whose creates were all dropped', async () => {
     const { clock, attempts, begin } = harness();
-    begin('body', 'dropped').answered('a');
+    begin('body', 'dropped').succeeded('a');
     const running = Array.from({ length: 5_000 }, (_, each) => begin('body', `group ${each}`));
     for (const attempt of running) attempt.refused();
     expect(attempts.size).toEqual({ creates: 0, groups: 0, tenants: 1 });
@@ -205,10 +205,10 @@ describe('recent creates', () => {
 
   it('are dropped from the least recently used group first', () => {
     const { attempts, begin } = harness();
-    begin('body', 'used again').answered('a');
-    for (let each = 0; each < 4_998; each += 1) begin('body', `group ${each}`).answered(`${each}`);
-    begin('body', 'used again').answered('b');
-    begin('body', 'one more').answered('c');
+    begin('body', 'used again').succeeded('a');
+    for (let each = 0; each < 4_998; each += 1) begin('body', `group ${each}`).succeeded(`${each}`);
+    begin('body', 'used again').succeeded('b');
+    begin('body', 'one more').succeeded('c');
     expect(attempts.size.creates).toBe(5_000);
     expect(begin('body', 'used again').isTaken('a')).toBe(true);
     expect(begin('body', 'group 0').isTaken('0')).toBe(false);
@@ -216,7 +216,7 @@ describe('recent creates', () => {
 
   it('are limited in number for each tenant, and match nothing uncertain after a drop', async () => {
     const { clock, attempts, job, begin, lost, find } = harness();
-    for (let each = 0; each < 5_001; each += 1) begin('body', `group ${each}`).answered(`${each}`);
+    for (let each = 0; each < 5_001; each += 1) begin('body', `group ${each}`).succeeded(`${each}`);
     expect(attempts.size.creates).toBe(5_000);
     expect(find(lost(), [job('whose')])).toBeNull();
     expect(find(lost(), [job('mine', 0, { requestId: 'own' })], 'own')).toBe('mine');
@@ -228,8 +228,8 @@ describe('recent creates', () => {
   it('are limited in number for all tenants, and those of the least recently used tenants are dropped', () => {
     const { attempts, begin } = harness();
     for (let tenant = 0; tenant < 11; tenant += 1) {
-      if (tenant === 10) begin('body', 'group', tenantOf('sandbox-0')).answered('b');
-      for (let each = 0; each < 4_999; each += 1) begin('body', 'group', tenantOf(`sandbox-${tenant}`)).answered('a');
+      if (tenant === 10) begin('body', 'group', tenantOf('sandbox-0')).succeeded('b');
+      for (let each = 0; each < 4_999; each += 1) begin('body', 'group', tenantOf(`sandbox-${tenant}`)).succeeded('a');
     }
     expect(attempts.size.creates).toBeLessThanOrEqual(50_000);
     expect(begin('body', 'group', tenantOf('sandbox-1')).isTaken('a')).toBe(false);
