@@ -31,7 +31,7 @@ const datasetRecord = z.strictObject({
 
 /** A segment definition and the location of its record. */
 export interface PlacedSegment {
-  readonly place: string;
+  readonly location: string;
   readonly definition: SegmentDefinition;
 }
 
@@ -47,8 +47,8 @@ export async function readSegments(
   context: RecordContext,
 ): Promise<readonly PlacedSegment[]> {
   const segments = await readNamed(records, segmentRecord, context);
-  return segments.flatMap(({ place, record, id }, index) => {
-    const mergePolicyId = mergePolicyOf(record.mergePolicyId, place, context.issues);
+  return segments.flatMap(({ location, record, id }, index) => {
+    const mergePolicyId = mergePolicyOf(record.mergePolicyId, location, context.issues);
     if (mergePolicyId === null) return [];
     // Creation times follow the order of the records, because lists are sorted by them.
     const creationTime = context.now.getTime() - segments.length + index;
@@ -59,16 +59,16 @@ export async function readSegments(
       evaluation: { batch: true, continuous: false, synchronous: false },
       ...{ creationTime, updateTime: creationTime },
     };
-    return [{ place, definition }];
+    return [{ location, definition }];
   });
 }
 
-function mergePolicyOf(id: string | undefined, place: string, issues: SeedIssues): string | null {
+function mergePolicyOf(id: string | undefined, location: string, issues: SeedIssues): string | null {
   try {
     return findMergePolicy(id ?? null).id;
   } catch (error) {
     if (!(error instanceof UnknownMergePolicyError)) throw error;
-    issues.add(place, error.message);
+    issues.add(location, error.message);
     return null;
   }
 }
@@ -102,20 +102,20 @@ async function readNamed<Schema extends z.ZodType<{ id?: string | undefined }>>(
   records: AsyncIterable<SeedRecord>,
   schema: Schema,
   { issues }: RecordContext,
-): Promise<{ place: string; record: z.output<Schema>; id: string | undefined }[]> {
-  const read: { place: string; record: z.output<Schema>; id: string | undefined }[] = [];
-  const places = new Map<string, string>();
-  for await (const { place, values } of records) {
+): Promise<{ location: string; record: z.output<Schema>; id: string | undefined }[]> {
+  const read: { location: string; record: z.output<Schema>; id: string | undefined }[] = [];
+  const locations = new Map<string, string>();
+  for await (const { location, values } of records) {
     const present = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
     const parsed = schema.safeParse(present);
     if (!parsed.success) {
-      issues.add(place, issuesOf(parsed.error, 'record'));
+      issues.add(location, issuesOf(parsed.error, 'record'));
       continue;
     }
     const { id } = parsed.data;
-    if (id !== undefined && places.has(id)) issues.add(place, `has the id ${id}, which ${places.get(id)} has`);
-    else read.push({ place, record: parsed.data, id });
-    if (id !== undefined) places.set(id, place);
+    if (id !== undefined && locations.has(id)) issues.add(location, `has the id ${id}, which ${locations.get(id)} has`);
+    else read.push({ location, record: parsed.data, id });
+    if (id !== undefined) locations.set(id, location);
   }
   return read;
 }

@@ -121,8 +121,8 @@ async function evaluate(
     await evaluateSegments(database, { sandbox, segments: evaluated, now }, signal);
   } catch (error) {
     if (!(error instanceof SegmentExpressionError)) throw error;
-    const place = segments.find(({ definition }) => definition.id === error.segmentId)?.place ?? sandbox;
-    throw new SeedError([`${place}: expression: ${error.cause.message}`]);
+    const location = segments.find(({ definition }) => definition.id === error.segmentId)?.location ?? sandbox;
+    throw new SeedError([`${location}: expression: ${error.cause.message}`]);
   }
 }
 

@@ -7,7 +7,7 @@ export interface Person {
   /** `crm`: the person has a profile. `events`: only events are known. */
   readonly source: 'crm' | 'events';
   /** Location of the first record of the person. */
-  readonly place: string;
+  readonly location: string;
 }
 
 /** The people of a sandbox, indexed by identity. */
@@ -16,9 +16,9 @@ export class People {
   #count = 0;
 
   /** Adds a person with these identities. */
-  add(identities: Identities, { source, place }: Pick<Person, 'source' | 'place'>): Person {
+  add(identities: Identities, { source, location }: Pick<Person, 'source' | 'location'>): Person {
     this.#count += 1;
-    const person = { number: this.#count, source, place };
+    const person = { number: this.#count, source, location };
     for (const identity of identities) this.#byIdentity.set(keyOf(identity), person);
     return person;
   }

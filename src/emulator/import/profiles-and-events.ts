@@ -47,12 +47,12 @@ async function addProfile(record: SeedRecord, people: People, fragments: TableWr
   if (read === null) return;
   const [known] = people.find(read.identities);
   if (read.identities.size === 0) {
-    files.issues.add(record.place, 'has no identity in identityMap');
+    files.issues.add(record.location, 'has no identity in identityMap');
   } else if (known !== undefined) {
-    const [{ place }, identity] = known;
-    files.issues.add(record.place, `has the identity ${identity}, which ${place} has`);
+    const [{ location }, identity] = known;
+    files.issues.add(record.location, `has the identity ${identity}, which ${location} has`);
   } else {
-    const person = people.add(read.identities, { source: 'crm', place: record.place });
+    const person = people.add(read.identities, { source: 'crm', location: record.location });
     await fragments.add(fragmentOf(person, read, files));
   }
 }
@@ -72,19 +72,19 @@ async function addEvent(record: SeedRecord, { people, seen, fragments, events }:
   const { identities, columns } = read;
   const missing = ['eventType', 'timestamp'].filter((name) => !columns.has(name));
   if (identities.size === 0) missing.push('identityMap');
-  const id = String(columns.get('_id') ?? createHash('md5').update(record.place).digest('hex'));
+  const id = String(columns.get('_id') ?? createHash('md5').update(record.location).digest('hex'));
   const found = people.find(identities);
   if (missing.length > 0) {
-    issues.add(record.place, `has no ${missing.join(', no ')}`);
+    issues.add(record.location, `has no ${missing.join(', no ')}`);
   } else if (seen.has(id)) {
-    issues.add(record.place, `has the _id ${JSON.stringify(id)}, which ${seen.get(id)} has`);
+    issues.add(record.location, `has the _id ${JSON.stringify(id)}, which ${seen.get(id)} has`);
   } else if (found.length > 1) {
-    const places = found.map(([{ place }]) => place).join(', ');
-    issues.add(record.place, `has identities of ${found.length} profiles: ${places}`);
+    const locations = found.map(([{ location }]) => location).join(', ');
+    issues.add(record.location, `has identities of ${found.length} profiles: ${locations}`);
   } else {
-    seen.set(id, record.place);
+    seen.set(id, record.location);
     const [known] = found.map(([person]) => person);
-    const person = known ?? people.add(identities, { source: 'events', place: record.place });
+    const person = known ?? people.add(identities, { source: 'events', location: record.location });
     // A person without a profile gets a fragment without attributes.
     if (known === undefined) await fragments.add(fragmentOf(person, { identities, columns: new Map() }, files));
     await events.add(
@@ -106,7 +106,11 @@ interface ReadRecord {
 }
 
 /** @returns null when the record is invalid; the reasons are added to the issues. */
-function readRecord({ place, values, isText }: SeedRecord, types: FieldTypes, issues: SeedIssues): ReadRecord | null {
+function readRecord(
+  { location, values, isText }: SeedRecord,
+  types: FieldTypes,
+  issues: SeedIssues,
+): ReadRecord | null {
   try {
     const { identities, rest } = takeIdentities(values);
     const columns = new Map<string, ColumnValue>();
@@ -115,7 +119,7 @@ function readRecord({ place, values, isText }: SeedRecord, types: FieldTypes, is
       if (type === undefined) {
         const isAbove = [...types.keys()].some((each) => each.startsWith(`${path}.`));
         const unknown = `has the unknown field ${path}; fields of your own are declared in manifest.json`;
-        issues.add(place, isAbove ? `${path} must be an object with its fields` : unknown);
+        issues.add(location, isAbove ? `${path} must be an object with its fields` : unknown);
         return null;
       }
       columns.set(path, readValue(path, type, value, isText));
@@ -123,7 +127,7 @@ function readRecord({ place, values, isText }: SeedRecord, types: FieldTypes, is
     return { identities, columns };
   } catch (error) {
     if (!(error instanceof IdentityError || error instanceof FieldValueError)) throw error;
-    issues.add(place, error.message);
+    issues.add(location, error.message);
     return null;
   }
 }

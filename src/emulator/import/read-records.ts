@@ -9,7 +9,7 @@ import { LineError, maximumRecordLength, reasonOf, type SeedIssues } from './see
 /** One record of a file. */
 export interface SeedRecord {
   /** File and position, such as `profiles.csv line 3` or `events.parquet row 12`. */
-  readonly place: string;
+  readonly location: string;
   readonly values: Readonly<Record<string, unknown>>;
   /** Whether all values are text, so that numbers and times must still be parsed. */
   readonly isText: boolean;
@@ -109,10 +109,10 @@ async function* readJsonLines(
   for await (const text of linesOf(chunks)) {
     line += 1;
     if (text.trim() === '') continue;
-    const place = `${file} line ${line}`;
+    const location = `${file} line ${line}`;
     const values = parseObject(text);
-    if (values === null) issues.add(place, 'is not a JSON object');
-    else yield { place, values, isText: false };
+    if (values === null) issues.add(location, 'is not a JSON object');
+    else yield { location, values, isText: false };
   }
 }
 
@@ -146,16 +146,16 @@ async function* readCsvRecords(
 ): AsyncGenerator<SeedRecord> {
   let names: readonly string[] | null = null;
   for await (const row of readCsv(chunks)) {
-    const place = `${file} line ${row.line}`;
+    const location = `${file} line ${row.line}`;
     if (names === null) {
       names = row.values.map((name) => name.trim());
       const doubled = names.find((name, index) => name === '' || names?.indexOf(name) !== index);
       if (doubled !== undefined)
         throw new LineError(row.line, `is the header, in which ${JSON.stringify(doubled)} must be a unique name`);
     } else if (row.values.length !== names.length) {
-      issues.add(place, `has ${row.values.length} values, but the header has ${names.length} names`);
+      issues.add(location, `has ${row.values.length} values, but the header has ${names.length} names`);
     } else {
-      yield { place, values: valuesOf(names, row), isText: true };
+      yield { location, values: valuesOf(names, row), isText: true };
     }
   }
   if (names === null) throw new LineError(1, 'must be a header with the names of the fields');
@@ -176,7 +176,7 @@ async function* readParquet(path: string, file: string, session: Session): Async
       [path.replaceAll(/[*?[]/g, '[$&]'), first, first + rowsAtOnce],
     );
     for (const { file_row_number: row, ...values } of rows) {
-      yield { place: `${file} row ${row + 1}`, values, isText: false };
+      yield { location: `${file} row ${row + 1}`, values, isText: false };
     }
     if (rows.length < rowsAtOnce) return;
   }

@@ -32,8 +32,8 @@ export class SeedIssues {
   readonly #issues: string[] = [];
 
   /** @throws {SeedError} when the maximum number of issues is reached */
-  add(place: string, problem: string): void {
-    this.#issues.push(`${place}: ${problem}`);
+  add(location: string, problem: string): void {
+    this.#issues.push(`${location}: ${problem}`);
     if (this.#issues.length >= maximumIssues) this.throwIfAny();
   }
 

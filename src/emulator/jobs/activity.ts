@@ -2,7 +2,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { Permits } from '../store/permits.ts';
 
 /** A limited number of slots. Each piece of work holds one while it runs. */
-export type Places = Pick<Permits, 'hold'>;
+export type Slots = Pick<Permits, 'hold'>;
 
 /**
  * Detects when all jobs and schedules are idle, so that each sleeps, waits for another one, or has ended. Only then may
@@ -44,7 +44,7 @@ export class Activity {
   }
 
   /** Slots for tasks. A task that waits for a slot does not count as active. */
-  places(count: number): Places {
+  slots(count: number): Slots {
     const permits = new Permits(count);
     return { hold: (task, signal) => this.rest(() => permits.hold(() => this.work(task), signal)) };
   }

@@ -8,7 +8,7 @@ import type { Database } from '../store/connection.ts';
 import type { PlatformStore } from '../store/platform-store.ts';
 import type { WrittenBatch } from '../store/platform-store-batch-files.ts';
 import { batchIdsOf, type ExportJob } from '../store/platform-store-export-jobs.ts';
-import type { Activity, Places } from './activity.ts';
+import type { Activity, Slots } from './activity.ts';
 import type { BatchFolders } from './batch-folder.ts';
 import { evaluateSnapshots } from './evaluate-snapshots.ts';
 import { planBatches } from './export-selection.ts';
@@ -40,13 +40,13 @@ export interface ExportJobRunnerOptions {
 export class ExportJobRunner implements AsyncDisposable {
   readonly #options: ExportJobRunnerOptions;
   readonly #transitions: JobTransitions;
-  readonly #places: Places;
+  readonly #slots: Slots;
   readonly #jobs: RunningJobs<ExportJob>;
 
   constructor(options: ExportJobRunnerOptions) {
     this.#options = options;
     this.#transitions = new JobTransitions(options.store, () => options.clock.now().getTime());
-    this.#places = options.activity.places(options.concurrentExports);
+    this.#slots = options.activity.slots(options.concurrentExports);
     this.#jobs = new RunningJobs<ExportJob>(
       {
         carryOut: (job, signal) => this.#export(job, signal),
@@ -90,7 +90,7 @@ export class ExportJobRunner implements AsyncDisposable {
       return;
     }
     await sleepUntil(clock, job.creationTime + stageDurationMs(pace, 'newMs', job.id), signal);
-    const loaded = await this.#places.hold(async () => {
+    const loaded = await this.#slots.hold(async () => {
       signal.throwIfAborted();
       const exporting = await this.#transitions.startExporting(job.id, job.sandbox);
       if (exporting === null) return null;

@@ -4,7 +4,7 @@ import type { EmulatorPace, EmulatorQuirks } from '../options.ts';
 import type { Database } from '../store/connection.ts';
 import type { PlatformStore } from '../store/platform-store.ts';
 import type { SegmentJob } from '../store/platform-store-segment-jobs.ts';
-import type { Activity, Places } from './activity.ts';
+import type { Activity, Slots } from './activity.ts';
 import { evaluateSnapshots } from './evaluate-snapshots.ts';
 import { RunningJobs, sleepUntil } from './running-jobs.ts';
 import { SegmentJobTransitions } from './segment-job-transitions.ts';
@@ -35,13 +35,13 @@ const concurrentSegmentJobs = 1;
 export class SegmentJobRunner implements AsyncDisposable {
   readonly #options: SegmentJobRunnerOptions;
   readonly #transitions: SegmentJobTransitions;
-  readonly #places: Places;
+  readonly #slots: Slots;
   readonly #jobs: RunningJobs<SegmentJob>;
 
   constructor(options: SegmentJobRunnerOptions) {
     this.#options = options;
     this.#transitions = new SegmentJobTransitions(options.store, () => options.clock.now().getTime());
-    this.#places = options.activity.places(concurrentSegmentJobs);
+    this.#slots = options.activity.slots(concurrentSegmentJobs);
     this.#jobs = new RunningJobs<SegmentJob>(
       {
         carryOut: (job, signal) => this.#evaluate(job, signal),
@@ -87,7 +87,7 @@ export class SegmentJobRunner implements AsyncDisposable {
     if (current.status === 'QUEUED') {
       await sleepUntil(clock, current.updateTime + stageDurationMs(pace, 'queuedMs', job.id), signal);
     }
-    await this.#places.hold(async () => {
+    await this.#slots.hold(async () => {
       signal.throwIfAborted();
       const processing = await this.#transitions.startProcessing(job);
       if (processing === null) return;
