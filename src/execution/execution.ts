@@ -33,10 +33,10 @@ type AbstractPlan = Extract<TypePlan, { kind: 'abstract' }>;
 const noArguments = Object.freeze({});
 
 /**
- * One execution of an operation. Values that are available synchronously are completed in one pass, which leaves
- * `undefined` in the place of each awaited value. The result is complete when all awaited values have arrived.
+ * One execution of an operation. Values that are available synchronously are completed in one pass, which leaves each
+ * awaited value `undefined`. The result is complete when all awaited values have arrived.
  *
- * The methods receive the place of the value that they complete: its field, its planned type, and the object or list
+ * The methods receive the position of the value that they complete: its field, its planned type, and the object or list
  * that it is in with its key there.
  */
 export class Execution implements Planning {
@@ -283,7 +283,7 @@ export class Execution implements Planning {
     });
   }
 
-  /** Leaves the place of a value empty until its promise settles, and then completes the value. */
+  /** Leaves a value `undefined` until its promise settles, and then completes it. */
   #await<T>(
     field: FieldPlan,
     type: TypePlan,
@@ -331,7 +331,7 @@ export class Execution implements Planning {
     return null;
   }
 
-  /** Writes null in the place of an awaited value that failed, or of the nearest nullable object or list around it. */
+  /** Writes null instead of an awaited value that failed, or of the nearest nullable object or list around it. */
   #fail(cause: unknown, field: FieldPlan, type: TypePlan, parent: Position, key: Key): void {
     this.#errors.push(locatedError(cause, field.nodes, parent.pathOf(key)));
     if (!type.isNonNull) {

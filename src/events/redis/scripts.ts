@@ -162,10 +162,10 @@ oldest = oldest or string.format('%.0f.%s', sequence, given.identity)
 -- The first write, because a full server rejects only a script that has written nothing yet.
 redis.call('XADD', events, idOf(count), 'head', head, 'after', after, 'data', data)
 
-local place = 3
+local index = 3
 local function nextArgument()
-  place = place + 1
-  return ARGV[place - 1]
+  index = index + 1
+  return ARGV[index - 1]
 end
 for _ = 1, given.adopted do redis.call('HSETNX', snapshot, nextArgument(), nextArgument()) end
 for _ = 1, given.set do redis.call('HSET', snapshot, nextArgument(), nextArgument()) end

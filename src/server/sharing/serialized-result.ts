@@ -9,7 +9,7 @@ export class SerializedResult implements ExecutionResult {
     this.data = data;
   }
 
-  /** Called by Yoga in place of `JSON.stringify`, with the result itself and without `this`. */
+  /** Called by Yoga instead of `JSON.stringify`, with the result itself and without `this`. */
   stringify(result: SerializedResult): string {
     result.#text ??= JSON.stringify(result);
     return result.#text;

@@ -61,7 +61,7 @@ export async function listObjects<Value extends CatalogObject>(
 
 /**
  * The objects that the platform has, in any order.
- * @throws an error that the response contains in the place of an object, unless it is a 404
+ * @throws an error that the response contains instead of an object, unless it is a 404
  */
 export async function getObjects<Value extends CatalogObject>(
   client: BoundClient,
@@ -135,7 +135,7 @@ function mapIn(request: PlatformRequest, response: UpstreamResponse): Readonly<R
 
 const notFound = 404;
 
-/** @throws the error that the response contains in the place of an object */
+/** @throws the error that the response contains instead of an object */
 function orThrow(request: PlatformRequest, response: UpstreamResponse, value: unknown): unknown {
   const failure = readEntryError(value);
   if (failure === null) return value;

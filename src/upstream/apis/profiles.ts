@@ -31,7 +31,7 @@ type Outcome = Profile | Error | null;
 /**
  * Profile access: finds the profiles of identities. One call has one list of fields, one merge policy and many
  * identities. If the response cannot be assigned to some identities, or if one person fails the whole call, each open
- * identity is requested separately. A failure is returned as an error in the place of the profiles that it affects.
+ * identity is requested separately. A failure is returned as an error instead of the profiles that it affects.
  */
 export function createProfilesApi(client: PlatformClient): ProfilesApi {
   const context = decodeContextOf(client.metrics, 'Profile');

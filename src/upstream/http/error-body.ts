@@ -129,7 +129,7 @@ export function readErrorValue(json: unknown): ErrorBody {
   };
 }
 
-/** The records of an error, from the outside in. A text in the place of a record is read as its message. */
+/** The records of an error, from the outside in. A text instead of a record is read as its message. */
 function partsOf(json: unknown): readonly ErrorPart[] {
   const parts: ErrorPart[] = [];
   let level: readonly unknown[] = [json];

@@ -69,7 +69,7 @@ export function errorFromResponse(
 const unnamedStatus = 500;
 
 /**
- * The error that a bulk response (207) contains in the place of one entity. The error itself names its status.
+ * The error that a bulk response (207) contains instead of one entity. The error itself names its status.
  */
 export function errorFromEntry(
   request: FailedRequest,

@@ -3,7 +3,7 @@ import { type EntryError, readEntryError } from './entry-error.ts';
 import { readLink } from './link.ts';
 import { asList, asRecord, readCount, readId, readText } from './readers.ts';
 
-/** One entry of a Data Access list: a file of a batch with parts, a part with bytes, or an error in its place. */
+/** One entry of a Data Access list: a file of a batch with parts, a part with bytes, or an error instead. */
 export type FileEntry =
   | { readonly kind: 'file'; readonly id: string }
   | { readonly kind: 'part'; readonly name: string; readonly sizeBytes: number | null }

@@ -1,6 +1,6 @@
 import { asRecord, isText, readBoolean, readId, readInteger, readText, type WireRecord } from './readers.ts';
 
-/** An error in the place of an entity in a response with a 2xx status, or in the place of the whole response. */
+/** An error instead of an entity in a response with a 2xx status, or instead of the whole response. */
 export interface EntryError {
   /** The HTTP status that the error names; null if it names none. */
   readonly status: number | null;
@@ -74,9 +74,9 @@ type SubjectKey = (typeof subjectKeys)[number];
 const isSubjectKey: ReadonlySet<string> = new Set(subjectKeys);
 
 /**
- * The error in the place of an entity. An HTTP status, a code of the API gateway or `success: false` always shows an
- * error. Other names of errors show one only if the record has no other properties. An entity has other properties, and
- * may have its own errors and a status in words. Null if the value is no error.
+ * The error that a response contains instead of an entity. An HTTP status, a code of the API gateway or `success: false`
+ * always shows an error. Other names of errors show one only if the record has no other properties. An entity has other
+ * properties, and may have its own errors and a status in words. Null if the value is no error.
  */
 export function readEntryError(value: unknown): EntryError | null {
   const named = readNamedError(value);
@@ -116,7 +116,7 @@ const isOnlyError = (record: WireRecord<ErrorKey>): boolean =>
   Object.keys(record).every((key) => isErrorKey.has(key) || isSubjectKey.has(key)) && !hasStatusInWords(record);
 
 /**
- * The error in the place of a whole response, in any shape of error bodies. Null if the value is no error.
+ * The error instead of a whole response, in any shape of error bodies. Null if the value is no error.
  *
  * Responses of reads and creates are entities, lists, or maps from id to entity. A record that has only names of errors
  * and contains a reason as text is none of these, because an entity has other properties, and the members of a map are
@@ -141,7 +141,7 @@ function readRecordError(value: unknown, isMessage: boolean): EntryError | null 
   return isError ? { status: readStatus(body.code), error: body } : null;
 }
 
-/** Whether the message about a change names an error. A job that is returned in its place has an id. */
+/** Whether the message about a change names an error. A job that is returned instead has an id. */
 function deniesSuccess(body: WireRecord<ErrorKey | 'id'>): boolean {
   if (readId(body.id) !== null) return false;
   return (

@@ -4,7 +4,7 @@ import { asRecord } from './readers.ts';
  * Reads a count, a size, a time or a reason of an object. The platform's documentation shows them among the other
  * properties of an object, under one name; real responses have them in its `metrics`, under one of several names.
  * Returns the first value that `read` can use; −1 stands for an unknown count.
- * @param name the documented name, in both places
+ * @param name the documented name, at both levels
  * @param others further names within the metrics
  */
 export type ReadFigure = <Value>(
