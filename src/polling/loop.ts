@@ -398,7 +398,7 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   #noteHolder(holder: Parameters<PollListener['termChanged']>[0]): void {
     const { logger, onHolder } = this.#options;
     switch (holder) {
-      case 'nobody':
+      case 'none':
         this.#expectHolder();
         break;
       case 'elsewhere':

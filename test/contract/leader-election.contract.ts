@@ -72,7 +72,7 @@ export function leaderElectionContract(name: string, make: MakeReplicas): void {
       expect(other.terms.at(-1)).toBe(next.term);
       expect([other.holders[0], other.holders.at(-1)]).toEqual(['elsewhere', 'here']);
       await next.release();
-      expect([other.terms.at(-1), other.holders.at(-1)]).toEqual([null, 'nobody']);
+      expect([other.terms.at(-1), other.holders.at(-1)]).toEqual([null, 'none']);
     });
 
     it('passes the lease of a replica that leaves to the next one', async () => {

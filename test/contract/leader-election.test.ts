@@ -57,7 +57,7 @@ interface Replica extends AsyncDisposable {
   deafen(on: boolean): void;
 }
 
-async function startCoordinator(
+async function startElections(
   url: string,
   { lease = endlessMs, clock = systemClock }: { readonly lease?: number; readonly clock?: Clock } = {},
 ): Promise<Replica> {
@@ -157,8 +157,8 @@ describeWithRedis('with a Redis server', () => {
 
   beforeAll(async () => {
     server = await startRedisServer();
-    first = await startCoordinator(server.url, { clock });
-    second = await startCoordinator(server.url, { clock });
+    first = await startElections(server.url, { clock });
+    second = await startElections(server.url, { clock });
   });
   afterAll(async () => {
     await first[Symbol.asyncDispose]();
@@ -215,8 +215,8 @@ describeWithRedis('with a Redis server', () => {
     const knows = (election: LeaderElection, term: number) => eventually(() => expect(election.term).toBe(term));
 
     it('passes the lease of a disconnected replica on after that replica has noticed', async () => {
-      const dying = await startCoordinator(server.url, { lease: leaseMs });
-      await using survivor = await startCoordinator(server.url, { lease: leaseMs });
+      const dying = await startElections(server.url, { lease: leaseMs });
+      await using survivor = await startElections(server.url, { lease: leaseMs });
       const feed = ownFeed();
       const holders: string[] = [];
       const lease = await dying.elections.join(feed, listener()).acquireLease(never);
@@ -233,7 +233,7 @@ describeWithRedis('with a Redis server', () => {
       // A lease lasts one and a half times the shortest pause, and a takeover takes at most two pauses.
       expect(tookAt - since).toBeLessThan((leaseMs / 1.5) * 2);
       expect(next.term).toBeGreaterThan(lease.term);
-      expect(holders).toEqual(['elsewhere', 'nobody', 'here']);
+      expect(holders).toEqual(['elsewhere', 'none', 'here']);
       await dying[Symbol.asyncDispose]();
     });
 
@@ -265,8 +265,8 @@ describeWithRedis('with a Redis server', () => {
     });
 
     it('fences the log as soon as the next term is granted, even for a leader that has not noticed', async () => {
-      await using holding = await startCoordinator(server.url);
-      await using taker = await startCoordinator(server.url, { lease: leaseMs });
+      await using holding = await startElections(server.url);
+      await using taker = await startElections(server.url, { lease: leaseMs });
       const feed = ownFeed();
       const keys = feedKeys(feed.tenant, feed.kind);
       await using log = holding.createLog<{ readonly id: string }>({ key: ({ id }) => id, keys });
@@ -332,7 +332,7 @@ describeWithRedis('with a Redis server', () => {
     });
 
     it('sends the steps of many feeds in few calls', async () => {
-      await using replica = await startCoordinator(server.url);
+      await using replica = await startElections(server.url);
       const names = Array.from({ length: 250 }, ownFeed);
       const before = replica.sent;
       const joined = names.map((name) => replica.elections.join(name, listener()));
@@ -348,7 +348,7 @@ describeWithRedis('with a Redis server', () => {
       async function watchers(count: number) {
         const stopped = new FakeClock();
         const replicas = await Promise.all(
-          Array.from({ length: count }, () => startCoordinator(server.url, { clock: stopped })),
+          Array.from({ length: count }, () => startElections(server.url, { clock: stopped })),
         );
         return {
           stopped,
@@ -417,8 +417,8 @@ describeWithRedis('with a Redis server', () => {
     });
 
     it('repeats steps that Redis did not execute with the next heartbeat', async () => {
-      await using troubled = await startCoordinator(server.url, { lease: leaseMs });
-      await using other = await startCoordinator(server.url, { lease: leaseMs });
+      await using troubled = await startElections(server.url, { lease: leaseMs });
+      await using other = await startElections(server.url, { lease: leaseMs });
       const [held, watched, left] = [ownFeed(), ownFeed(), ownFeed()];
       const joined = [held, watched, left].map((feed) => troubled.elections.join(feed, listener()));
       const [holder, watcher, leaver] = joined;
@@ -467,7 +467,7 @@ describeWithRedis('with a Redis server', () => {
     };
 
     it('returns a term that was granted to a candidate after it had withdrawn', async () => {
-      await using withdrawing = await startCoordinator(server.url);
+      await using withdrawing = await startElections(server.url);
       const feed = ownFeed();
       const { election, granted, arrive } = await delayed(withdrawing, feed);
       const candidacy = new AbortController();
@@ -482,7 +482,7 @@ describeWithRedis('with a Redis server', () => {
     });
 
     it('ignores a term that was granted to a registration that has lapsed since', async () => {
-      await using lapsing = await startCoordinator(server.url, { lease: leaseMs });
+      await using lapsing = await startElections(server.url, { lease: leaseMs });
       const feed = ownFeed();
       const { election, granted, arrive } = await delayed(lapsing, feed);
       const taking = election.acquireLease(never);
@@ -498,8 +498,8 @@ describeWithRedis('with a Redis server', () => {
     });
 
     it('forgets the scope of a dead replica, in Redis too', async () => {
-      await using dying = await startCoordinator(server.url, { lease: leaseMs });
-      await using survivor = await startCoordinator(server.url, { lease: leaseMs });
+      await using dying = await startElections(server.url, { lease: leaseMs });
+      await using survivor = await startElections(server.url, { lease: leaseMs });
       const feed = ownFeed();
       await dying.elections.join(feed, listener()).publishScope({ everything: true, ids: new Set(['a']) });
       await using election = survivor.elections.join(feed, listener());
@@ -514,7 +514,7 @@ describeWithRedis('with a Redis server', () => {
     });
 
     it('gives up everything when its registration lapses, and starts again', async () => {
-      await using lapsing = await startCoordinator(server.url, { lease: leaseMs });
+      await using lapsing = await startElections(server.url, { lease: leaseMs });
       const feed = ownFeed();
       const holders: string[] = [];
       await using holder = lapsing.elections.join(feed, listener({ termChanged: (who) => holders.push(who) }));
@@ -525,7 +525,7 @@ describeWithRedis('with a Redis server', () => {
       const noticed = lost(lease);
       await first.redis.send((client) => client.zRem(replicasKey, lapsing.heartbeat.replicaId));
       await noticed;
-      expect(holders.slice(0, 2)).toEqual(['here', 'nobody']);
+      expect(holders.slice(0, 2)).toEqual(['here', 'none']);
       const again = await holder.acquireLease(never);
       expect(again.term).toBeGreaterThan(lease.term);
       await knows(other, again.term);
@@ -533,8 +533,8 @@ describeWithRedis('with a Redis server', () => {
     });
 
     it('reports that Redis is unavailable, and resumes when Redis returns empty, with greater terms known to all replicas', async () => {
-      await using one = await startCoordinator(server.url, { lease: leaseMs });
-      await using two = await startCoordinator(server.url, { lease: leaseMs });
+      await using one = await startElections(server.url, { lease: leaseMs });
+      await using two = await startElections(server.url, { lease: leaseMs });
       const feed = ownFeed();
       const errors: unknown[] = [];
       const heard: string[] = [];
@@ -558,7 +558,7 @@ describeWithRedis('with a Redis server', () => {
       await eventually(() => expect(errors.at(-1)).toMatchObject({ code: 'UPSTREAM_UNREACHABLE', retryable: true }));
       await expect(holder.otherScopes()).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
       await expect(holder.send({ kind: 'nudge' })).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
-      expect([holder.term, other.term, holders]).toEqual([null, null, ['elsewhere', 'nobody']]);
+      expect([holder.term, other.term, holders]).toEqual([null, null, ['elsewhere', 'none']]);
       await server.start();
       expect((await taking).term).toBeGreaterThan(lease.term);
       await eventually(async () => {
@@ -569,8 +569,8 @@ describeWithRedis('with a Redis server', () => {
     });
 
     it('follows leader and scope over lost connections', async () => {
-      await using beating = await startCoordinator(server.url, { lease: leaseMs });
-      await using also = await startCoordinator(server.url, { lease: leaseMs });
+      await using beating = await startElections(server.url, { lease: leaseMs });
+      await using also = await startElections(server.url, { lease: leaseMs });
       const feed = ownFeed();
       await using one = beating.elections.join(feed, listener());
       await using other = also.elections.join(feed, listener());
@@ -587,7 +587,7 @@ describeWithRedis('with a Redis server', () => {
     });
 
     it('reads the state again when messages were lost', async () => {
-      await using deaf = await startCoordinator(server.url);
+      await using deaf = await startElections(server.url);
       const feed = ownFeed();
       await using one = first.elections.join(feed, listener());
       await using other = deaf.elections.join(feed, listener());
@@ -615,7 +615,7 @@ describeWithRedis('with a Redis server', () => {
 
     it('gives up a term that Redis no longer knows, and ignores outdated messages', async () => {
       const stopped = new FakeClock();
-      await using replica = await startCoordinator(server.url, { lease: leaseMs, clock: stopped });
+      await using replica = await startElections(server.url, { lease: leaseMs, clock: stopped });
       const feed = ownFeed();
       await using holder = replica.elections.join(feed, listener());
       const lease = await holder.acquireLease(never);
@@ -640,7 +640,7 @@ describeWithRedis('with a Redis server', () => {
     });
 
     it('skips messages that it cannot decode, and logs it once', async () => {
-      await using replica = await startCoordinator(server.url);
+      await using replica = await startElections(server.url);
       const feed = ownFeed();
       const heard: string[] = [];
       await first.redis.send(async (client) => {

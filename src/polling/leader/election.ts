@@ -42,7 +42,7 @@ export interface PollListener {
   /** Called with each message of another replica. */
   received(message: PollMessage): void;
   /** Called when `LeaderElection.term` has changed, with the new lease holder: this replica, another one, or none. */
-  termChanged(holder: 'here' | 'elsewhere' | 'nobody'): void;
+  termChanged(holder: 'here' | 'elsewhere' | 'none'): void;
   /** Called after each failed attempt to reach the other replicas. The lease holder is unknown. */
   unreachable(error: unknown): void;
 }

@@ -136,7 +136,7 @@ class MemoryLeaderElection implements LeaderElection {
     const term = held?.term ?? null;
     if (this.#reportedTerm === term) return;
     this.#reportedTerm = term;
-    if (held === null) this.listener.termChanged('nobody');
+    if (held === null) this.listener.termChanged('none');
     else this.listener.termChanged(held.election === this ? 'here' : 'elsewhere');
   }
 

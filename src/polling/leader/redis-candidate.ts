@@ -255,7 +255,7 @@ export class RedisLeaderElection implements LeaderElection {
     else this.#vacancy ??= { sinceMs: clock.monotonicMs(), releasedBy: null };
     if (term !== this.#term) {
       this.#term = term;
-      if (term === null) listener.termChanged('nobody');
+      if (term === null) listener.termChanged('none');
       else listener.termChanged(this.#lease === null ? 'elsewhere' : 'here');
     }
     this.#changes.emit('change');
@@ -301,7 +301,7 @@ export class RedisLeaderElection implements LeaderElection {
             granted === 1 && !this.#left ? new CandidateLease(term, (one) => this.#releaseLease(one)) : null;
           this.#lease = lease;
           this.#mayHold = granted === 1;
-          this.#learn(holder, term);
+          this.#applyHolder(holder, term);
           if (lease !== null) return lease;
           return granted === -1 ? 'not live' : 'held';
         },
@@ -360,7 +360,7 @@ export class RedisLeaderElection implements LeaderElection {
         this.#lookedAtMs = clock.monotonicMs();
         // Messages that were published before the subscription are missing.
         this.#isSynchronized = this.#isSubscribed;
-        this.#learn(holder, term);
+        this.#applyHolder(holder, term);
       },
     ).finally(() => {
       this.#looking = null;
@@ -372,8 +372,8 @@ export class RedisLeaderElection implements LeaderElection {
     this.#look().catch((err: unknown) => this.#options.logger.debug({ err }, 'could not read the state of a feed'));
   }
 
-  /** Applies the holder that the server reported. An empty string means none. */
-  #learn(holder: string, term: number): void {
+  /** Applies the holder that Redis reported. An empty string means none. */
+  #applyHolder(holder: string, term: number): void {
     const { live } = this.#options;
     const isOwn = holder === this.#id;
     if (isOwn) this.#mayHold = true;

@@ -96,7 +96,7 @@ export class OtherReplicas {
   /** Makes another replica the lease holder; null: there is none. */
   async moveTo(term: number | null): Promise<void> {
     this.term = term;
-    for (const listener of this.#listeners) listener.termChanged(term === null ? 'nobody' : 'elsewhere');
+    for (const listener of this.#listeners) listener.termChanged(term === null ? 'none' : 'elsewhere');
     await settle();
   }
 

@@ -45,7 +45,7 @@ describe('a round with the credential of the gateway', () => {
 /** Elections that can be disconnected, and a log that can reject writes, as during an outage of Redis. */
 function troubled() {
   const trouble = { rejectsWrites: false };
-  const listeners: ((holder: 'here' | 'elsewhere' | 'nobody') => void)[] = [];
+  const listeners: ((holder: 'here' | 'elsewhere' | 'none') => void)[] = [];
   const log = createMemoryEventLog<ExportJob>({ key: ({ id }) => id });
   const createLog = (): EventLog<ExportJob> => ({
     write: async (write, options) => {
@@ -68,7 +68,7 @@ function troubled() {
     send: (feed, message) => memory.send(feed, message),
     [Symbol.asyncDispose]: () => memory[Symbol.asyncDispose](),
   };
-  const holder = (who: 'here' | 'elsewhere' | 'nobody') => {
+  const holder = (who: 'here' | 'elsewhere' | 'none') => {
     for (const listener of listeners) listener(who);
   };
   return { trouble, createLog, elections, holder };
@@ -81,7 +81,7 @@ describe('subscribers of a feed that no replica serves', () => {
     setup.platform.put(exportJob('a', 1));
     const follower = await setup.follow();
     setup.platform.hold();
-    holder('nobody');
+    holder('none');
     await setup.pass(7_999);
     expect(follower.kinds).toEqual(['SNAPSHOT a PROCESSING']);
     await setup.pass(1);
@@ -98,7 +98,7 @@ describe('subscribers of a feed that no replica serves', () => {
     const follower = await setup.follow();
     setup.platform.hold();
     for (let time = 0; time < 5; time += 1) {
-      holder('nobody');
+      holder('none');
       await setup.pass(7_000);
       holder('elsewhere');
     }

@@ -33,7 +33,7 @@ describe('the leader elections of one process', () => {
     expect(two.election.term).toBe(2);
     await second?.release();
     expect((await waiting[1])?.term).toBe(3);
-    expect(three.notified).toEqual(['elsewhere', 'nobody', 'elsewhere', 'nobody', 'here']);
+    expect(three.notified).toEqual(['elsewhere', 'none', 'elsewhere', 'none', 'here']);
   });
 
   it('keeps its candidates connected when a candidate that does not poll leaves', async () => {
@@ -60,7 +60,7 @@ describe('the leader elections of one process', () => {
     await leaves.election[Symbol.asyncDispose]();
     expect(lease.lost.aborted).toBe(true);
     expect((await next).term).toBe(2);
-    expect(waits.notified).toEqual(['elsewhere', 'nobody', 'here']);
+    expect(waits.notified).toEqual(['elsewhere', 'none', 'here']);
   });
 
   it('reports each holder once', async () => {

@@ -62,7 +62,7 @@ describe('a feed without a holder', () => {
     replica.subscribers.values().next().value?.onSubscribed();
     await settle();
     await lease.release();
-    expect([election.term, notified, replica.server.holder]).toEqual([null, ['here', 'nobody'], '']);
+    expect([election.term, notified, replica.server.holder]).toEqual([null, ['here', 'none'], '']);
     const controller = new AbortController();
     const { length } = replica.named('acquire');
     const waiting = election.acquireLease(controller.signal);
@@ -87,7 +87,7 @@ describe('a feed without a holder', () => {
     expect(notified).toEqual(['elsewhere']);
     await replica.say(channel, { from: 'other/1', message: { kind: 'released', term: 1 } });
     expect((await waiting).term).toBe(1);
-    expect(notified).toEqual(['elsewhere', 'nobody', 'here']);
+    expect(notified).toEqual(['elsewhere', 'none', 'here']);
   });
 
   it('is not taken by a candidate that has left, or that does not know the state', async () => {
@@ -160,7 +160,7 @@ describe('an attempt to take a feed', () => {
     const controller = new AbortController();
     replica.before = () => controller.abort(new Error('nobody watches'));
     await expect(election.acquireLease(controller.signal)).rejects.toThrow('nobody watches');
-    expect([replica.server.holder, replica.named('release').length, notified]).toEqual(['', 1, ['here', 'nobody']]);
+    expect([replica.server.holder, replica.named('release').length, notified]).toEqual(['', 1, ['here', 'none']]);
     const again = new AbortController();
     replica.before = () => {
       again.abort(new Error('nobody watches'));
@@ -350,7 +350,7 @@ describe('the state of a feed', () => {
       }
     };
     await replica.subscribed(channel);
-    expect([election.term, notified]).toEqual([4, ['elsewhere', 'nobody', 'elsewhere']]);
+    expect([election.term, notified]).toEqual([4, ['elsewhere', 'none', 'elsewhere']]);
     expect(await election.otherScopes()).toEqual({ everything: true, ids: new Set(['a']) });
   });
 
@@ -361,7 +361,7 @@ describe('the state of a feed', () => {
     await replica.beat();
     expect(election.term).toBe(4);
     await replica.beat();
-    expect([election.term, notified]).toEqual([null, ['elsewhere', 'nobody']]);
+    expect([election.term, notified]).toEqual([null, ['elsewhere', 'none']]);
   });
 
   it('treats a holder as live although it has sent no message', async () => {

@@ -133,7 +133,7 @@ describe('a candidate of one of several replicas', () => {
       await election.publishScope({ everything: false, ids: new Set(['a']) });
       const lease = await replica.elect(election);
       await replica.beat(event);
-      expect([lease.lost.aborted, election.term, notified]).toEqual([true, null, ['here', 'nobody']]);
+      expect([lease.lost.aborted, election.term, notified]).toEqual([true, null, ['here', 'none']]);
       replica.steps.length = 0;
       replica.server.holder = '';
       await replica.beat();
@@ -165,7 +165,7 @@ describe('a candidate of one of several replicas', () => {
     await replica.say(channel, { from: 'other/1', message: { kind: 'awaited' } });
     await replica.say(channel, { from: 'me/1', message: { kind: 'joined' } });
     await replica.say(channel, { from: null, message: { kind: 'nudge' } });
-    expect(notified).toEqual(['elsewhere', 'nobody', 'awaited', 'nudge']);
+    expect(notified).toEqual(['elsewhere', 'none', 'awaited', 'nudge']);
     await replica.say(channel, {
       from: 'other/1',
       message: { kind: 'scope', everything: null, added: [], removed: [] },
@@ -199,7 +199,7 @@ describe('a candidate of one of several replicas', () => {
     await replica.subscribed(channel);
     replica.heartbeat.replicas = new Set(['me']);
     await replica.beat('replicasChanged');
-    expect([election.term, await election.otherScopes(), notified]).toEqual([null, null, ['elsewhere', 'nobody']]);
+    expect([election.term, await election.otherScopes(), notified]).toEqual([null, null, ['elsewhere', 'none']]);
   });
 });
 
