@@ -36,7 +36,12 @@ export async function writeBody(
     while (!done()) {
       signal.throwIfAborted();
       const before = taken;
-      await eventOrTime(response, event, stalledMs, { clock, signal });
+      try {
+        await eventOrTime(response, event, stalledMs, { clock, signal });
+      } catch (error) {
+        // Node 26 emits `close` before `finish` is seen here.
+        if (!done()) throw error;
+      }
       if (done() || taken > before) continue;
       // If this process was blocked, the progress of the client is not visible yet.
       await new Promise<void>((resolve) => afterPendingReads(resolve));
