@@ -114,6 +114,20 @@ describe.each(Object.entries(gateways))('behind %s', (_, start) => {
     );
     expect(renamed.data).toEqual({ renameCampaign: { name: 'Summer sale', exportJob: { status: 'FAILED' } } });
   });
+
+  it('waits for the end of a job, and joins the job with the other subgraph', async () => {
+    const wait = `query ($id: ID!) {
+      awaitExportJob(id: $id, timeoutMs: 100) { ended job { id status campaign { name } } }
+    }`;
+    // The clock of the platform stands still, so that the job stays as it is.
+    const running = await send(wait, { id: nextJob });
+    expect(running).toMatchObject({
+      errors: [],
+      data: { awaitExportJob: { ended: false, job: { id: nextJob, campaign: { name: 'Autumn sale' } } } },
+    });
+    const ended = await send(wait, { id: pastJob });
+    expect(ended.data).toMatchObject({ awaitExportJob: { ended: true, job: { id: pastJob, status: 'FAILED' } } });
+  });
 });
 
 interface Live {
