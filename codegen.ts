@@ -23,8 +23,7 @@ import { productionPackages } from './test/repository/licenses.ts';
 /**
  * Writes what is made from the source and checked in beside it: the SDL for routers and for clients, the typed
  * operations of the end-to-end tests, the tables of variables and metrics, and the list of licences. With `--check` it
- * writes nothing and fails
- * when one of them is out of date.
+ * writes nothing and fails when one of them is out of date.
  */
 const root = new URL('./', import.meta.url);
 const notice = 'Written by `npm run codegen`. Do not edit.';

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Run } from '../domain/runs/run.ts';
 import type { Tenant } from '../domain/tenant.ts';
+import { jsonOrUndefined } from '../runtime/json-or-undefined.ts';
 import { type Redis, redisScript, runScript } from '../runtime/redis.ts';
 import type { ExchangedRuns, RunKind, RunStore } from './run-store.ts';
 
@@ -75,17 +76,9 @@ function decodeRuns(fields: readonly string[]): Omit<ExchangedRuns, 'version'> {
   for (let at = 0; at + 1 < fields.length; at += 2) {
     const [id = '', text = ''] = fields.slice(at, at + 2);
     if (id === versionField) continue;
-    const run = storedRun.safeParse(parsed(text));
+    const run = storedRun.safeParse(jsonOrUndefined(text));
     if (run.success && run.data.id === id) runs.push(run.data);
     else unreadable.push(id);
   }
   return { runs, unreadable };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

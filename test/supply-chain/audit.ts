@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { jsonOrUndefined } from '../../src/runtime/json-or-undefined.ts';
 
 /** A finding that is accepted for a time. */
 export interface Acceptance {
@@ -25,7 +26,7 @@ export type AuditResult =
  * @param today as `YYYY-MM-DD`
  */
 export function judgeAudit(output: string, accepted: readonly Acceptance[], today: string): AuditResult {
-  const { success, data } = report.safeParse(jsonOf(output));
+  const { success, data } = report.safeParse(jsonOrUndefined(output));
   if (!success) return { kind: 'unavailable' };
   // A text in `via` is the name of another vulnerable package, which has an entry of its own.
   const advisories = Object.values(data.vulnerabilities).flatMap(({ name, via }) =>
@@ -38,12 +39,4 @@ export function judgeAudit(output: string, accepted: readonly Acceptance[], toda
     .map(({ name, severity, title, url }) => `${name}: ${title} (${severity}), ${url}`);
   const unused = accepted.filter(({ advisory }) => !found.has(advisory)).map(({ advisory }) => advisory);
   return { kind: 'findings', findings: [...new Set(findings)], unused };
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

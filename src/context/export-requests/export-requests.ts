@@ -3,6 +3,7 @@ import { type NewExportJob, segmentMembershipStatuses } from '../../domain/expor
 import { type DatasetId, type ExportJobId, type MergePolicyId, platformId, type SegmentId } from '../../domain/ids.ts';
 import type { Tenant } from '../../domain/tenant.ts';
 import { UpstreamUnreachableError } from '../../errors.ts';
+import { jsonOrUndefined } from '../../runtime/json-or-undefined.ts';
 import type { Logger } from '../../runtime/logger.ts';
 
 /** Requests of the export jobs that were created through this gateway. The platform’s records of jobs omit parts of them. */
@@ -81,18 +82,10 @@ export function createExportRequests({
         throw new UpstreamUnreachableError({ message, cause });
       });
       if (text === null) return null;
-      const { success, data } = storedRequest.safeParse(jsonOf(text));
+      const { success, data } = storedRequest.safeParse(jsonOrUndefined(text));
       if (success) return data;
       logger.warn('a stored request of an export job cannot be decoded, and is ignored');
       return null;
     },
   };
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

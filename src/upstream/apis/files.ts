@@ -2,6 +2,7 @@ import type { BatchFile } from '../../domain/batch.ts';
 import type { FileVersion } from '../../domain/file-version.ts';
 import { type BatchId, type DataSetFileId, platformId } from '../../domain/ids.ts';
 import { NotFoundError } from '../../errors.ts';
+import { jsonOrUndefined } from '../../runtime/json-or-undefined.ts';
 import { mapBounded } from '../../runtime/map-bounded.ts';
 import type { PlatformRequest } from '../http/call.ts';
 import { errorFromEntry, unreadableResponse } from '../http/errors.ts';
@@ -299,21 +300,13 @@ const maxSampleErrors = 100;
 
 /** A list of objects, one object, or one object in each line. Anything else is ignored. */
 function errorsIn(text: string): readonly Readonly<Record<string, unknown>>[] {
-  const whole = jsonIn(text);
-  const lines = () => text.split('\n').map(jsonIn);
+  const whole = jsonOrUndefined(text);
+  const lines = () => text.split('\n').map(jsonOrUndefined);
   const values: readonly unknown[] = whole === undefined ? lines() : Array.isArray(whole) ? whole : [whole];
   return values
     .map((value) => asRecord<string>(value))
     .filter((value) => value !== null)
     .slice(0, maxSampleErrors);
-}
-
-function jsonIn(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Folders have no extension, and the platform lists them with length 0. */
