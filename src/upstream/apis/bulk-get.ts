@@ -1,13 +1,14 @@
 import type { ReadingTimes } from '../../domain/reading-times.ts';
 import { NotFoundError } from '../../errors.ts';
+import { inChunks } from '../../runtime/in-chunks.ts';
 import { mapBounded } from '../../runtime/map-bounded.ts';
 import type { BoundClient } from '../http/call.ts';
 import { errorFromEntry, unreadableResponse } from '../http/errors.ts';
+import { isPathSegment } from '../http/path-segment.ts';
 import type { Service } from '../types.ts';
 import { readEntryError } from '../wire/entry-error.ts';
 import { asRecord } from '../wire/readers.ts';
 import { nullIfNotFound } from './client.ts';
-import { inChunks } from './in-chunks.ts';
 
 /** An id whose entity a bulk read could not return, with the platform's error about this id alone. */
 export interface BulkFailure<Id extends string> {
@@ -49,7 +50,8 @@ export async function bulkGet<Id extends string, Entity>(
   const found: Entity[] = [];
   const failed: BulkFailure<Id>[] = [];
   const chunks = inChunks(
-    [...new Set(ids)].filter((id) => id.trim() !== ''),
+    // Other ids do not exist, and the platform might reject the whole call because of one of them.
+    [...new Set(ids)].filter(isPathSegment),
     maxIdsPerCall,
   );
   await mapBounded(chunks, concurrency, async (chunk) => {

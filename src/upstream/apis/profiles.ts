@@ -1,10 +1,10 @@
 import type { Profile, ProfileQuery } from '../../domain/profile.ts';
 import { GatewayError, NotFoundError } from '../../errors.ts';
+import { inChunks } from '../../runtime/in-chunks.ts';
 import { mapBounded } from '../../runtime/map-bounded.ts';
 import { errorFromEntry, unreadableResponse } from '../http/errors.ts';
 import { decodeProfileEntries } from '../wire/profile.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
-import { inChunks } from './in-chunks.ts';
 import { identityKey, type Match, matchProfiles } from './match-profiles.ts';
 
 export interface ProfilesApi {

@@ -52,12 +52,15 @@ describe.each(bulkApis)('many $name', ({ path, service, resource, getMany }) => 
       sendJson(response, 207, { results: Object.fromEntries(askedOf(request).map((id) => [id, entity])) }),
     );
     await using client = connectTo(stub.url);
-    const result = await getMany(client.api, ['a', 'b', 'a', '', ' ']);
-    expect(idsOf(result)).toEqual(['a', 'b']);
+    const impossible = ['', ' ', '..', 'a b', 'a/b', 'a,b', '*', 'a\nb', '\ud800'];
+    const result = await getMany(client.api, ['a', 'b', 'a', '__proto__', ...impossible]);
+    expect(idsOf(result)).toEqual(['__proto__', 'a', 'b']);
     expect(result.failed).toEqual([]);
     expect(stub.requests).toMatchObject([{ method: 'POST', path }]);
     expect(stub.requests[0]?.headers['content-type']).toBe('application/json');
-    expect(JSON.parse(stub.requests[0]?.body ?? '')).toEqual({ ids: [{ id: 'a' }, { id: 'b' }] });
+    expect(JSON.parse(stub.requests[0]?.body ?? '')).toEqual({
+      ids: [{ id: 'a' }, { id: 'b' }, { id: '__proto__' }],
+    });
     expect(client.metrics.calls).toMatchObject([{ service, status: 207 }]);
   });
 
