@@ -51,6 +51,9 @@ export interface NamespaceCount {
   readonly count: number;
 }
 
+/** The sum of two counts. A sum that a number does not represent exactly is the greatest exact one. */
+export const sumOfCounts = (a: number, b: number): number => Math.min(a + b, Number.MAX_SAFE_INTEGER);
+
 export interface JobError {
   readonly code: string;
   readonly message: string;

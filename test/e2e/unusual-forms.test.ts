@@ -287,7 +287,7 @@ describe('a platform with responses in unusual forms', () => {
       mergePolicy(id: "mp-1") {
         version isDefault identityGraph datasetPrecedence { id } datasetPrecedenceIds updatedAt
       }
-      mergePolicies { nodes { id updatedAt } }
+      mergePolicies { nodes { id version updatedAt } }
     }`);
     expect(data).toEqual({
       segmentDefinition: {
@@ -320,7 +320,12 @@ describe('a platform with responses in unusual forms', () => {
         datasetPrecedenceIds: ['ds-gone', 'ds-live'],
         updatedAt: ten,
       },
-      mergePolicies: { nodes: [{ id: 'MergePolicy:mp-1', updatedAt: ten }] },
+      mergePolicies: {
+        nodes: [
+          { id: 'MergePolicy:mp-1', version: 2, updatedAt: ten },
+          { id: 'MergePolicy:mp-2', version: null, updatedAt: ten },
+        ],
+      },
     });
   });
 

@@ -177,6 +177,8 @@ const mergePolicies: readonly Wire[] = [
     attributeMerge: { type: 'dataSetPrecedence', order: ['ds-gone', 'ds-live'] },
     updateEpoch: 1_793_527_200_000,
   },
+  // The time of the change as the version. No Int can represent it.
+  { id: 'mp-2', version: 1_793_527_200_000, updateEpoch: 1_793_527_200 },
 ];
 
 const profile: Wire = {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { EventListSelection, ExportFilter, ExportJob, SegmentSelection } from '../export-job.ts';
 import type { SegmentId } from '../ids.ts';
-import { isTerminalJob, type NamespaceCount, type TimeSpan } from '../job.ts';
+import { isTerminalJob, type NamespaceCount, sumOfCounts, type TimeSpan } from '../job.ts';
 import { everySegment, type SegmentJob } from '../segment-job.ts';
 
 /** The features of a job by which earlier runs of the same shape are found. */
@@ -91,7 +91,8 @@ export function segmentationRun(job: SegmentJob): Run | null {
   if (!isTerminalJob(job)) return null;
   const counts = new Map<string, number>();
   for (const { profilesByNamespace } of job.segments) {
-    for (const { namespace, count } of profilesByNamespace) counts.set(namespace, (counts.get(namespace) ?? 0) + count);
+    for (const { namespace, count } of profilesByNamespace)
+      counts.set(namespace, sumOfCounts(counts.get(namespace) ?? 0, count));
   }
   return {
     ...segmentationShape(job),

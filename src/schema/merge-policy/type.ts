@@ -5,6 +5,7 @@ import { globalId, parseId } from '../common/global-id.ts';
 import { DatasetRef, MergePolicyConnection, MergePolicyRef } from '../common/refs.ts';
 import { entityKeys } from '../federation/directives.ts';
 import { Node, registerNode } from '../node.ts';
+import { versionDescription, versionOf } from './version.ts';
 
 MergePolicyRef.implement({
   description: 'Rules by which the fragments of a person are merged into one profile.',
@@ -20,10 +21,7 @@ MergePolicyRef.implement({
       nullable: true,
       description: 'Name of the policy. Null if the platform does not report it.',
     }),
-    version: t.exposeInt('version', {
-      nullable: true,
-      description: 'Version of the policy. Null if the platform does not report it.',
-    }),
+    version: t.int({ nullable: true, description: versionDescription, resolve: versionOf }),
     isDefault: t.exposeBoolean('isDefault', {
       description: 'True if the policy is used where no policy is specified.',
     }),

@@ -20,11 +20,11 @@ export function createErrorMask(
   return (error) => {
     const failure = findGatewayError(error);
     if (failure !== null) return toGraphQLError(failure, error);
-    if (error instanceof GraphQLError && rootCause(error) instanceof GraphQLError) {
+    const cause = rootCause(error);
+    if (error instanceof GraphQLError && cause instanceof GraphQLError && isAboutRequest(error, cause)) {
       return suggestions ? error : withoutSuggestion(error);
     }
 
-    const cause = rootCause(error);
     const extensions = isAbort(cause)
       ? logUnexpected(logger, cause, 'the caller cancelled an operation', 'debug')
       : logUnexpected(logger, cause, 'unexpected error');
@@ -34,6 +34,13 @@ export function createErrorMask(
     });
   };
 }
+
+/**
+ * Whether an error of graphql is about the request. During execution it then names its place in the document, as for an
+ * argument without a value. An error about a result, such as a number that its type cannot represent, names none.
+ */
+const isAboutRequest = ({ path }: GraphQLError, cause: GraphQLError): boolean =>
+  path === undefined || cause.nodes !== undefined;
 
 /** Message of an error whose reason is only in the log. */
 export const internalError = 'Internal error.';

@@ -1,4 +1,5 @@
 import { platformId } from '../../domain/ids.ts';
+import { sumOfCounts } from '../../domain/job.ts';
 import type { EvaluatedSegment, SegmentJobMetrics } from '../../domain/segment-job.ts';
 import type { DecodeContext } from './decode-context.ts';
 import { figuresOf } from './figures.ts';
@@ -59,7 +60,7 @@ function decodeStatusCounts(value: unknown, context: DecodeContext): EvaluatedSe
     const count = readCount(counter);
     if (count === null) continue;
     const status = readMembershipStatus(raw, context);
-    counts.set(status, (counts.get(status) ?? 0) + count);
+    counts.set(status, sumOfCounts(counts.get(status) ?? 0, count));
   }
   return [...counts].map(([status, count]) => ({ status, count }));
 }

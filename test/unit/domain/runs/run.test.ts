@@ -135,6 +135,10 @@ describe('a run', () => {
       segments: ['a', 'b'],
       totalMs: 1_000,
     });
+    const many = [counted('a', Number.MAX_SAFE_INTEGER), counted('b', 3)];
+    expect(segmentationRun({ ...job, segments: many })?.namespaces).toEqual([
+      { namespace: 'ECID', count: Number.MAX_SAFE_INTEGER },
+    ]);
     expect(segmentationRun({ ...job, metrics: null, segments: [evaluated('*'), counted('a', 2)] })).toMatchObject({
       profiles: null,
       segments: [],

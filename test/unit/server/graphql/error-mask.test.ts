@@ -1,4 +1,4 @@
-import { GraphQLError, parse, Source } from 'graphql';
+import { buildSchema, executeSync, GraphQLError, parse, Source } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import * as errors from '../../../../src/errors.ts';
 import { createLogger } from '../../../../src/runtime/logger.ts';
@@ -117,6 +117,17 @@ describe('an error that a client receives', () => {
     expect(log).toEqual([]);
   });
 
+  it('an error of GraphQL about an argument or a variable is unchanged', () => {
+    const schema = buildSchema('type Query { job(id: ID!): Int }');
+    const { mask, log } = setUp();
+    for (const text of ['{ job }', 'query ($id: ID) { job(id: $id) }', 'query ($id: ID!) { job(id: $id) }']) {
+      const [error] = executeSync({ schema, document: parse(text) }).errors ?? [];
+      expect(error).toBeInstanceOf(GraphQLError);
+      expect(mask(error)).toBe(error);
+    }
+    expect(log).toEqual([]);
+  });
+
   it('loses the suggestion of graphql where the schema is hidden, and nothing of the client’s own value', () => {
     const mask = createErrorMask(createLogger({ level: 'fatal' }), { suggestions: false });
     const value = 'Value " Did you mean " does not exist.';
@@ -161,6 +172,20 @@ describe('an unexpected error', () => {
     const { errorId } = shown.extensions;
     expect(log).toMatchObject([{ level: 'error', errorId, err: { message: secret } }]);
     expect(errorId).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it.each([
+    ['a number that is too large', 'Int', 2 ** 31],
+    ['a word that is not in an enum', 'Kind', 'NEW'],
+    ['a value that is not a list', '[Int]', 1],
+  ])('about a result is not the fault of the request: %s', (_, type, value) => {
+    const schema = buildSchema(`enum Kind { OLD } type Query { job: ${type} }`);
+    const { mask, log } = setUp();
+    const [error] = executeSync({ schema, document: parse('{ job }'), rootValue: { job: value } }).errors ?? [];
+    const shown = mask(error);
+    expect(shown).toMatchObject({ message: 'Internal error.', path: ['job'] });
+    expect(shown.extensions).toMatchObject({ code: 'INTERNAL_SERVER_ERROR', retryable: false });
+    expect(log).toMatchObject([{ level: 'error', errorId: shown.extensions['errorId'] }]);
   });
 
   it('an unexpected error is logged at debug level when its caller has left', () => {

@@ -93,6 +93,12 @@ describe('a segment job', () => {
     expect(decode({ ...minimal, status: raw })).toMatchObject({ value: { status, rawStatus: raw }, anomalies });
   });
 
+  it('has an exact number for a sum of counts that exceeds 2^53', () => {
+    const segmentedProfileByStatusCounter = { 's-1': { exited: Number.MAX_SAFE_INTEGER, exiting: 2 } };
+    const { value } = decode({ ...minimal, metrics: { segmentedProfileByStatusCounter } });
+    expect(value?.segments[0]?.profilesByStatus).toEqual([{ status: 'EXITED', count: Number.MAX_SAFE_INTEGER }]);
+  });
+
   it('counts `exiting` with EXITED and keeps unknown memberships (#7)', () => {
     const segmentedProfileByStatusCounter = { 's-1': { exited: 1, exiting: 2, frozen: 3, realized: 'many' } };
     const { value, anomalies } = decode({ ...minimal, metrics: { segmentedProfileByStatusCounter } });
