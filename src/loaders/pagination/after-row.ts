@@ -1,4 +1,4 @@
-import { isCount } from './cursor.ts';
+import { isMoment } from './cursor.ts';
 import type { UpstreamList } from './upstream-list.ts';
 
 /** The time of a row in epoch milliseconds, and its id. Together they are unique, and no other row changes them. */
@@ -12,7 +12,7 @@ export const encodeRowKey = ({ createdAtMs, id }: RowKey<string>): readonly [num
 
 /** Returns null if the parts are no key. */
 export const decodeRowKey = ([createdAtMs, id]: readonly unknown[]): RowKey<string> | null =>
-  isCount(createdAtMs) && typeof id === 'string' ? { createdAtMs, id } : null;
+  isMoment(createdAtMs) && typeof id === 'string' ? { createdAtMs, id } : null;
 
 /** The row after which the list continues; null at its head. */
 export interface RowPosition<Id extends string> {

@@ -1,6 +1,5 @@
-import { lastMomentMs } from '../../runtime/clock.ts';
 import type { ListOrder } from '../../upstream/apis/list-order.ts';
-import { isCount } from './cursor.ts';
+import { isCount, isMoment } from './cursor.ts';
 import type { UpstreamList } from './upstream-list.ts';
 
 /**
@@ -49,7 +48,7 @@ export const listAfterSortKey = <Node>({
   reportsEnd: false,
   encodePosition: ({ from, start }) => [start, ...(from === null ? [] : [from])],
   decodePosition: ([start, from = null]) => {
-    if (!isCount(start) || (from !== null && !(isCount(from) && from <= lastMomentMs))) return null;
+    if (!isCount(start) || (from !== null && !isMoment(from))) return null;
     return { from, start };
   },
 });

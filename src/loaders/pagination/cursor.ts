@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../../errors.ts';
+import { lastMomentMs } from '../../runtime/clock.ts';
 
 /** A part of a position in a list. */
 export type CursorPart = string | number | readonly (string | number)[];
@@ -33,7 +34,11 @@ export const badCursor = (): InvalidInputError =>
 /** Maximum length of a cursor. Generated cursors are shorter. */
 const maxCursorLength = 8_192;
 
-/** Whether a part of a position is a number of rows, an offset or a time. */
+/** Whether a part of a position is a time in epoch milliseconds. A platform may report a time before 1970. */
+export const isMoment = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && Math.abs(value) <= lastMomentMs;
+
+/** Whether a part of a position is a number of rows or an offset. */
 export const isCount = (value: unknown): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 

@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
-import { lastMomentMs } from '../../runtime/clock.ts';
-import { badCursor, decodeCursor, encodeCursor, isCount, isTextList } from './cursor.ts';
+import { badCursor, decodeCursor, encodeCursor, isCount, isMoment, isTextList } from './cursor.ts';
 import type { UpstreamList } from './upstream-list.ts';
 
 /** Maximum number of returned rows that a cursor names, so that they are not returned again. */
@@ -65,7 +64,7 @@ export function decodeWalkState<Position>(
   const [parts, index, key, ties, flags, tail, returned, total] = decodeCursor(list.name, cursor);
   const position = Array.isArray(parts) ? list.decodePosition(parts) : null;
   if (position === null || !isCount(index) || !isCount(ties) || !isCount(flags)) throw badCursor();
-  if (key !== '' && !(isCount(key) && key <= lastMomentMs)) throw badCursor();
+  if (key !== '' && !isMoment(key)) throw badCursor();
   if (total !== '' && !isCount(total)) throw badCursor();
   if (typeof tail !== 'string' || tail.length > markLength || !isTextList(returned, maxNamed)) throw badCursor();
   return {

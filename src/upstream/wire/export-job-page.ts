@@ -12,7 +12,7 @@ export interface ExportJobCursor {
 /** The cursor in the platform's form, `{creationTime}_{id}`: the list continues with older jobs. */
 export const encodeExportCursor = ({ createdAtMs, id }: ExportJobCursor): string => `${createdAtMs}_${id}`;
 
-const offset = /^(\d{1,16})_(.+)$/s;
+const offset = /^(-?\d{1,16})_(.+)$/s;
 
 export function parseExportCursor(text: string): ExportJobCursor | null {
   const [, ms, id] = offset.exec(text) ?? [];

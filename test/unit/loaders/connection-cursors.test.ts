@@ -7,10 +7,12 @@ import { readDatasets } from '../../../src/loaders/lists/datasets.ts';
 import { readExportJobs } from '../../../src/loaders/lists/export-jobs.ts';
 import { readFiles } from '../../../src/loaders/lists/files.ts';
 import { readMergePolicies } from '../../../src/loaders/lists/merge-policies.ts';
+import { readSchedules } from '../../../src/loaders/lists/schedules.ts';
 import { readSegmentDefinitions } from '../../../src/loaders/lists/segment-definitions.ts';
 import { readSegmentJobs } from '../../../src/loaders/lists/segment-jobs.ts';
+import type { Connection } from '../../../src/loaders/pagination/connection.ts';
 import { encodeCursor } from '../../../src/loaders/pagination/cursor.ts';
-import { dataset } from './entities.ts';
+import { batch, dataset, exportJob, schedule, segmentJob } from './entities.ts';
 import { fakeBatches, fakeDatasets, fakeExportJobs, fakeFiles } from './fake-lists.ts';
 import { walk } from './walk.ts';
 
@@ -110,6 +112,31 @@ describe('a cursor', () => {
       });
     await read(8.64e15);
     await expect(read(8.64e15 + 1)).rejects.toMatchObject(refused);
+  });
+
+  it('continues lists of entities whose times are before 1970', async () => {
+    const createdAt = new Date('0001-01-01T00:00:00Z');
+    const ids = ['a', 'b', 'c'] as const;
+    const times = { createdAt, updatedAt: createdAt };
+    const { api: datasets } = fakeDatasets(ids.map((id) => dataset(id, times)));
+    const { api: batches } = fakeBatches(ids.map((id) => batch(id, times)));
+    const { api: exportJobs } = fakeExportJobs(ids.map((id) => exportJob(id, createdAt.getTime())));
+    const segmentJobs = ids.map((id) => segmentJob(id, createdAt.getTime()));
+    const lists: readonly ((after: string | null) => Promise<Connection<{ readonly id: string }>>)[] = [
+      (after) => readDatasets(datasets, { first: 1, after, filter: null, orderBy: null }),
+      (after) => readBatches(batches, { first: 1, after, filter: null, of: null }),
+      (after) => readExportJobs(exportJobs, { first: 1, after, filter: null }),
+      (after) =>
+        readSegmentJobs(
+          { list: async () => ({ jobs: segmentJobs, next: null, total: null }) },
+          { first: 1, after, filter: null, orderBy: null },
+        ),
+      (after) => readSchedules({ list: async () => ids.map((id) => schedule(id, times)) }, { first: 1, after }),
+    ];
+    for (const read of lists) {
+      const walked = await walk(read, ({ id }) => id);
+      expect(walked.ids.toSorted()).toEqual(ids);
+    }
   });
 
   it('is rejected without decoding if it is longer than any valid one', async () => {
