@@ -12,6 +12,7 @@ import { decodeFileEntries, type FileEntryPage } from '../wire/batch-files.ts';
 import { parseContentLength, parseContentRange } from '../wire/content-range.ts';
 import { versionOf } from '../wire/file-version.ts';
 import { asRecord } from '../wire/readers.ts';
+import { headerOf } from '../wire/response-headers.ts';
 import { decodeContextOf, nullIfNotFound, type PlatformClient } from './client.ts';
 
 export interface FilesApi {
@@ -227,13 +228,16 @@ export function createFilesApi(client: PlatformClient): FilesApi {
       );
       if (response === null) return null;
       const { status } = response;
-      const contentRange = parseContentRange(response.headers['content-range']);
+      const contentRange = parseContentRange(headerOf(response.headers, 'content-range'));
       if (status === 416) return { kind: 'unsatisfiable-range', totalBytes: contentRange?.totalBytes ?? null };
 
-      const known = { contentType: contentTypeOf(response.headers['content-type']), ...versionOf(response.headers) };
+      const known = {
+        contentType: contentTypeOf(headerOf(response.headers, 'content-type')),
+        ...versionOf(response.headers),
+      };
       const { body } = response;
       if (status !== 206) {
-        const totalBytes = parseContentLength(response.headers['content-length']);
+        const totalBytes = parseContentLength(headerOf(response.headers, 'content-length'));
         const last = totalBytes === null ? null : totalBytes - 1;
         return { kind: 'bytes', ...known, totalBytes, first: 0, last, body };
       }
@@ -256,9 +260,9 @@ export function createFilesApi(client: PlatformClient): FilesApi {
       );
       if (response === null) return null;
       return {
-        contentType: contentTypeOf(response.headers['content-type']),
+        contentType: contentTypeOf(headerOf(response.headers, 'content-type')),
         ...versionOf(response.headers),
-        totalBytes: parseContentLength(response.headers['content-length']),
+        totalBytes: parseContentLength(headerOf(response.headers, 'content-length')),
       };
     },
   };

@@ -1,9 +1,9 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { ReadingTimes } from '../../domain/reading-times.ts';
 import type { EndController, EndSignal } from '../../runtime/end-signal.ts';
 import type { CallTrace } from '../../tracing/trace.ts';
 import type { Caller } from '../caller.ts';
 import type { OperationCalls, Priority, Service } from '../types.ts';
+import type { ResponseHeaders } from '../wire/response-headers.ts';
 
 /** One call to a platform API, as described by the client of that API. */
 export interface PlatformRequest {
@@ -64,7 +64,7 @@ export interface UpstreamRequest extends PlatformRequest {
 /** A response with a 2xx status. Any other response is thrown as a GatewayError. */
 export interface UpstreamResponse {
   readonly status: number;
-  readonly headers: IncomingHttpHeaders;
+  readonly headers: ResponseHeaders;
   /** The decoded body. Undefined if it was empty, or if the request ignores it. */
   readonly json: unknown;
   /** The request id of the platform's response, or the id that was sent. */

@@ -1,8 +1,8 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { UpstreamUnreachableError } from '../../errors.ts';
 import type { EndSignal } from '../../runtime/end-signal.ts';
 import { untilAborted } from '../../runtime/until-aborted.ts';
+import type { ResponseHeaders } from '../wire/response-headers.ts';
 import type { UpstreamRequest } from './call.ts';
 import { errorFromFailure, errorFromResponse, noResponse } from './errors.ts';
 import { ExchangeFailure } from './exchange.ts';
@@ -17,7 +17,7 @@ const rangeNotSatisfiable = 416;
 export interface Download {
   /** 2xx or 416 */
   readonly status: number;
-  readonly headers: IncomingHttpHeaders;
+  readonly headers: ResponseHeaders;
   readonly requestId: string;
   /**
    * Can be read once. Leaving the loop early ends the transfer. Throws the reason of the request's `lifetime`, or

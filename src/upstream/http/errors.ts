@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import {
   ConflictError,
   ForbiddenError,
@@ -16,6 +15,7 @@ import {
 } from '../../errors.ts';
 import type { Service } from '../types.ts';
 import { type EntryError, readComplaint } from '../wire/entry-error.ts';
+import { headerOf, type ResponseHeaders } from '../wire/response-headers.ts';
 import type { PlatformRequest } from './call.ts';
 import { type ErrorBody, readErrorBody, readErrorValue, requestIdFrom } from './error-body.ts';
 import type { ExchangeFailure } from './exchange.ts';
@@ -54,14 +54,18 @@ const notImplemented = 501;
  */
 export function errorFromResponse(
   request: FailedRequest,
-  response: { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string },
+  response: { readonly status: number; readonly headers: ResponseHeaders; readonly text: string },
   sentRequestId: string,
   now: Date,
 ): GatewayError {
   const { status, headers } = response;
   const body = readErrorBody(response.text);
   const requestId = body.requestId ?? requestIdOf(headers) ?? sentRequestId;
-  const retryAfterMs = readRetryAfterMs(headers['retry-after'] ?? null, body.retryAfterMs, sentAt(headers) ?? now);
+  const retryAfterMs = readRetryAfterMs(
+    headerOf(headers, 'retry-after') ?? null,
+    body.retryAfterMs,
+    sentAt(headers) ?? now,
+  );
   return errorOf(request, status, body, requestId, retryAfterMs);
 }
 
@@ -302,13 +306,14 @@ export function unreadableResponse(
 }
 
 /** Time at which a response was sent, by the clock of the platform, which may differ from the gateway's clock. */
-function sentAt({ date = '' }: IncomingHttpHeaders): Date | null {
-  const time = new Date(date);
+function sentAt(headers: ResponseHeaders): Date | null {
+  const time = new Date(headerOf(headers, 'date') ?? '');
   return Number.isNaN(time.getTime()) ? null : time;
 }
 
 /** The request id in the headers of a response. */
-export const requestIdOf = (headers: IncomingHttpHeaders): string | null => requestIdFrom(headers['x-request-id']);
+export const requestIdOf = (headers: ResponseHeaders): string | null =>
+  requestIdFrom(headerOf(headers, 'x-request-id'));
 
 /** The message contains the platform's code, because its support and its documentation use it. */
 function messageOf(request: FailedRequest, status: number, body: ErrorBody): string {

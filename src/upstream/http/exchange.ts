@@ -1,7 +1,7 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { Completion } from '../../runtime/completion.ts';
 import type { EndSignal } from '../../runtime/end-signal.ts';
+import type { ResponseHeaders } from '../wire/response-headers.ts';
 
 export interface ExchangeRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE';
@@ -15,7 +15,7 @@ export interface ExchangeRequest {
 
 export interface ExchangeResponse {
   readonly status: number;
-  readonly headers: IncomingHttpHeaders;
+  readonly headers: ResponseHeaders;
   readonly body: Buffer;
 }
 
@@ -55,7 +55,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null;
   #settled = false;
   #status = 0;
-  #headers: IncomingHttpHeaders = {};
+  #headers: ResponseHeaders = {};
   #length = 0;
   /** First chunk. Most bodies have only one. */
   #first: Buffer | null = null;
@@ -86,7 +86,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     else this.#controller = started;
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: ResponseHeaders): void {
     this.#status = status;
     this.#headers = headers;
   }

@@ -1,4 +1,5 @@
 import { readBodyError } from '../wire/entry-error.ts';
+import { headerOf } from '../wire/response-headers.ts';
 import type { PlatformRequest } from './call.ts';
 import type { Download } from './download.ts';
 import { errorFromSuccess } from './errors.ts';
@@ -21,7 +22,7 @@ export async function withoutError(
   now: Date,
 ): Promise<Download> {
   const { status, headers, requestId, body } = download;
-  if (!json.test(headers['content-type']?.toString() ?? '') || /\.json$/i.test(name)) return download;
+  if (!json.test(headerOf(headers, 'content-type') ?? '') || /\.json$/i.test(name)) return download;
   const rest = body[Symbol.asyncIterator]();
   const chunks: Uint8Array[] = [];
   let length = 0;

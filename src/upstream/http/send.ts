@@ -4,6 +4,7 @@ import type { ReadingTimes } from '../../domain/reading-times.ts';
 import type { PlatformMetrics } from '../../metrics/platform.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { readBodyError } from '../wire/entry-error.ts';
+import { listHeaderOf } from '../wire/response-headers.ts';
 import type { PlatformRequest, UpstreamRequest, UpstreamResponse } from './call.ts';
 import { errorFromFailure, errorFromResponse, errorFromSuccess, requestIdOf, unreadableResponse } from './errors.ts';
 import { ExchangeFailure, type ExchangeResponse, exchange } from './exchange.ts';
@@ -57,7 +58,7 @@ function readResponse(
   reading: ReadingTimes,
 ): UpstreamResponse | Promise<UpstreamResponse> {
   const read = (body: Buffer) => readBody(request, response, body, sentRequestId, reading);
-  const encoding = response.headers['content-encoding'];
+  const encoding = listHeaderOf(response.headers, 'content-encoding');
   if (encoding === undefined) return read(response.body);
   return decompressed(response.body, encoding).then(read, (error: unknown) => {
     const { status, headers } = response;

@@ -393,3 +393,40 @@ describe('a rejected token', () => {
     expect(stub.requests).toHaveLength(1);
   });
 });
+
+describe('a response with a header that was sent twice', () => {
+  const twice = (status: number, body: unknown): Respond => {
+    const names = ['retry-after', 'date', 'content-type', 'x-request-id', 'etag', 'last-modified', 'content-range'];
+    const headers = Object.fromEntries(names.map((name) => [name, ['7', '90']]));
+    return (_request, response) => response.writeHead(status, headers).end(JSON.stringify(body));
+  };
+  const requestId = '7';
+
+  it('is read like any other success', async () => {
+    await using stub = await startStub(twice(200, job));
+    await using client = connectTo(stub.url);
+    expect(await client.api.exportJobs.get(platformId<ExportJobId>('7'))).toMatchObject({ id: '7' });
+  });
+
+  it('is an error with the first value, for reads, writes and files', async () => {
+    await using stub = await startStub(twice(429, {}));
+    await using client = connectTo(stub.url);
+    const { exportJobs, files } = client.api;
+    const limited = { code: 'RATE_LIMITED', retryAfterMs: 7_000, upstream: { status: 429, requestId } };
+    const fileId = platformId<DataSetFileId>('file-1');
+    await expect(exportJobs.list({ limit: 1 })).rejects.toMatchObject(limited);
+    await expect(exportJobs.create(newExportJob)).rejects.toMatchObject(limited);
+    await expect(exportJobs.cancel(platformId<ExportJobId>('7'))).rejects.toMatchObject(limited);
+    await expect(files.stat({ fileId, name: 'a' })).rejects.toMatchObject(limited);
+    await expect(files.read({ fileId, name: 'a' })).rejects.toMatchObject(limited);
+  });
+
+  it('is unreadable if the body is compressed twice', async () => {
+    await using stub = await startStub((_request, response) => {
+      response.setHeader('content-encoding', ['gzip', 'gzip']);
+      response.end(gzipSync(gzipSync('{}')));
+    });
+    await using client = connectTo(stub.url);
+    await expect(client.api.exportJobs.list({ limit: 1 })).rejects.toBeInstanceOf(UpstreamUnreadableError);
+  });
+});
