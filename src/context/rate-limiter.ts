@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache';
 import { RateLimitedError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { growingLru } from '../runtime/lru.ts';
 import type { Caller } from '../upstream/caller.ts';
 
 export interface RateLimiterOptions {
@@ -41,8 +41,8 @@ const maxPrincipals = 10_000;
  */
 export function createRateLimiter({ clock, perSecond, burst, isAccepted }: RateLimiterOptions): RateLimiter {
   const intervalMs = 1_000 / perSecond;
-  const accepted = new LRUCache<string, number>({ max: maxPrincipals });
-  const others = new LRUCache<string, number>({ max: maxPrincipals });
+  const accepted = growingLru<number>(maxPrincipals);
+  const others = growingLru<number>(maxPrincipals);
   return {
     take: (caller) => {
       if (perSecond === 0) return;

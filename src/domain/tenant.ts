@@ -16,8 +16,17 @@ export interface Tenant {
   readonly sandbox: SandboxName;
 }
 
+/** Keys of tenants. The requests of one connection share their tenant. */
+const knownKeys = new WeakMap<Tenant, string>();
+
 /** The tenant as the first part of a key. It is unique per tenant, regardless of the characters in the names. */
-export const tenantKey = ({ org, sandbox }: Tenant): string => JSON.stringify([org, sandbox]);
+export function tenantKey(tenant: Tenant): string {
+  const known = knownKeys.get(tenant);
+  if (known !== undefined) return known;
+  const key = JSON.stringify([tenant.org, tenant.sandbox]);
+  knownKeys.set(tenant, key);
+  return key;
+}
 
 const orgPattern = /^[A-Za-z0-9]{1,64}@AdobeOrg$/;
 const sandboxPattern = /^[a-z0-9][a-z0-9-]{0,255}$/;

@@ -46,35 +46,29 @@ export function createLoader<Id extends string, Entity>({
    */
   let primed: (readonly Entity[])[] = [];
   /**
-   * Loads of the current turn. Many entities refer to one entity, and DataLoader creates a promise for each reference.
+   * Loads of the current turn; null if there are none. Many entities refer to one entity, and DataLoader creates a
+   * promise for each reference.
    */
-  let loading = new Map<Id, Promise<Entity | null>>();
+  let loading: Map<Id, Promise<Entity | null>> | null = null;
   const schedule = (dispatch: () => void): void =>
     afterPromises(() => {
-      loading = new Map();
+      loading = null;
       dispatch();
     });
   const begun = (): DataLoader<Id, Entity | null> => {
-    loader ??= new DataLoader<Id, Entity | null>(
-      async (ids) => {
-        const found = new Map<Id, Entity | Error>();
-        for (const result of await loadMany(ids)) {
-          if (result instanceof LoadFailure) found.set(result.id, result.error);
-          else found.set(idOf(result), result);
-        }
-        return ids.map((id) => found.get(id) ?? null);
-      },
-      { batchScheduleFn: schedule },
-    );
+    loader ??= new DataLoader<Id, Entity | null>((ids) => loadMany(ids).then((results) => byId(ids, results, idOf)), {
+      batchScheduleFn: schedule,
+    });
     for (const entities of primed) for (const entity of entities) loader.prime(idOf(entity), entity);
     primed = [];
     return loader;
   };
   return {
     load: (id) => {
-      const known = loading.get(id);
+      const known = loading?.get(id);
       if (known !== undefined) return known;
       const loaded = begun().load(id);
+      loading ??= new Map();
       loading.set(id, loaded);
       return loaded;
     },
@@ -83,21 +77,34 @@ export function createLoader<Id extends string, Entity>({
   };
 }
 
+/** The result of each id, in the order of the ids; null if there is none. */
+function byId<Id extends string, Entity>(
+  ids: readonly Id[],
+  results: readonly (Entity | LoadFailure<Id>)[],
+  idOf: (entity: Entity) => Id,
+): (Entity | Error | null)[] {
+  const found = new Map<Id, Entity | Error>();
+  for (const result of results) {
+    if (result instanceof LoadFailure) found.set(result.id, result.error);
+    else found.set(idOf(result), result);
+  }
+  return ids.map((id) => found.get(id) ?? null);
+}
+
 /** Calls a function after all pending promise callbacks have run, as DataLoader does by default. */
 const afterPromises = (then: () => void): void => void Promise.resolve().then(() => process.nextTick(then));
 
 /** Reads each id by a separate call, for entities that the platform cannot read in bulk. */
 export const loadEach =
   <Id extends string, Entity>(loadOne: (id: Id) => Promise<Entity | null>) =>
-  async (ids: readonly Id[]): Promise<readonly (Entity | LoadFailure<Id>)[]> => {
-    const results = await Promise.all(
-      ids.map(async (id) => {
-        try {
-          return await loadOne(id);
-        } catch (error) {
-          return new LoadFailure(id, error instanceof Error ? error : new Error(String(error)));
-        }
-      }),
-    );
-    return results.filter((result) => result !== null);
+  (ids: readonly Id[]): Promise<readonly (Entity | LoadFailure<Id>)[]> => {
+    const load = (id: Id): Promise<readonly (Entity | LoadFailure<Id>)[]> =>
+      loadOne(id).then(
+        (entity) => (entity === null ? [] : [entity]),
+        (error: unknown) => [new LoadFailure(id, error instanceof Error ? error : new Error(String(error)))],
+      );
+    const [only] = ids;
+    // Most operations read one entity, for which the list of promises would cost more than the promise.
+    if (ids.length === 1 && only !== undefined) return load(only);
+    return Promise.all(ids.map(load)).then((results) => results.flat());
   };

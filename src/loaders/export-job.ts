@@ -15,8 +15,10 @@ export function createExportJobLoader<Job extends ExportJob>(
 ): Loader<ExportJobId, ExportJob | Job> {
   const loadEachById = loadEach((id: ExportJobId) => api.get(id));
 
-  const loadMany = async (ids: readonly ExportJobId[]): Promise<readonly (Job | LoadFailure<ExportJobId>)[]> => {
-    if (ids.length === 1) return loadEachById(ids);
+  const loadMany = (ids: readonly ExportJobId[]): Promise<readonly (Job | LoadFailure<ExportJobId>)[]> =>
+    ids.length === 1 ? loadEachById(ids) : loadFromNewest(ids);
+
+  const loadFromNewest = async (ids: readonly ExportJobId[]): Promise<readonly (Job | LoadFailure<ExportJobId>)[]> => {
     const { jobs } = await api.list({ limit: newestPageSize });
     const listed = new Set(jobs.map(({ id }) => id));
     return [...jobs, ...(await loadEachById(ids.filter((id) => !listed.has(id))))];

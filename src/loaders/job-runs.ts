@@ -48,16 +48,16 @@ export const notingExports = <Job extends ExportJob>(
   api: ExportJobReads<Job>,
   runs: JobRuns<ExportJob>,
 ): ExportJobReads<Job> => ({
-  list: async (options) => {
-    const page = await api.list(options);
-    runs.note(page.jobs);
-    return page;
-  },
-  get: async (id) => {
-    const job = await api.get(id);
-    if (job !== null) runs.note([job]);
-    return job;
-  },
+  list: (options) =>
+    api.list(options).then((page) => {
+      runs.note(page.jobs);
+      return page;
+    }),
+  get: (id) =>
+    api.get(id).then((job) => {
+      if (job !== null) runs.note([job]);
+      return job;
+    }),
 });
 
 /** The reads of segment jobs, which add the ended jobs to the runs. */

@@ -60,7 +60,7 @@ export class MetricDefinitions {
   ): (labels: LabelValues<Types>, by?: number) => void {
     const series = this.#series('counter', definition);
     return (labels, by = 1) => {
-      seriesOf(series, definition.labels, labels).value += by;
+      series.of(labels).value += by;
     };
   }
 
@@ -70,7 +70,7 @@ export class MetricDefinitions {
   ): (labels: LabelValues<Types>, by: number) => void {
     const series = this.#series('gauge', definition);
     return (labels, by) => {
-      seriesOf(series, definition.labels, labels).value += by;
+      series.of(labels).value += by;
     };
   }
 
@@ -95,17 +95,14 @@ export class MetricDefinitions {
     },
   ): (labels: LabelValues<Types>, value: number) => void {
     const { name, buckets } = definition;
-    const all = new Map<string, HistogramSeries>();
+    const all = new SeriesIndex<Types, HistogramSeries>(definition.labels, (labels) => {
+      return { labels, counts: [...buckets, 0].map(() => 0), sum: 0 };
+    });
     this.#register('histogram', definition, () =>
-      [...all.values()].flatMap((series) => histogramSamples(name, buckets, series)),
+      all.series.flatMap((series) => histogramSamples(name, buckets, series)),
     );
     return (labels, value) => {
-      const key = keyOf(definition.labels, labels);
-      let series = all.get(key);
-      if (series === undefined) {
-        series = { labels: copyOf(definition.labels, labels), counts: [...buckets, 0].map(() => 0), sum: 0 };
-        all.set(key, series);
-      }
+      const series = all.of(labels);
       let bucket = 0;
       while (bucket < buckets.length && value > (buckets[bucket] ?? 0)) bucket += 1;
       series.counts[bucket] = (series.counts[bucket] ?? 0) + 1;
@@ -113,12 +110,15 @@ export class MetricDefinitions {
     };
   }
 
-  #series<Types extends LabelTypes>(type: 'counter' | 'gauge', definition: Definition<Types>): Map<string, Series> {
-    const series = new Map<string, Series>();
-    // A metric without labels is reported from the start, so that its first change is visible.
-    if (Object.keys(definition.labels).length === 0) series.set('', { labels: {}, value: 0 });
-    this.#register(type, definition, () => [...series.values()]);
-    return series;
+  #series<Types extends LabelTypes>(
+    type: 'counter' | 'gauge',
+    definition: Definition<Types>,
+  ): SeriesIndex<Types, Series> {
+    const all = new SeriesIndex<Types, Series>(definition.labels, (labels) => ({ labels, value: 0 }));
+    // A metric without labels is reported from the start, so that its first change is visible. Its type has no members.
+    if (Object.keys(definition.labels).length === 0) all.of({} as LabelValues<Types>);
+    this.#register(type, definition, () => [...all.series]);
+    return all;
   }
 
   #register(type: string, { name, help, labels }: Definition<LabelTypes>, read: () => readonly object[]): void {
@@ -136,23 +136,45 @@ export class MetricDefinitions {
   }
 }
 
-function seriesOf<Types extends LabelTypes>(
-  series: Map<string, Series>,
-  types: Types,
-  labels: LabelValues<Types>,
-): Series {
-  const key = keyOf(types, labels);
-  const known = series.get(key);
-  if (known !== undefined) return known;
-  const created = { labels: copyOf(types, labels), value: 0 };
-  series.set(key, created);
-  return created;
+/** Series by the value of one label. The next label has a level of its own for each value. */
+interface Level<Each> {
+  /** The series, at the level after the last label. */
+  series: Each | null;
+  readonly next: Map<LabelValue, Level<Each>>;
 }
 
-function keyOf<Types extends LabelTypes>(types: Types, labels: LabelValues<Types>): string {
-  let key = '';
-  for (const name in types) key += `${labels[name]}\n`;
-  return key;
+const emptyLevel = <Each>(): Level<Each> => ({ series: null, next: new Map() });
+
+/** The series of one metric by the values of their labels. A report looks up each value, and makes no text of them. */
+class SeriesIndex<Types extends LabelTypes, Each> {
+  readonly series: Each[] = [];
+  readonly #types: Types;
+  readonly #create: (labels: Series['labels']) => Each;
+  readonly #root = emptyLevel<Each>();
+
+  constructor(types: Types, create: (labels: Series['labels']) => Each) {
+    this.#types = types;
+    this.#create = create;
+  }
+
+  /** The series of these labels. It is created for its first report. */
+  of(labels: LabelValues<Types>): Each {
+    let level = this.#root;
+    for (const name in this.#types) {
+      const value: LabelValue = labels[name];
+      let next = level.next.get(value);
+      if (next === undefined) {
+        next = emptyLevel();
+        level.next.set(value, next);
+      }
+      level = next;
+    }
+    if (level.series === null) {
+      level.series = this.#create(copyOf(this.#types, labels));
+      this.series.push(level.series);
+    }
+    return level.series;
+  }
 }
 
 /** Only the declared labels, because a report may have other members. */

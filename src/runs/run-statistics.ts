@@ -1,10 +1,10 @@
-import { LRUCache } from 'lru-cache';
 import type { ExportJob } from '../domain/export-job.ts';
 import { exportRun, exportShape, segmentationRun, segmentationShape } from '../domain/runs/run.ts';
 import type { SegmentJob } from '../domain/segment-job.ts';
 import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { growingLru } from '../runtime/lru.ts';
 import { JobRuns, type RunRules } from './job-runs.ts';
 import type { RunStore } from './run-store.ts';
 
@@ -34,7 +34,7 @@ export function createRunStatistics(options: {
   readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly logger: Pick<Logger, 'debug'>;
 }): RunStatistics {
-  const tenants = new LRUCache<string, TenantRuns>({ max: maxTenants });
+  const tenants = growingLru<TenantRuns>(maxTenants);
   return {
     of(tenant) {
       const key = tenantKey(tenant);

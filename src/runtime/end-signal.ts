@@ -66,8 +66,12 @@ export class EndController implements EndSignal {
   }
 
   removeEventListener(_type: 'abort', listener: () => void): void {
-    const index = this.#listeners?.indexOf(listener) ?? -1;
-    if (index >= 0) this.#listeners?.splice(index, 1);
+    const listeners = this.#listeners;
+    const index = listeners?.indexOf(listener) ?? -1;
+    if (listeners === null || index < 0) return;
+    // Most signals have one listener.
+    if (listeners.length === 1) this.#listeners = null;
+    else listeners.splice(index, 1);
   }
 }
 

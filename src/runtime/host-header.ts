@@ -36,7 +36,9 @@ const known = new LRUCache<string, NamedHost>({ max: 100 });
 
 /** Returns null if the header does not name a host. */
 function parseHost(header: string): NamedHost | null {
-  const named = known.get(header) ?? readHost(header);
+  const found = known.get(header);
+  if (found !== undefined) return found;
+  const named = readHost(header);
   if (named !== null) known.set(header, named);
   return named;
 }

@@ -6,40 +6,46 @@ const tens = (number: number): number => ones(Math.floor(number / 10));
 const hundreds = (number: number): number => ones(Math.floor(number / 100));
 const [dash = 0, colon = 0, point = 0, t = 0, z = 0] = Array.from('-:.TZ', (character) => character.charCodeAt(0));
 
-/** The last formatted day, in days since 1970, and its text. */
-let lastDay = Number.NaN;
-let lastDate = '';
+/**
+ * Days that were formatted, in days since 1970, and their texts. A day has one slot, which it shares with others. The
+ * fields of one object often have times of different days, so that one slot would be overwritten again and again.
+ */
+const slots = 64;
+const days: number[] = new Array(slots).fill(Number.NaN);
+const dates: string[] = new Array(slots).fill('');
 
 /**
- * Formats a date like `Date#toISOString`, but faster if consecutive calls are for the same day. The text is one flat
+ * Formats a date like `Date#toISOString`, but faster if the day was formatted before. The text is one flat
  * string, because a string that is joined from parts takes several times its memory until it is sent.
  * @throws {RangeError} the date is invalid
  */
 export function isoTime(date: Date): string {
   const time = date.getTime();
   const day = Math.floor(time / dayMs);
-  if (day !== lastDay) {
-    lastDate = date.toISOString().slice(0, -'Thh:mm:ss.sssZ'.length);
-    lastDay = day;
+  const slot = day & (slots - 1);
+  if (days[slot] !== day) {
+    dates[slot] = date.toISOString().slice(0, -'Thh:mm:ss.sssZ'.length);
+    days[slot] = day;
   }
+  const text = dates[slot] ?? '';
   // Years with more than four digits have a sign.
-  if (lastDate.length !== 'yyyy-mm-dd'.length) return date.toISOString();
+  if (text.length !== 'yyyy-mm-dd'.length) return date.toISOString();
   // Already an integer. V8 knows it only of a result of `floor`, and divides integers much faster.
   const ms = Math.floor(time - day * dayMs);
   const second = Math.floor(ms / 1_000);
   const minute = Math.floor(second / 60);
   const hour = Math.floor(minute / 60);
   return String.fromCharCode(
-    lastDate.charCodeAt(0),
-    lastDate.charCodeAt(1),
-    lastDate.charCodeAt(2),
-    lastDate.charCodeAt(3),
+    text.charCodeAt(0),
+    text.charCodeAt(1),
+    text.charCodeAt(2),
+    text.charCodeAt(3),
     dash,
-    lastDate.charCodeAt(5),
-    lastDate.charCodeAt(6),
+    text.charCodeAt(5),
+    text.charCodeAt(6),
     dash,
-    lastDate.charCodeAt(8),
-    lastDate.charCodeAt(9),
+    text.charCodeAt(8),
+    text.charCodeAt(9),
     t,
     tens(hour),
     ones(hour),

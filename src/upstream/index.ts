@@ -7,7 +7,7 @@ import { proveCredential } from './credentials/prove-credential.ts';
 import { createHttpClient } from './http/client.ts';
 import { AcceptedCredentials } from './http/layers/acceptance.ts';
 import type { ConnectionLimits } from './http/layers/connection-share.ts';
-import { poolOptions } from './http/pool-options.ts';
+import { downloadPoolOptions, poolOptions } from './http/pool-options.ts';
 import type { Upstream } from './platform-api.ts';
 import { PlatformConnection } from './platform-connection.ts';
 
@@ -67,7 +67,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   const { downloadConnections = 128 } = options;
   const { origin, pathname } = new URL(options.baseUrl);
   const callPool = new Pool(origin, { ...poolOptions, connections: connections.total });
-  const downloadPool = new Pool(origin, { ...poolOptions, connections: downloadConnections });
+  const downloadPool = new Pool(origin, { ...downloadPoolOptions, connections: downloadConnections });
   const basePath = pathname.replace(/\/+$/, '');
   const accepted = new AcceptedCredentials();
   const http = createHttpClient({

@@ -1,7 +1,7 @@
-import { LRUCache } from 'lru-cache';
 import type { Download } from '../../context/download-links.ts';
 import { tenantKey } from '../../domain/tenant.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { growingLru } from '../../runtime/lru.ts';
 import type { KnownFile } from './file-body.ts';
 
 /** Maximum number of kept files. The least recently used are discarded first. */
@@ -15,7 +15,7 @@ export interface KnownFiles {
 }
 
 export function createKnownFiles({ clock }: { readonly clock: Pick<Clock, 'now'> }): KnownFiles {
-  const known = new LRUCache<string, { readonly file: KnownFile; readonly expiresAt: Date }>({ max: maxFiles });
+  const known = growingLru<{ readonly file: KnownFile; readonly expiresAt: Date }>(maxFiles);
   return {
     get: (download) => {
       const key = keyOf(download);

@@ -1,12 +1,12 @@
 import { mapBounded } from '../../runtime/map-bounded.ts';
 import type { BoundClient, FindRejectedInput, PlatformRequest, UpstreamResponse } from '../http/call.ts';
 import { errorFromEntry, unreadableResponse } from '../http/errors.ts';
-import { isPathSegment } from '../http/path-segment.ts';
+import { encodedSegment, isPathSegment } from '../http/path-segment.ts';
 import type { DecodeContext } from '../wire/decode-context.ts';
 import { readEntryError } from '../wire/entry-error.ts';
 import { asRecord } from '../wire/readers.ts';
 import type { CatalogOrder } from './catalog-query.ts';
-import { nullIfNotFound } from './client.ts';
+import { nullForNotFound } from './client.ts';
 import { countDisorder } from './list-order.ts';
 
 const root = '/data/foundation/catalog';
@@ -63,7 +63,7 @@ export async function listObjects<Value extends CatalogObject>(
  * The objects that the platform has, in any order.
  * @throws an error that the response contains instead of an object, unless it is a 404
  */
-export async function getObjects<Value extends CatalogObject>(
+export function getObjects<Value extends CatalogObject>(
   client: BoundClient,
   options: {
     readonly type: CatalogType;
@@ -73,30 +73,53 @@ export async function getObjects<Value extends CatalogObject>(
   },
 ): Promise<readonly Value[]> {
   const { type, ids, properties, decode } = options;
-  const read = async (chunk: readonly string[]): Promise<readonly Value[] | null> => {
-    const query = `limit=${chunk.length}&properties=${encodeURIComponent(properties.join(','))}`;
-    const path = `${root}/${type}/${chunk.map(encodeURIComponent).join(',')}?${query}`;
-    const request = { ...readOf(path), subject: chunk.join(',') };
-    const response = await nullIfNotFound(client.call(request));
-    if (response === null) return null;
-    const map = mapIn(request, response);
-    // Objects of the response that were not requested are ignored.
-    const values: Value[] = [];
-    for (const id of chunk) {
-      const value = Object.hasOwn(map, id) ? (map[id] ?? null) : null;
-      const failure = value === null ? null : readEntryError(value);
-      if (value === null || failure?.status === notFound) continue;
-      if (failure !== null) throw errorFromEntry(request, response, failure, response.reading.observedAt);
-      values.push(decode(id, value));
-    }
-    return values;
+  const read = (chunk: readonly string[]): Promise<readonly Value[] | null> => {
+    const subject = chunk.join(',');
+    const query = `limit=${chunk.length}&properties=${encodedList(properties)}`;
+    const path = `${root}/${type}/${chunk.map(encodedSegment).join(',')}?${query}`;
+    const request = { ...readOf(path), subject };
+    return client.call(request).then((response) => {
+      const map = mapIn(request, response);
+      // Objects of the response that were not requested are ignored.
+      const values: Value[] = [];
+      for (const id of chunk) {
+        const value = Object.hasOwn(map, id) ? (map[id] ?? null) : null;
+        const failure = value === null ? null : readEntryError(value);
+        if (value === null || failure?.status === notFound) continue;
+        if (failure !== null) throw errorFromEntry(request, response, failure, response.reading.observedAt);
+        values.push(decode(id, value));
+      }
+      return values;
+    }, nullForNotFound);
   };
   const chunks = chunksOf(ids);
+  const [only] = chunks;
+  // Most reads need one call, for which the rest would cost more than the call.
+  if (chunks.length === 1 && only?.length === 1) return read(only).then((values) => values ?? []);
+  return readChunks(chunks, read);
+}
+
+/** Reads all chunks, and each id of a chunk that was not found on its own. */
+async function readChunks<Value>(
+  chunks: readonly (readonly string[])[],
+  read: (chunk: readonly string[]) => Promise<readonly Value[] | null>,
+): Promise<readonly Value[]> {
   const found = await mapBounded(chunks, concurrency, read);
   // One unknown id may turn the response for the whole chunk into a 404, so that each id is requested separately.
   const unsettled = chunks.filter((chunk, index) => found[index] === null && chunk.length > 1).flat();
   const foundAlone = unsettled.length === 0 ? [] : await mapBounded(unsettled, concurrency, (id) => read([id]));
   return [...found, ...foundAlone].flatMap((values) => values ?? []);
+}
+
+/** Encoded lists of properties. Reads of one document share their list. */
+const knownLists = new WeakMap<readonly string[], string>();
+
+function encodedList(properties: readonly string[]): string {
+  const known = knownLists.get(properties);
+  if (known !== undefined) return known;
+  const encoded = encodeURIComponent(properties.join(','));
+  knownLists.set(properties, encoded);
+  return encoded;
 }
 
 /** Distinct ids that can be sent, in chunks that fit into a path. */
@@ -106,7 +129,7 @@ function chunksOf(ids: readonly string[]): string[][] {
   let characters = 0;
   for (const id of new Set(ids)) {
     if (!isPathSegment(id)) continue;
-    const length = encodeURIComponent(id).length + 1;
+    const length = encodedSegment(id).length + 1;
     if (current.length === maxIdsPerCall || (current.length > 0 && characters + length > maxIdCharactersPerCall)) {
       chunks.push(current);
       current = [];

@@ -23,7 +23,10 @@ export const decodeContextOf = (metrics: PlatformMetrics, resource: WireResource
 
 /** The response; null if the platform does not have the subject of the call. */
 export const nullIfNotFound = <Response>(response: Promise<Response>): Promise<Response | null> =>
-  response.catch((error: unknown) => {
-    if (error instanceof NotFoundError) return null;
-    throw error;
-  });
+  response.catch(nullForNotFound);
+
+/** Handles the failure of a call: null if the platform does not have its subject; any other error is thrown. */
+export function nullForNotFound(error: unknown): null {
+  if (error instanceof NotFoundError) return null;
+  throw error;
+}

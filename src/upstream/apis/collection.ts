@@ -1,9 +1,9 @@
 import type { ReadingTimes } from '../../domain/reading-times.ts';
 import type { BoundClient, FindRejectedInput, PlatformRequest, UpstreamResponse } from '../http/call.ts';
 import { unreadableResponse } from '../http/errors.ts';
-import { isPathSegment } from '../http/path-segment.ts';
+import { encodedSegment, isPathSegment } from '../http/path-segment.ts';
 import type { Service } from '../types.ts';
-import { nullIfNotFound } from './client.ts';
+import { nullForNotFound, nullIfNotFound } from './client.ts';
 
 /** A page with the number of rows of the whole list. */
 export interface Counted {
@@ -26,11 +26,10 @@ export interface Collection<Entity> {
  * One entity; null if the platform does not have it.
  * @throws {UpstreamUnreadableError} the response is no such entity
  */
-export async function getOne<Entity>(client: BoundClient, of: Collection<Entity>, id: string): Promise<Entity | null> {
-  if (!isPathSegment(id)) return null;
+export function getOne<Entity>(client: BoundClient, of: Collection<Entity>, id: string): Promise<Entity | null> {
+  if (!isPathSegment(id)) return Promise.resolve(null);
   const request = { service: of.service, method: 'GET', path: pathOf(of, id), effect: 'read', subject: id } as const;
-  const response = await nullIfNotFound(client.call(request));
-  return response === null ? null : decodeOne(of, request, response);
+  return client.call(request).then((response) => decodeOne(of, request, response), nullForNotFound);
 }
 
 /**
@@ -93,4 +92,4 @@ function decodeOne<Entity>(of: Collection<Entity>, request: PlatformRequest, res
   return entity;
 }
 
-const pathOf = ({ root }: Collection<unknown>, id: string): string => `${root}/${encodeURIComponent(id)}`;
+const pathOf = ({ root }: Collection<unknown>, id: string): string => `${root}/${encodedSegment(id)}`;

@@ -7,7 +7,7 @@ import { mapBounded } from '../../runtime/map-bounded.ts';
 import type { PlatformRequest } from '../http/call.ts';
 import { errorFromEntry, unreadableResponse } from '../http/errors.ts';
 import { withoutError } from '../http/file-error.ts';
-import { isPathSegment } from '../http/path-segment.ts';
+import { encodedSegment, isPathSegment } from '../http/path-segment.ts';
 import { decodeFileEntries, type FileEntryPage } from '../wire/batch-files.ts';
 import { parseContentLength, parseContentRange } from '../wire/content-range.ts';
 import { versionOf } from '../wire/file-version.ts';
@@ -132,7 +132,7 @@ export function createFilesApi(client: PlatformClient): FilesApi {
     let row = 0;
     while (start !== null && !seen.has(start)) {
       seen.add(start);
-      const read = await readPage(`/files/${encodeURIComponent(fileId)}`, fileId, start, pageSize);
+      const read = await readPage(`/files/${encodedSegment(fileId)}`, fileId, start, pageSize);
       if (read === null) return;
       const { page, request, response } = read;
       const refuse = (reason: string) => unreadableResponse(request, response, reason);
@@ -164,7 +164,7 @@ export function createFilesApi(client: PlatformClient): FilesApi {
   return {
     list: async ({ batchId, start, limit }) => {
       if (!isPathSegment(batchId)) return { files: [], next: null };
-      const path = `/batches/${encodeURIComponent(batchId)}/files`;
+      const path = `/batches/${encodedSegment(batchId)}/files`;
       const read = await readPage(path, batchId, String(start), limit);
       if (read === null) return { files: [], next: null };
       const { page } = read;
@@ -176,7 +176,7 @@ export function createFilesApi(client: PlatformClient): FilesApi {
 
     listFailed: async ({ batchId, start, limit }) => {
       if (!isPathSegment(batchId)) return { files: [], next: null };
-      const path = `/batches/${encodeURIComponent(batchId)}/failed`;
+      const path = `/batches/${encodedSegment(batchId)}/failed`;
       const read = await readPage(path, batchId, String(start), limit);
       if (read === null) return { files: [], next: null };
       const fileOf = (name: string, sizeBytes: number | null): BatchFile => ({
@@ -291,7 +291,7 @@ const contentRequest = <Method extends 'GET' | 'HEAD'>(method: Method, { fileId,
   }) as const satisfies PlatformRequest;
 
 function contentPath(fileId: string, place: Content['place']): string {
-  const id = encodeURIComponent(fileId);
+  const id = encodedSegment(fileId);
   return place === undefined ? `/files/${id}` : `/batches/${id}/${place}`;
 }
 

@@ -8,7 +8,7 @@ export const maxBodyBytes = 32 * 1024 * 1024;
 
 // A string, so that digits inside it are not matched, or an integer of many digits.
 const stringOrLongInteger = /"(?:[^"\\]|\\.)*"|(?<=^|[\s:,[])-?\d{16,}(?=$|[\s,\]}])/g;
-const byteOrderMark = Buffer.from('\uFEFF');
+const byteOrderMark = [0xef, 0xbb, 0xbf];
 /** Digits of the shortest integers that a double may not represent exactly. */
 const longDigits = 16;
 
@@ -35,9 +35,7 @@ export async function decompressed(body: Buffer, contentEncoding: string | undef
  * @throws {SyntaxError} it is not JSON
  */
 export function jsonOf(body: Buffer): unknown {
-  const bytes = body.subarray(0, byteOrderMark.length).equals(byteOrderMark)
-    ? body.subarray(byteOrderMark.length)
-    : body;
+  const bytes = byteOrderMark.every((byte, index) => body[index] === byte) ? body.subarray(byteOrderMark.length) : body;
   const json = bytes.toString('utf8');
   if (json.trim() === '') return undefined;
   if (!mayHaveLongInteger(bytes)) return JSON.parse(json);

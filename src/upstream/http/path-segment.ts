@@ -4,7 +4,7 @@ const maxIdLength = 256;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are among what no id has
 const impossible = /[\s/\\,*?#%\u0000-\u001f\u007f-\u009f\p{Surrogate}]/u;
 
-/** The usual form of ids, which is much faster to check. */
+/** The usual form of ids, which is much faster to check, and which is the same when it is encoded. */
 const usual = /^[\w-]{1,256}$/;
 
 /**
@@ -13,3 +13,6 @@ const usual = /^[\w-]{1,256}$/;
  */
 export const isPathSegment = (id: string): boolean =>
   usual.test(id) || (id !== '' && id !== '.' && id !== '..' && id.length <= maxIdLength && !impossible.test(id));
+
+/** The text as it is sent as a segment of a path. */
+export const encodedSegment = (text: string): string => (usual.test(text) ? text : encodeURIComponent(text));

@@ -42,6 +42,8 @@ function readNumber(value: unknown): number | null {
 /** Milliseconds since 1970; NaN if the value is no time. */
 function parseWritten(value: unknown): number {
   if (typeof value !== 'string' || !written.test(value)) return Number.NaN;
+  // The usual form. Its parts need no replacement.
+  if (value.charAt(10) === 'T' && value.endsWith('Z')) return Date.parse(value);
   const text = value.replace(' ', 'T');
   return Date.parse(zone.test(text) ? text : `${text}Z`);
 }

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import type { ExportJob } from '../../../src/domain/export-job.ts';
 import { PlatformError } from '../../../src/errors.ts';
@@ -72,6 +73,19 @@ describe('a wait for the end of a job', () => {
     expect(waiting.outcome).toMatchObject({ ended: false, entity: { status: 'PROCESSING' } });
     expect(setup.registry.stats().subscribers).toBe(0);
     expect(setup.clock.pending('deadline')).toBe(0);
+  });
+
+  it.each([
+    ['ends with its timeout', 'NEW', 10 * second],
+    ['is over at once', 'SUCCEEDED', 10 * second],
+    ['finds no job', null, 10 * second],
+  ] as const)('leaves no listener at a signal that lives on if it %s', async (_case, status, timeoutMs) => {
+    await using setup = setupWith(status);
+    const { signal } = new AbortController();
+    const waiting = await waitOn(setup, { signal, timeoutMs });
+    await setup.pass(timeoutMs);
+    expect(waiting.outcome).not.toBe('waiting');
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('of no duration returns as soon as the state is known', async () => {

@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import { GatewayError, UnauthenticatedError } from '../../../errors.ts';
+import { growingLru } from '../../../runtime/lru.ts';
 import type { Caller } from '../../caller.ts';
 import type { CallLayer } from '../call.ts';
 import { keysOf } from '../caller-keys.ts';
@@ -18,8 +18,8 @@ const acceptingStatuses: ReadonlySet<number> = new Set([404, 409, 412, 416, 422]
  * A 403 does not make a credential accepted: a valid token of another organization receives it as well.
  */
 export class AcceptedCredentials {
-  readonly #accepted = new LRUCache<string, true>({ max: maxEntries });
-  readonly #rejected = new LRUCache<string, true>({ max: maxEntries });
+  readonly #accepted = growingLru<true>(maxEntries);
+  readonly #rejected = growingLru<true>(maxEntries);
 
   get size(): number {
     return this.#accepted.size;

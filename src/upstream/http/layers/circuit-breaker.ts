@@ -1,8 +1,8 @@
-import { LRUCache } from 'lru-cache';
 import { GatewayError, UpstreamTimeoutError, UpstreamUnreachableError } from '../../../errors.ts';
 import type { PlatformMetrics } from '../../../metrics/platform.ts';
 import { backoffMs } from '../../../runtime/backoff.ts';
 import type { Clock } from '../../../runtime/clock.ts';
+import { growingLru } from '../../../runtime/lru.ts';
 import type { Service } from '../../types.ts';
 import type { CallLayer } from '../call.ts';
 import { noResponse } from '../errors.ts';
@@ -55,8 +55,7 @@ export function withCircuit({
 }): CallLayer {
   const services = new Map<Service, ServiceHealth>();
   /** Circuits with at least one failure. */
-  const circuits = new LRUCache<string, Circuit>({
-    max: maxCircuits,
+  const circuits = growingLru<Circuit>(maxCircuits, {
     dispose: (circuit, _key, reason) => {
       if (reason === 'evict') circuit.close();
     },

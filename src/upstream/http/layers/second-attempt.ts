@@ -1,7 +1,7 @@
-import { LRUCache } from 'lru-cache';
 import { GatewayCredentialError, UnauthenticatedError } from '../../../errors.ts';
 import type { PlatformMetrics } from '../../../metrics/platform.ts';
 import type { Clock } from '../../../runtime/clock.ts';
+import { growingLru } from '../../../runtime/lru.ts';
 import type { CallLayer, UpstreamRequest } from '../call.ts';
 import { serviceKeyOf } from '../caller-keys.ts';
 import { showsAcceptance } from './acceptance.ts';
@@ -31,7 +31,7 @@ export interface SecondAttemptOptions {
  * renewed first, if it can be.
  */
 export function withSecondAttempt({ clock, metrics, maxAttempts }: SecondAttemptOptions): CallLayer {
-  const accepted = new LRUCache<string, true>({ max: maxEntries });
+  const accepted = growingLru<true>(maxEntries);
   const accept = (key: string): void => {
     // `get` also marks an entry as used, at a lower cost than `set`.
     if (accepted.get(key) === undefined) accepted.set(key, true);

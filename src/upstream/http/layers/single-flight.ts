@@ -175,7 +175,7 @@ class Party<Response> implements OperationCalls {
   /** @throws the error of the last operation, if no operation may cause this attempt */
   count(): void {
     this.#counted = new Set();
-    const failures = new Map<OperationCalls, unknown>();
+    let failures: Map<OperationCalls, unknown> | null = null;
     let last: unknown;
     for (const waiter of this.#waiters) {
       const { calls } = waiter;
@@ -185,10 +185,11 @@ class Party<Response> implements OperationCalls {
         try {
           calls.count();
         } catch (error) {
+          failures ??= new Map();
           failures.set(calls, error);
         }
       }
-      if (!failures.has(calls)) continue;
+      if (failures === null || !failures.has(calls)) continue;
       last = failures.get(calls);
       this.#waiters.delete(waiter);
       waiter.fail(last);
