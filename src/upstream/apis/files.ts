@@ -7,12 +7,13 @@ import { mapBounded } from '../../runtime/map-bounded.ts';
 import type { PlatformRequest } from '../http/call.ts';
 import { errorFromEntry, unreadableResponse } from '../http/errors.ts';
 import { withoutError } from '../http/file-error.ts';
+import { isEncoded } from '../http/json-body.ts';
 import { encodedSegment, isPathSegment } from '../http/path-segment.ts';
 import { decodeFileEntries, type FileEntryPage } from '../wire/batch-files.ts';
 import { parseContentLength, parseContentRange } from '../wire/content-range.ts';
 import { versionOf } from '../wire/file-version.ts';
 import { asRecord } from '../wire/readers.ts';
-import { headerOf } from '../wire/response-headers.ts';
+import { headerOf, listHeaderOf } from '../wire/response-headers.ts';
 import { decodeContextOf, nullIfNotFound, type PlatformClient } from './client.ts';
 
 export interface FilesApi {
@@ -262,7 +263,10 @@ export function createFilesApi(client: PlatformClient): FilesApi {
       return {
         contentType: contentTypeOf(headerOf(response.headers, 'content-type')),
         ...versionOf(response.headers),
-        totalBytes: parseContentLength(headerOf(response.headers, 'content-length')),
+        // The length of encoded bytes is not the length of the file.
+        totalBytes: isEncoded(listHeaderOf(response.headers, 'content-encoding'))
+          ? null
+          : parseContentLength(headerOf(response.headers, 'content-length')),
       };
     },
   };

@@ -2,10 +2,11 @@ import type { Dispatcher } from 'undici';
 import { UpstreamUnreachableError } from '../../errors.ts';
 import type { EndSignal } from '../../runtime/end-signal.ts';
 import { untilAborted } from '../../runtime/until-aborted.ts';
-import type { ResponseHeaders } from '../wire/response-headers.ts';
+import { listHeaderOf, type ResponseHeaders } from '../wire/response-headers.ts';
 import type { UpstreamRequest } from './call.ts';
-import { errorFromFailure, errorFromResponse, noResponse } from './errors.ts';
+import { errorFromFailure, errorFromResponse, noResponse, requestIdOf, unreadableResponse } from './errors.ts';
 import { ExchangeFailure } from './exchange.ts';
+import { decompressed, isEncoded } from './json-body.ts';
 import { requestHeaders, type SendOptions } from './send.ts';
 
 /** Maximum number of bytes of an error's body that are read. */
@@ -76,9 +77,18 @@ export async function openDownload(
     cancel();
     return { status, headers: answerHeaders, requestId, body: nothing(), cancel };
   }
+  const encoding = listHeaderOf(answerHeaders, 'content-encoding');
   if (status < 200 || status > 299) {
-    const text = await readSome(body, signal);
-    throw errorFromResponse(request, { status, headers: answerHeaders, text }, requestId, clock.now());
+    const bytes = await readSome(body, signal);
+    // The status is enough for an error, which then has no reason.
+    const text = await decompressed(bytes, encoding).catch(() => '');
+    throw errorFromResponse(request, { status, headers: answerHeaders, text: text.toString() }, requestId, clock.now());
+  }
+  if (isEncoded(encoding)) {
+    cancel();
+    const platformId = requestIdOf(answerHeaders) ?? requestId;
+    // Readers would receive other bytes than those of the file, and a range would be one of the encoded bytes.
+    throw unreadableResponse(request, { status, requestId: platformId }, 'Its content encoding was not requested.');
   }
   const leave = () => controller.abort(lifetime.reason);
   lifetime.addEventListener('abort', leave, { once: true });
@@ -107,7 +117,7 @@ async function* bytesOf(
 }
 
 /** The beginning of an error's body. It is shorter if the connection breaks or the deadline passes. */
-async function readSome(body: Dispatcher.ResponseData['body'], signal: EndSignal): Promise<string> {
+async function readSome(body: Dispatcher.ResponseData['body'], signal: EndSignal): Promise<Buffer> {
   const chunks: Buffer[] = [];
   const stop = () => body.destroy();
   signal.addEventListener('abort', stop, { once: true });
@@ -124,5 +134,5 @@ async function readSome(body: Dispatcher.ResponseData['body'], signal: EndSignal
   } finally {
     signal.removeEventListener('abort', stop);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }

@@ -17,7 +17,7 @@ const longDigits = 16;
  * @throws {Error} the encoding was not requested, the compression is broken, or the body exceeds `maxBodyBytes`
  */
 export async function decompressed(body: Buffer, contentEncoding: string | undefined): Promise<Buffer> {
-  switch (contentEncoding?.trim().toLowerCase() ?? '') {
+  switch (codingOf(contentEncoding)) {
     case '':
     case 'identity':
       return body;
@@ -28,6 +28,12 @@ export async function decompressed(body: Buffer, contentEncoding: string | undef
       throw new Error('The content encoding was not requested.');
   }
 }
+
+/** Whether the bytes of a body with this `content-encoding` are other bytes than those of its content. */
+export const isEncoded = (contentEncoding: string | undefined): boolean =>
+  !['', 'identity'].includes(codingOf(contentEncoding));
+
+const codingOf = (contentEncoding: string | undefined): string => contentEncoding?.trim().toLowerCase() ?? '';
 
 /**
  * The JSON value of a body in UTF-8. Integers of 16 digits and more become strings, so that a 64-bit id stays exact.

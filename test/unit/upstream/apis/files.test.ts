@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { type BatchId, type DataSetFileId, platformId } from '../../../../src/domain/ids.ts';
 import {
@@ -358,6 +359,50 @@ describe('the bytes of a file', () => {
     await expect(client.api.files.read({ fileId, name })).rejects.toMatchObject({
       code: 'UNAUTHENTICATED',
       upstream: { service: 'data-access', status: 401, code: '401013' },
+    });
+  });
+
+  it.each(['gzip', 'br', 'GZIP', 'gzip, gzip'])(
+    'are not returned with the encoding %s, in any reader',
+    async (coding) => {
+      await using stub = await startStub((_request, response) => {
+        const encoded = gzipSync('bytes');
+        response.writeHead(200, { 'content-encoding': coding, 'content-length': encoded.length }).end(encoded);
+      });
+      await using client = connectTo(stub.url);
+      const unreadable = { constructor: UpstreamUnreadableError, upstream: { service: 'data-access', status: 200 } };
+      for (const place of [undefined, 'failed'] as const) {
+        await expect(client.api.files.read({ fileId, name, place })).rejects.toMatchObject(unreadable);
+        await expect(
+          client.api.files.read({ fileId, name, place, range: { first: 0, last: 4 } }),
+        ).rejects.toMatchObject(unreadable);
+      }
+      await expect(client.api.files.readErrorSample(batchId)).rejects.toMatchObject(unreadable);
+      expect(await client.api.files.stat({ fileId, name })).toMatchObject({ totalBytes: null });
+    },
+  );
+
+  it('are returned with the encoding that was requested', async () => {
+    await using stub = await startStub((_request, response) => {
+      response.writeHead(200, { 'content-encoding': ' Identity', 'content-length': 5 }).end('bytes');
+    });
+    await using client = connectTo(stub.url);
+    expect(await textOf(bytes(await client.api.files.read({ fileId, name })).body)).toBe('bytes');
+    expect(await client.api.files.stat({ fileId, name })).toMatchObject({ totalBytes: 5 });
+  });
+
+  it.each([
+    ['gzip', gzipSync(JSON.stringify({ title: 'Closed' })), 'Closed'],
+    ['gzip', Buffer.from('no gzip'), null],
+    ['br', Buffer.from('{"title":"Closed"}'), null],
+  ])('are rejected with the reason of an error in %s, if it is readable', async (coding, body, title) => {
+    await using stub = await startStub((_request, response) =>
+      response.writeHead(500, { 'content-encoding': coding }).end(body),
+    );
+    await using client = connectTo(stub.url);
+    await expect(client.api.files.read({ fileId, name })).rejects.toMatchObject({
+      code: 'PLATFORM_ERROR',
+      upstream: { status: 500, title },
     });
   });
 
