@@ -5,10 +5,10 @@ import { systemClock } from './runtime/clock.ts';
 import { collectGarbage } from './runtime/collect-garbage.ts';
 import { runProgram, versionIn } from './runtime/command-line.ts';
 import { explainError } from './runtime/explain-error.ts';
+import { configureHeap } from './runtime/heap.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
 import { endProcess, listenForStop } from './runtime/stop-request.ts';
-import { allocateInYoungGeneration } from './runtime/young-generation.ts';
 
 /**
  * Time for closing all started parts when a signal arrives during the start, in milliseconds. Remaining work is stopped
@@ -29,7 +29,7 @@ const manifest = new URL('../package.json', import.meta.url);
  * start.
  */
 async function main(): Promise<void> {
-  allocateInYoungGeneration();
+  configureHeap();
   const stop = listenForStop(systemClock);
   try {
     await run(stop.signal, stop.arrived);
