@@ -132,7 +132,7 @@ async function start(
   const metrics = createMetrics({ version });
   const tracing = createTracing();
   if (tracing !== null) log.info('an OpenTelemetry SDK is loaded, and requests are traced');
-  const findDocument = await createDocuments(config.trustedDocuments);
+  const findDocument = await createDocuments(config.trustedDocuments, { schema, logger: log });
 
   const lifetime = new AbortController();
   const credentialFailed = createCredentialReport({ clock, logger: log, metrics: metrics.credentials });

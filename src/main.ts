@@ -1,5 +1,5 @@
 import type { AppOptions } from './app.ts';
-import { type Config, ConfigurationError, loadConfig } from './config/config.ts';
+import { type Config, ConfigurationError, loadConfig, probableMistakes } from './config/config.ts';
 import { usage } from './config/usage.ts';
 import { systemClock } from './runtime/clock.ts';
 import { collectGarbage } from './runtime/collect-garbage.ts';
@@ -45,6 +45,7 @@ async function main(): Promise<void> {
 async function run(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
   const config = loadConfig(process.env);
   const logger = createLogger({ level: config.logLevel });
+  for (const message of probableMistakes(process.env)) logger.warn(message);
   const onEarlyStop = () => {
     logger.info('shutting down during the start');
     // A deadline does not keep the process alive, so it has no effect when everything closes in time.

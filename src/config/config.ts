@@ -4,7 +4,7 @@ import { orgProblem, parseTenant, sandboxProblem, type Tenant } from '../domain/
 import type { EmulatorOptions } from '../emulator/options.ts';
 import { platformOptions } from '../emulator/variables.ts';
 import type { LogLevel } from '../runtime/logger.ts';
-import { unknownVariables } from '../runtime/unknown-variables.ts';
+import { probablyMisspelt, unknownVariables } from '../runtime/unknown-variables.ts';
 import { contradictions } from './contradictions.ts';
 import { realImsUrl, variableNames, variables } from './variables.ts';
 
@@ -239,6 +239,10 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     logLevel: set.LOG_LEVEL,
   };
 }
+
+/** Messages about variables that are probably misspelt, but may belong to another program. */
+export const probableMistakes = (env: Readonly<Record<string, string | undefined>>): readonly string[] =>
+  probablyMisspelt(env, variableNames);
 
 /** Call it only when all variables that the mode needs are set. */
 function authConfig(mode: AuthMode, set: z.output<typeof variables>, defaultTenant: Tenant): AuthConfig {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { logLevels } from '../runtime/logger.ts';
-import { unknownVariables } from '../runtime/unknown-variables.ts';
+import { unknownVariables, type VariableNames } from '../runtime/unknown-variables.ts';
 import { integer, optionalVariable, variable, variablesInPlainText } from '../runtime/variable.ts';
 import type { EmulatorOptions } from './options.ts';
 import { platformContradictions, platformOptions, platformVariables, present } from './variables.ts';
@@ -18,8 +18,15 @@ const variables = z.object({
     'none',
     'Token that allows callers on other machines to use the admin endpoints.',
   ),
-  LOG_LEVEL: variable(z.enum(logLevels), 'info', 'Least severe level that is logged.'),
+  LOG_LEVEL: variable(
+    z.enum(logLevels, `must be one of ${logLevels.join(', ')}`),
+    'info',
+    'Minimum level of log lines.',
+  ),
 });
+
+/** Known names, and the prefix that only the emulator uses. */
+export const variableNames = { known: Object.keys(variables.shape), prefixes: ['EMULATOR_'] } satisfies VariableNames;
 
 /** Text printed by `emulator --help`. */
 export const usage = `Usage: aep-export-gateway emulator [--help | --version]
@@ -50,11 +57,11 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const parsed = variables.safeParse(given);
   const issues = [
-    ...unknownVariables(given, { known: Object.keys(variables.shape), prefixes: ['EMULATOR_'] }),
+    ...unknownVariables(given, variableNames),
     ...platformContradictions((name) => given[name] !== undefined),
     ...(parsed.error?.issues ?? []).map(({ path, message }) => `${path.join('.')} ${message}`),
   ];
-  if (!parsed.success || issues.length > 0) throw new EnvironmentError(`Bad configuration: ${issues.join('; ')}`);
+  if (!parsed.success || issues.length > 0) throw new EnvironmentError(`configuration: ${issues.join('; ')}`);
   return { options: optionsOf(parsed.data), logLevel: parsed.data.LOG_LEVEL };
 }
 

@@ -3,7 +3,8 @@ import { runProgram } from '../runtime/command-line.ts';
 import { explainError } from '../runtime/explain-error.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { endProcess, listenForStop } from '../runtime/stop-request.ts';
-import { EnvironmentError, readEnvironment, usage } from './environment.ts';
+import { probablyMisspelt } from '../runtime/unknown-variables.ts';
+import { EnvironmentError, readEnvironment, usage, variableNames } from './environment.ts';
 
 /**
  * Grace period for closing started resources when a signal arrives during the start. Work that is not finished by then
@@ -34,6 +35,7 @@ async function run(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
   const { SeedError, startEmulator, StateFolderError } = await import('./emulator.ts');
   signal.throwIfAborted();
   const logger = createLogger({ level: logLevel });
+  for (const message of probablyMisspelt(process.env, variableNames)) logger.warn(message);
   await using emulator = await startEmulator({ ...options, logger, signal }).catch((error: unknown) => {
     const isAboutVariable = error instanceof StateFolderError || error instanceof SeedError;
     throw isAboutVariable ? new EnvironmentError(error.message) : error;

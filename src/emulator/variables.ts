@@ -45,7 +45,7 @@ export const platformVariables = {
     'Folder with data of your own: a manifest.json with files of profiles, events, segments and datasets.',
   ),
   EMULATOR_PACE: variable(
-    z.enum(paceNames),
+    z.enum(paceNames, `must be ${paceNames.slice(0, -1).join(', ')} or ${paceNames.at(-1)}`),
     defaultPaceName,
     'Duration of jobs: fast (at most 12 ms in addition to the work of an export job), real (2 to 7 seconds) or slow (10 times as long).',
   ),

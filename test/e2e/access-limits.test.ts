@@ -380,6 +380,26 @@ describe('documents', () => {
     }
   });
 
+  it('are logged by their ids if they do not fit the schema, and the others are executed', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'documents-'));
+    try {
+      const path = join(folder, 'documents.json');
+      const broken = Object.fromEntries(Array.from({ length: 11 }, (_, index) => [`broken-${index}`, '{ nope }']));
+      await writeFile(path, JSON.stringify({ small, open: '{', ...broken }));
+      await using gateway = await start({ TRUSTED_DOCUMENTS: path, LOG_LEVEL: 'warn' });
+      const [line = '{}', ...more] = gateway.logs.filter((each) => each.includes('trusted documents do not fit'));
+      expect(more).toEqual([]);
+      const { documents, count } = JSON.parse(line);
+      expect([documents.slice(0, 2), documents.length, count]).toEqual([['open', 'broken-0'], 10, 12]);
+      expect((await post(gateway, { extensions: hashed('small') })).body).toEqual(answer);
+      await writeFile(path, JSON.stringify({ small }));
+      await using other = await start({ TRUSTED_DOCUMENTS: path, LOG_LEVEL: 'warn' });
+      expect(other.logs.filter((each) => each.includes('trusted'))).toEqual([]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
   it('keep the gateway from starting if their file cannot be read', async () => {
     await expect(start({ TRUSTED_DOCUMENTS: '/nowhere/documents.json' })).rejects.toThrow(/TRUSTED_DOCUMENTS.*ENOENT/);
   });

@@ -52,6 +52,7 @@ describe('the variables of the emulator', () => {
     const [name = ''] = Object.keys(environment);
     expect(() => readEnvironment(environment)).toThrow(EnvironmentError);
     expect(() => readEnvironment(environment)).toThrow(name);
+    expect(() => readEnvironment(environment)).not.toThrow('Invalid option');
   });
 
   it.each([
