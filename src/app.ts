@@ -20,6 +20,7 @@ import type { RedisServices, RedisServicesOptions } from './redis-services.ts';
 import { createRunStatistics } from './runs/run-statistics.ts';
 import { createMemoryRunStore } from './runs/run-store.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
+import { listenAs } from './runtime/explain-error.ts';
 import { type IsAllowedHost, urlForCaller } from './runtime/host-header.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
@@ -81,7 +82,7 @@ export interface App extends AsyncDisposable {
 /**
  * Builds the gateway from its parts and starts to listen.
  * @throws {ConfigurationError} the file of trusted documents cannot be read, or has another format
- * @throws the error of `listen`, with its `code`, after all started parts were closed again
+ * @throws the error of `listen`, with its `code`; a `ListenError` for the admin port; all started parts were closed again
  */
 export async function startApp(options: AppOptions): Promise<App> {
   const lifecycle = new Lifecycle();
@@ -329,7 +330,8 @@ async function start(
     tracing,
   });
   if (config.admin !== null) {
-    const admin = urlOf(await http.listenForOperators(config.admin));
+    const listening = http.listenForOperators(config.admin);
+    const admin = urlOf(await listenAs({ port: 'ADMIN_PORT', host: 'ADMIN_HOST' }, listening));
     // Closed after the clients have left, so that readiness and metrics can be read during the drain.
     lifecycle.add('admin port', () => http.closeForOperators());
     log.info({ url: admin }, 'the admin port is listening');

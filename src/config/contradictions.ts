@@ -47,7 +47,19 @@ const requiredInServiceMode = [
 /** Problems of several variables together. Each message names the variables and the change to make. */
 export function contradictions(settings: Settings): readonly string[] {
   const ofEmulator = settings.set.AEP_BASE_URL === undefined ? platformContradictions(settings.isGiven) : [];
-  return [...aboutPolling(settings), ...aboutMode(settings), ...aboutCallbacks(settings), ...ofEmulator];
+  return [
+    ...aboutPorts(settings),
+    ...aboutPolling(settings),
+    ...aboutMode(settings),
+    ...aboutCallbacks(settings),
+    ...ofEmulator,
+  ];
+}
+
+function* aboutPorts({ set, isWrong }: Settings): Iterable<string> {
+  if (isWrong('PORT', 'HOST', 'ADMIN_PORT', 'ADMIN_HOST')) return;
+  if (set.PORT !== 0 && set.PORT === set.ADMIN_PORT && set.HOST === set.ADMIN_HOST)
+    yield 'ADMIN_PORT must not be the same as PORT: change one of them';
 }
 
 function* aboutPolling({ set, isWrong }: Settings): Iterable<string> {

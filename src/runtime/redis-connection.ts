@@ -30,6 +30,8 @@ const minReconnectPauseMs = 20;
 /** Pauses that are added, before jitter. */
 const reconnectBackoff = { firstMs: minReconnectPauseMs, maxMs: 1_000 };
 
+const neverConnected = 'Redis cannot be reached, the gateway tries again; check REDIS_URL';
+
 /** One connection to Redis. It is established in the background, and re-established whenever it is lost. */
 export class RedisConnection {
   readonly client: RedisClient;
@@ -38,6 +40,8 @@ export class RedisConnection {
   #isReady = false;
   /** Whether the current loss was logged. */
   #isLogged = false;
+  /** Whether there was a connection before. */
+  #wasReady = false;
   /** Whether the connection is being restarted on purpose, which is not logged. */
   #isRestarting = false;
 
@@ -71,6 +75,7 @@ export class RedisConnection {
         return;
       }
       this.#isReady = true;
+      this.#wasReady = true;
       this.#isLogged = false;
       if (!this.#isRestarting) logger.info({ purpose }, 'Redis connected');
       this.#isRestarting = false;
@@ -116,7 +121,7 @@ export class RedisConnection {
 
   #lose(err: unknown): void {
     const { logger, purpose } = this.#options;
-    if (!this.#isLogged) logger.warn({ err, purpose }, 'Redis connection lost');
+    if (!this.#isLogged) logger.warn({ err, purpose }, this.#wasReady ? 'Redis connection lost' : neverConnected);
     this.#isLogged = true;
     this.#drop();
   }

@@ -78,6 +78,27 @@ describe.concurrent('the process', () => {
     expect(gateway.stderr[0]).toMatch(/port.*PORT/);
   });
 
+  it.each([
+    ['ADMIN_PORT', (port: string) => ({ ADMIN_PORT: port })],
+    // An address for documentation, which no machine has.
+    ['ADMIN_HOST', () => ({ ADMIN_PORT: '0', ADMIN_HOST: '192.0.2.1' })],
+  ])('ends with 1 and names %s when the address for operators cannot be used', async (name, env) => {
+    await using taken = await startStub(() => {});
+    await using gateway = startProcess({ ...remote(taken.url), ...env(new URL(taken.url).port) });
+    expect(await gateway.ended()).toBe(1);
+    expect(gateway.stdout).toEqual([]);
+    expect(gateway.stderr).toEqual([expect.stringContaining(`set ${name} to`)]);
+  });
+
+  it('starts with a misspelt variable of an unknown program, and logs the similar name', async () => {
+    await using taken = await startStub(() => {});
+    await using gateway = startProcess({ ...remote(taken.url), LOG_LEVEL: 'warn', PROT: plantedSecret('port') });
+    await gateway.ready();
+    const lines = gateway.stderr.filter((line) => line.includes('PROT'));
+    expect(lines).toEqual([expect.stringContaining('did you mean PORT?')]);
+    expect(lines[0]).not.toContain(plantedSecret('port'));
+  });
+
   it('ends with 2 and one line that names every wrong variable and no secret value', async () => {
     await using gateway = startProcess({
       PORT: '70000',
@@ -308,7 +329,7 @@ describe.concurrent('a signal during the start', () => {
 
   it('or afterwards ends a process without a Redis connection', async () => {
     await using gateway = startProcess({ PORT: '0', REDIS_URL: `redis://127.0.0.1:${await closedPort()}` });
-    await gateway.logged('Redis connection lost');
+    await gateway.logged('check REDIS_URL');
     gateway.signal('SIGTERM');
     expect(await gateway.ended()).toBe(0);
   });

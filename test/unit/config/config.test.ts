@@ -186,6 +186,14 @@ describe('the configuration', () => {
     },
   );
 
+  it('rejects the same address for clients and for operators', () => {
+    expect(issuesOf({ PORT: '4000', ADMIN_PORT: '4000' })).toEqual([expect.stringMatching(/^ADMIN_PORT .*PORT/)]);
+    expect(issuesOf({ ADMIN_PORT: '4000' })).toHaveLength(1);
+    expect(issuesOf({ PORT: '0', ADMIN_PORT: '0' })).toEqual([]);
+    expect(issuesOf({ ADMIN_PORT: '4000', ADMIN_HOST: '::1' })).toEqual([]);
+    expect(named(issuesOf({ PORT: 'x', ADMIN_PORT: '4000' }))).toEqual(['PORT']);
+  });
+
   it.each([{ POLL_MIN_MS: '30000' }, { POLL_MAX_MS: '2000' }, { POLL_MIN_MS: '5000', POLL_MAX_MS: '5000' }])(
     'accepts the pauses %j',
     (pauses) => {

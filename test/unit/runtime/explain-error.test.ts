@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { explainError } from '../../../src/runtime/explain-error.ts';
+import { explainError, listenAs } from '../../../src/runtime/explain-error.ts';
 
 const variables = { port: 'GATEWAY_PORT', host: 'GATEWAY_HOST' };
 const explain = (message: string, properties: object = {}) =>
@@ -39,5 +39,15 @@ describe('the explanation of an error that keeps a program from running', () => 
 
   it.each(['EADDRNOTAVAIL', 'EAI_AGAIN', 'ENOTFOUND'])('names the variable to change for %s', (code) => {
     expect(explain('no address', { code })).toBe('no address: set GATEWAY_HOST to an address of this machine');
+  });
+
+  it('names the variables of the address on which the program could not listen', async () => {
+    const cause = Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE' });
+    const failure = listenAs({ port: 'ADMIN_PORT', host: 'ADMIN_HOST' }, Promise.reject(cause));
+    const error: unknown = await failure.catch((each: unknown) => each);
+    expect(explainError(error, variables)).toBe(
+      'listen EADDRINUSE: another program uses that port; set ADMIN_PORT to a free one, or to 0',
+    );
+    await expect(listenAs(variables, Promise.resolve('address'))).resolves.toBe('address');
   });
 });
