@@ -64,6 +64,12 @@ export async function openPlatform(
  */
 const manyProfiles = 1_000;
 
+/**
+ * Maximum number of generated profiles for which the database has one thread. Their records fit into one vector of
+ * DuckDB (2,048 rows), and their events into one row group. A kept folder with more profiles than that is only slower.
+ */
+const maxProfilesOfOneThread = 2_000;
+
 async function open(
   { directory, profiles, seed, seedFolder, settings, activity, memoryLimitMiB, ...options }: PlatformOptions,
   lifecycle: Lifecycle,
@@ -71,7 +77,9 @@ async function open(
   signal: AbortSignal | undefined,
 ): Promise<Platform> {
   const { clock, logger, concurrentExports } = options;
-  let database = await openStateFolder(directory, memoryLimitMiB);
+  const threads = seedFolder === undefined && profiles <= maxProfilesOfOneThread ? 1 : undefined;
+  const limits = { memoryLimitMiB, threads };
+  let database = await openStateFolder(directory, limits);
   lifecycle.add('database', async () => database[Symbol.asyncDispose]());
   // Closing the database interrupts its statements, which take most of the time. The lifecycle reports a failure to
   // close.
@@ -84,7 +92,7 @@ async function open(
   if (isNew && (seedFolder !== undefined || profiles >= manyProfiles)) {
     // DuckDB keeps the memory used for writing rows until it is closed, even after a checkpoint.
     await database[Symbol.asyncDispose]();
-    database = await openStateFolder(directory, memoryLimitMiB);
+    database = await openStateFolder(directory, limits);
     store = createPlatformStore(database);
   }
 

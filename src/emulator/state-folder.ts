@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { batchesFolderName } from './jobs/batch-folder.ts';
 import type { Database } from './store/connection.ts';
-import { databaseFiles, EmulatorNotInstalledError, openDatabase } from './store/database.ts';
+import { type DatabaseLimits, databaseFiles, EmulatorNotInstalledError, openDatabase } from './store/database.ts';
 
 /** Thrown when the state folder cannot be created, or its database cannot be opened. */
 export class StateFolderError extends Error {
@@ -34,9 +34,9 @@ export async function makeStateFolder(kept: string | undefined): Promise<string>
  * @throws {StateFolderError}
  * @throws {EmulatorNotInstalledError} when the package of the database is missing
  */
-export async function openStateFolder(directory: string, memoryLimitMiB: number): Promise<Database> {
+export async function openStateFolder(directory: string, limits: DatabaseLimits): Promise<Database> {
   try {
-    return await openDatabase({ directory, memoryLimitMiB });
+    return await openDatabase({ directory, ...limits });
   } catch (error) {
     throw error instanceof EmulatorNotInstalledError ? error : new StateFolderError(error);
   }

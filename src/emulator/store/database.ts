@@ -8,17 +8,21 @@ import { columnTypes, type OwnField, standardFields, withOwnFields, type XdmFiel
 import type { Database, Session, SqlExecutor } from './connection.ts';
 import { migrate } from './migrate.ts';
 import { Permits } from './permits.ts';
+import { PreparedStatements } from './prepared-statements.ts';
 import { identifier } from './sql.ts';
 import { Statements } from './statements.ts';
 import type { DuckDb, SqlValue } from './values.ts';
 
-export interface DatabaseOptions {
-  /** Directory of `platform.duckdb`, its log and its spill files. It is created if it does not exist. */
-  readonly directory: string;
+export interface DatabaseLimits {
   /** Memory limit of DuckDB in MiB. Beyond it, DuckDB spills into the directory. @default 1024 */
   readonly memoryLimitMiB?: number;
   /** Number of threads. @default the number of cores, at most 4 */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
+}
+
+export interface DatabaseOptions extends DatabaseLimits {
+  /** Directory of `platform.duckdb`, its log and its spill files. It is created if it does not exist. */
+  readonly directory: string;
 }
 
 /**
@@ -112,8 +116,9 @@ async function importDuckDb(): Promise<DuckDb> {
 class DuckDbDatabase implements Database {
   readonly #duckdb: DuckDb;
   readonly #instance: DuckDBInstance;
-  readonly #writer: DuckDBConnection;
-  readonly #idleReaders: DuckDBConnection[];
+  readonly #connections: readonly DuckDBConnection[];
+  readonly #writer: PreparedStatements;
+  readonly #idleReaders: PreparedStatements[];
   readonly #reads = new Permits(maxConcurrentReads);
   readonly #writes = new Permits(1);
   readonly #sessions = new Permits(maxConcurrentSessions);
@@ -130,8 +135,9 @@ class DuckDbDatabase implements Database {
   ) {
     this.#duckdb = duckdb;
     this.#instance = instance;
-    this.#writer = writer;
-    this.#idleReaders = [...readers];
+    this.#connections = [writer, ...readers];
+    this.#writer = new PreparedStatements(duckdb, writer);
+    this.#idleReaders = readers.map((reader) => new PreparedStatements(duckdb, reader));
     // Each waiting or running statement adds a listener, and Node would report more than ten listeners as a leak.
     setMaxListeners(0, this.#closing.signal);
   }
@@ -177,7 +183,7 @@ class DuckDbDatabase implements Database {
       this.#sessions.hold(async () => {
         const connection = await connect(this.#instance);
         try {
-          return await work(new Statements(this.#duckdb, connection, either));
+          return await work(new Statements(this.#duckdb, new PreparedStatements(this.#duckdb, connection), either));
         } finally {
           connection.closeSync();
         }
@@ -220,7 +226,7 @@ class DuckDbDatabase implements Database {
     try {
       await this.#writer.run('CHECKPOINT');
     } finally {
-      for (const connection of [this.#writer, ...this.#idleReaders]) connection.closeSync();
+      for (const connection of this.#connections) connection.closeSync();
       this.#instance.closeSync();
     }
   }

@@ -1,8 +1,7 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Session } from './connection.ts';
-import type { SqlValue } from './values.ts';
-import { type DuckDb, toParameters, toPlainValue } from './values.ts';
+import type { PreparedStatements } from './prepared-statements.ts';
+import { type DuckDb, type SqlValue, toPlainValue } from './values.ts';
 
 /**
  * Interval for repeating an interrupt, in milliseconds. An interrupt that arrives before a statement has begun is lost,
@@ -13,10 +12,10 @@ const interruptIntervalMs = 20;
 /** Statements on one connection, interrupted when the signal aborts. */
 export class Statements implements Session {
   readonly #duckdb: DuckDb;
-  readonly #connection: DuckDBConnection;
+  readonly #connection: PreparedStatements;
   readonly #signal: AbortSignal | undefined;
 
-  constructor(duckdb: DuckDb, connection: DuckDBConnection, signal?: AbortSignal) {
+  constructor(duckdb: DuckDb, connection: PreparedStatements, signal?: AbortSignal) {
     this.#duckdb = duckdb;
     this.#connection = connection;
     this.#signal = signal;
@@ -60,9 +59,7 @@ export class Statements implements Session {
 
   async #execute(sql: string, parameters: readonly SqlValue[]) {
     this.#signal?.throwIfAborted();
-    const { values, types } = toParameters(this.#duckdb, parameters);
-    // Without values the text has no parameters, and DuckDB skips preparing the statement.
-    const running = values.length === 0 ? this.#connection.run(sql) : this.#connection.run(sql, values, types);
+    const running = this.#connection.run(sql, parameters);
     using _ = this.#interruptOnAbort();
     try {
       return await running;

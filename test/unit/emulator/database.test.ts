@@ -91,6 +91,49 @@ describe('values', () => {
   });
 });
 
+describe('a statement that is used again', () => {
+  const echo = 'SELECT $1 AS value, typeof($1) AS type';
+
+  it('has the parameters of each use, even in a use that begins before another one ends', async () => {
+    await using db = await openDatabase({ directory });
+    const numbers = Array.from({ length: 20 }, (_, index) => index);
+    const rows = await db.transaction(async (tx) => {
+      await tx.run(echo, ['before']);
+      return Promise.all(numbers.map((number) => tx.all(echo, [number])));
+    });
+    expect(rows.flat()).toEqual(numbers.map((value) => ({ value, type: 'BIGINT' })));
+  });
+
+  it('can have parameters of other types, and tables that have changed', async () => {
+    await using db = await openDatabase({ directory });
+    await db.run('CREATE TABLE notes (id BIGINT)');
+    const added = 'INSERT INTO notes BY NAME SELECT $1 AS id';
+    const read = 'SELECT * FROM notes WHERE id = $1';
+    await db.transaction(async (tx) => {
+      await tx.run(added, [1]);
+      expect(await tx.all(read, [1])).toEqual([{ id: 1 }]);
+      await tx.run("ALTER TABLE notes ADD COLUMN note VARCHAR DEFAULT 'none'");
+      await tx.run(added, [2]);
+      expect(await tx.all(read, [2])).toEqual([{ id: 2, note: 'none' }]);
+      for (const value of ['text', 0.5, null, true]) {
+        const [row] = await tx.all<{ value: unknown }>(echo, [value]);
+        expect(row?.value).toBe(value);
+      }
+    });
+  });
+
+  it('succeeds after it has failed, and after many others', async () => {
+    await using db = await openDatabase({ directory });
+    await db.run('CREATE TABLE notes (id BIGINT PRIMARY KEY)');
+    const insert = 'INSERT INTO notes VALUES ($1)';
+    await db.run(insert, [1]);
+    await expect(db.run(insert, [1])).rejects.toThrow('Duplicate key');
+    for (let other = 0; other < 300; other += 1) await db.run(`DELETE FROM notes WHERE id = $1 + ${other}`, [-1_000]);
+    await db.run(insert, [2]);
+    expect(await db.all('SELECT id FROM notes ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }]);
+  });
+});
+
 describe('writes', () => {
   it('are serialized, so that read-modify-write transactions lose no update', async () => {
     await using db = await openDatabase({ directory });

@@ -8,6 +8,7 @@ import { RunningJobs } from '../../../src/emulator/jobs/running-jobs.ts';
 import { openDatabase } from '../../../src/emulator/store/database.ts';
 import { Permits } from '../../../src/emulator/store/permits.ts';
 import { AccessTokens } from '../../../src/emulator/store/platform-store-tokens.ts';
+import { PreparedStatements } from '../../../src/emulator/store/prepared-statements.ts';
 import { Statements } from '../../../src/emulator/store/statements.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -80,7 +81,7 @@ describe('statements', () => {
     const instance = await duckdb.DuckDBInstance.create(':memory:');
     const connection = await instance.connect();
     const { signal } = new AbortController();
-    const statements = new Statements(duckdb, connection, signal);
+    const statements = new Statements(duckdb, new PreparedStatements(duckdb, connection), signal);
     expect(await statements.all('SELECT 1 AS one')).toEqual([{ one: 1 }]);
     await expect(statements.run('SELECT nothing')).rejects.toThrow('nothing');
     expect(getEventListeners(signal, 'abort')).toEqual([]);
