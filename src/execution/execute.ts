@@ -15,11 +15,15 @@ export type ExecuteArgs = Pick<
 const maxVariableErrors = 50;
 
 /**
- * Executes an operation with the results of graphql's own `execute`. Each document is planned once, so that
- * later executions of the same document take a fraction of the time.
+ * Executes an operation with the results of graphql's own `execute`. Each document is planned once, so that later
+ * executions of the same document take a fraction of the time.
  *
- * There are two differences. Items of a list share the arguments of a field, so that resolvers must not change them. If
- * a non-nullable field has failed, the execution does not wait for values below the null that replaces its parent.
+ * The data is a `ResultData`: the text that `JSON.stringify` returns for graphql's data. Objects for the data would take
+ * several times its memory, and would only be made for their text.
+ *
+ * There are three differences. A value that JSON does not have, such as a function, is null. Items of a list share the
+ * arguments of a field, so that resolvers must not change them. If a non-nullable field has failed, the execution does
+ * not wait for values below the null that replaces its parent.
  * Resolvers that depend on such values are not called, and their errors are not reported.
  * @returns a promise if a value is awaited. It never rejects.
  */

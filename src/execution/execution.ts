@@ -10,8 +10,10 @@ import {
 // graphql writes values into its messages with this function, and does not export it.
 import { inspect } from 'graphql/jsutils/inspect.js';
 import type { OperationPlan } from './document-plan.ts';
+import { type Segment, writer } from './json-writer.ts';
 import { type Key, Position } from './position.ts';
 import { resolveInfo } from './resolve-info.ts';
+import { ResultData } from './result-data.ts';
 import { findRuntimeType } from './runtime-type.ts';
 import { type FieldPlan, type Planning, planSelection, type SelectionPlan, type TypePlan } from './selection-plan.ts';
 
@@ -33,8 +35,8 @@ type AbstractPlan = Extract<TypePlan, { kind: 'abstract' }>;
 const noArguments = Object.freeze({});
 
 /**
- * One execution of an operation. Values that are available synchronously are completed in one pass, which leaves each
- * awaited value `undefined`. The result is complete when all awaited values have arrived.
+ * One execution of an operation. Its result is written as JSON. Values that are available synchronously are written in
+ * one pass, which leaves a gap for each awaited value. The result is complete when all awaited values have arrived.
  *
  * The methods receive the position of the value that they complete: its field, its planned type, and the object or list
  * that it is in with its key there.
@@ -45,11 +47,12 @@ export class Execution implements Planning {
   readonly variableValues: Record<string, unknown>;
   readonly #contextValue: unknown;
   readonly #rootFields: ArrayIterator<FieldPlan>;
-  readonly #data: Values;
+  /** The texts of the root fields that have been executed. */
+  readonly #data: Segment[] = [];
   readonly #root: Position;
   readonly #errors: GraphQLError[] = [];
-  /** Arguments by field, which all items of a list share. */
-  readonly #arguments = new Map<FieldPlan, Values>();
+  /** Arguments by field, which all items of a list share. Null before the first field with arguments. */
+  #arguments: Map<FieldPlan, Values> | null = null;
   /** Called when all awaited values have arrived. */
   #onSettled: () => void = () => {};
 
@@ -59,8 +62,7 @@ export class Execution implements Planning {
     this.variableValues = variableValues;
     this.#contextValue = contextValue;
     this.#rootFields = selection.fields.values();
-    this.#data = createValues(selection);
-    this.#root = new Position(this.#data, null, '', null, false);
+    this.#root = new Position(writer.segment, 0, null, '', null, false);
   }
 
   get schema(): Planning['schema'] {
@@ -90,7 +92,12 @@ export class Execution implements Planning {
     if (this.#root.isDiscarded) return true;
     try {
       for (const field of this.#rootFields) {
-        this.#data[field.key] = this.#executeField(field, this.rootValue, this.#root);
+        this.#data.push(
+          writer.write(() => {
+            writer.ascii(field.opening);
+            this.#executeField(field, this.rootValue, this.#root);
+          }),
+        );
         if (isSerial && this.#root.pending > 0) return false;
       }
     } catch (error) {
@@ -102,18 +109,20 @@ export class Execution implements Planning {
   }
 
   #result(): ExecutionResult {
-    const data = this.#root.isDiscarded ? null : this.#data;
+    // graphql declares data as an object.
+    const data = this.#root.isDiscarded ? null : (new ResultData(this.#data) as object as Values);
     return this.#errors.length === 0 ? { data } : { errors: this.#errors, data };
   }
 
-  #executeField(field: FieldPlan, source: unknown, parent: Position): unknown {
+  #executeField(field: FieldPlan, source: unknown, parent: Position): void {
     const { type, key } = field;
+    const start = writer.position;
     try {
       const value = this.#resolve(field, source, parent);
-      if (isPromise(value)) return this.#awaitValue(field, type, value, parent, key);
-      return this.#complete(field, type, value, parent, key);
+      if (isPromise(value)) this.#awaitValue(field, type, value, parent, key);
+      else this.#complete(field, type, value, parent, key);
     } catch (error) {
-      return this.#nullFor(error, field, type, parent, key);
+      this.#nullFor(error, field, type, parent, key, start);
     }
   }
 
@@ -129,79 +138,93 @@ export class Execution implements Planning {
 
   /** @throws {GraphQLError} an argument is not valid */
   #argumentsOf(field: FieldPlan): Values {
-    const known = this.#arguments.get(field);
+    const known = this.#arguments?.get(field);
     if (known !== undefined) return known;
     const args = getArgumentValues(field.definition, field.nodes[0], this.variableValues);
+    this.#arguments ??= new Map();
     this.#arguments.set(field, args);
     return args;
   }
 
-  #complete(field: FieldPlan, type: TypePlan, value: unknown, parent: Position, key: Key): unknown {
+  /** Writes a value. After an error, a part of it may be written. */
+  #complete(field: FieldPlan, type: TypePlan, value: unknown, parent: Position, key: Key): void {
     if (value instanceof Error) throw value;
     if (value === null || value === undefined) {
-      if (!type.isNonNull) return null;
+      if (!type.isNonNull) {
+        writer.null();
+        return;
+      }
       throw new Error(`Cannot return null for non-nullable field ${nameOf(field)}.`);
     }
     switch (type.kind) {
       case 'leaf':
-        return this.#completeLeaf(field, type, value, parent, key);
+        this.#completeLeaf(field, type, value, parent, key);
+        return;
       case 'list':
-        return this.#completeList(field, type, value, parent, key);
+        this.#completeList(field, type, value, parent, key);
+        return;
       case 'object':
-        return this.#completeObject(field, type, type.type, value, parent, key);
+        this.#completeObject(field, type, type.type, value, parent, key);
+        return;
       case 'abstract':
-        return this.#completeAbstract(field, type, value, parent, key);
+        this.#completeAbstract(field, type, value, parent, key);
+        return;
     }
   }
 
-  #completeLeaf(field: FieldPlan, type: LeafPlan, value: unknown, parent: Position, key: Key): unknown {
-    const serialized = type.type.serialize(value);
+  #completeLeaf(field: FieldPlan, type: LeafPlan, value: unknown, parent: Position, key: Key): void {
+    const serialized = type.keepsStrings && typeof value === 'string' ? value : type.type.serialize(value);
     if (serialized === null || serialized === undefined) {
       throw new Error(
         `Expected \`${inspect(type.type)}.serialize(${inspect(value)})\` to return non-nullable value, returned: ${inspect(serialized)}`,
       );
     }
-    return isPromise(serialized) ? this.#await(field, type, serialized, parent, key, (settled) => settled) : serialized;
+    if (isPromise(serialized)) this.#await(field, type, serialized, parent, key, (settled) => writer.leaf(settled));
+    else writer.leaf(serialized);
   }
 
-  #completeList(field: FieldPlan, type: ListPlan, list: unknown, parent: Position, key: Key): unknown {
+  #completeList(field: FieldPlan, type: ListPlan, list: unknown, parent: Position, key: Key): void {
     if (!isIterable(list)) {
       throw new GraphQLError(`Expected Iterable, but did not find one for field "${nameOf(field)}".`);
     }
     const { item } = type;
-    const values: unknown[] = [];
-    const position = new Position(values, parent, key, field, type.isNonNull);
+    const position = new Position(writer.segment, writer.position, parent, key, field, type.isNonNull);
     try {
-      for (const value of list) values.push(this.#completeItem(field, item, value, position, values.length));
+      writer.ascii('[');
+      let index = 0;
+      for (const value of list) {
+        if (index > 0) writer.ascii(',');
+        this.#completeItem(field, item, value, position, index);
+        index += 1;
+      }
+      writer.ascii(']');
+      position.end = writer.position;
     } catch (error) {
       position.discard();
       ignoreRejections(list);
       throw error;
     }
-    return values;
   }
 
-  #completeItem(field: FieldPlan, type: TypePlan, value: unknown, parent: Position, key: number): unknown {
+  #completeItem(field: FieldPlan, type: TypePlan, value: unknown, parent: Position, key: number): void {
+    const start = writer.position;
     try {
-      if (isPromise(value)) return this.#awaitValue(field, type, value, parent, key);
-      return this.#complete(field, type, value, parent, key);
+      if (isPromise(value)) this.#awaitValue(field, type, value, parent, key);
+      else this.#complete(field, type, value, parent, key);
     } catch (error) {
-      return this.#nullFor(error, field, type, parent, key);
+      this.#nullFor(error, field, type, parent, key, start);
     }
   }
 
-  #completeAbstract(field: FieldPlan, type: AbstractPlan, value: unknown, parent: Position, key: Key): unknown {
+  #completeAbstract(field: FieldPlan, type: AbstractPlan, value: unknown, parent: Position, key: Key): void {
     const resolveType = type.type.resolveType ?? defaultTypeResolver;
     const name = resolveType(value, this.#contextValue, resolveInfo(this, field, parent), type.type);
-    if (isPromise(name)) return this.#awaitType(field, type, name, value, parent, key);
-    return this.#completeObject(
-      field,
-      type,
-      findRuntimeType(this.schema, field, type.type, name, value),
-      value,
-      parent,
-      key,
-    );
+    if (isPromise(name)) {
+      this.#awaitType(field, type, name, value, parent, key);
+      return;
+    }
+    const runtimeType = findRuntimeType(this.schema, field, type.type, name, value);
+    this.#completeObject(field, type, runtimeType, value, parent, key);
   }
 
   #completeObject(
@@ -211,14 +234,17 @@ export class Execution implements Planning {
     value: unknown,
     parent: Position,
     key: Key,
-  ): unknown {
+  ): void {
     const selection = this.#selectionOf(field, type, runtimeType);
     if (runtimeType.isTypeOf) {
       const isOfType = runtimeType.isTypeOf(value, this.#contextValue, resolveInfo(this, field, parent));
-      if (isPromise(isOfType)) return this.#awaitCheck(field, type, runtimeType, isOfType, value, parent, key);
+      if (isPromise(isOfType)) {
+        this.#awaitCheck(field, type, runtimeType, isOfType, value, parent, key);
+        return;
+      }
       if (!isOfType) throw notOfType(field, runtimeType, value);
     }
-    return this.#executeFields(field, type, selection, value, parent, key);
+    this.#executeFields(field, type, selection, value, parent, key);
   }
 
   #selectionOf(field: FieldPlan, type: CompositePlan, runtimeType: GraphQLObjectType): SelectionPlan {
@@ -238,19 +264,23 @@ export class Execution implements Planning {
     source: unknown,
     parent: Position,
     key: Key,
-  ): Values {
-    const values = createValues(selection);
-    const position = new Position(values, parent, key, field, type.isNonNull);
+  ): void {
+    const { fields } = selection;
+    const position = new Position(writer.segment, writer.position, parent, key, field, type.isNonNull);
     try {
-      for (const each of selection.fields) values[each.key] = this.#executeField(each, source, position);
+      for (const each of fields) {
+        writer.ascii(each.opening);
+        this.#executeField(each, source, position);
+      }
     } catch (error) {
       position.discard();
       throw error;
     }
-    return values;
+    writer.ascii(fields.length === 0 ? '{}' : '}');
+    position.end = writer.position;
   }
 
-  #awaitValue(field: FieldPlan, type: TypePlan, value: PromiseLike<unknown>, parent: Position, key: Key): undefined {
+  #awaitValue(field: FieldPlan, type: TypePlan, value: PromiseLike<unknown>, parent: Position, key: Key): void {
     this.#await(field, type, value, parent, key, (settled) => this.#complete(field, type, settled, parent, key));
   }
 
@@ -261,10 +291,10 @@ export class Execution implements Planning {
     value: unknown,
     parent: Position,
     key: Key,
-  ): undefined {
+  ): void {
     this.#await(field, type, name, parent, key, (settled) => {
       const runtimeType = findRuntimeType(this.schema, field, type.type, settled, value);
-      return this.#completeObject(field, type, runtimeType, value, parent, key);
+      this.#completeObject(field, type, runtimeType, value, parent, key);
     });
   }
 
@@ -276,23 +306,24 @@ export class Execution implements Planning {
     value: unknown,
     parent: Position,
     key: Key,
-  ): undefined {
+  ): void {
     this.#await(field, type, isOfType, parent, key, (settled) => {
       if (!settled) throw notOfType(field, runtimeType, value);
-      return this.#executeFields(field, type, this.#selectionOf(field, type, runtimeType), value, parent, key);
+      this.#executeFields(field, type, this.#selectionOf(field, type, runtimeType), value, parent, key);
     });
   }
 
-  /** Leaves a value `undefined` until its promise settles, and then completes it. */
+  /** Leaves a gap for a value until its promise settles, and then completes the value. */
   #await<T>(
     field: FieldPlan,
     type: TypePlan,
     promise: PromiseLike<T>,
     parent: Position,
     key: Key,
-    complete: (settled: T) => unknown,
-  ): undefined {
+    complete: (settled: T) => void,
+  ): void {
     parent.expect();
+    const gap = writer.gap();
     // The promise may be any thenable, which can call back synchronously and more than once.
     Promise.resolve(promise).then(
       (settled) => {
@@ -301,7 +332,7 @@ export class Execution implements Planning {
           return;
         }
         try {
-          parent.set(key, complete(settled));
+          gap.segment = writer.write(() => complete(settled));
         } catch (error) {
           this.#fail(error, field, type, parent, key);
         }
@@ -321,32 +352,25 @@ export class Execution implements Planning {
   }
 
   /**
-   * Reports the error of a value that failed in the synchronous pass. Returns null if the value is nullable, else
+   * Reports the error of a value that failed in the synchronous pass. Writes null for the value if it is nullable, else
    * throws.
+   * @param start where the text of the value begins
    */
-  #nullFor(cause: unknown, field: FieldPlan, type: TypePlan, parent: Position, key: Key): null {
+  #nullFor(cause: unknown, field: FieldPlan, type: TypePlan, parent: Position, key: Key, start: number): void {
     const error = locatedError(cause, field.nodes, parent.pathOf(key));
     if (type.isNonNull) throw error;
     this.#errors.push(error);
-    return null;
+    writer.rewind(start);
+    writer.null();
   }
 
-  /** Writes null instead of an awaited value that failed, or of the nearest nullable object or list around it. */
+  /** Leaves null for an awaited value that failed, or for the nearest nullable object or list around it. */
   #fail(cause: unknown, field: FieldPlan, type: TypePlan, parent: Position, key: Key): void {
     this.#errors.push(locatedError(cause, field.nodes, parent.pathOf(key)));
-    if (!type.isNonNull) {
-      parent.set(key, null);
-      return;
-    }
-    const nulled = parent.nullable();
-    nulled.discard();
-    nulled.parent?.set(nulled.key, null);
+    // The gap of the value remains null.
+    if (type.isNonNull) parent.nullable().replaceByNull();
   }
 }
-
-/** A spread of a template without a prototype would lose the key `__proto__`. */
-const createValues = ({ template }: SelectionPlan): Values =>
-  Object.hasOwn(template, '__proto__') ? Object.assign(Object.create(null), template) : { ...template };
 
 const nameOf = ({ parentType, definition }: FieldPlan): string => `${parentType.name}.${definition.name}`;
 

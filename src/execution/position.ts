@@ -1,3 +1,4 @@
+import type { Segment } from './json-writer.ts';
 import type { FieldPlan } from './selection-plan.ts';
 
 export type Key = string | number;
@@ -14,26 +15,31 @@ export class Position {
   pending = 0;
   /** Whether null has replaced the object or list, so that its content is not part of the result. */
   isDiscarded = false;
-  readonly #values: Record<string, unknown> | unknown[];
+  /** The text that contains the object or list, from `#start` to `end`. */
+  readonly #segment: Segment;
+  readonly #start: number;
+  end = 0;
 
   constructor(
-    values: Record<string, unknown> | unknown[],
+    segment: Segment,
+    start: number,
     parent: Position | null,
     key: Key,
     field: FieldPlan | null,
     isNonNull: boolean,
   ) {
-    this.#values = values;
+    this.#segment = segment;
+    this.#start = start;
     this.parent = parent;
     this.key = key;
     this.field = field;
     this.isNonNull = isNonNull;
   }
 
-  /** Writes a field of the object, or an item of the list. */
-  set(key: Key, value: unknown): void {
-    // The key of an object's field is a string, and the key of a list's item is a number.
-    (this.#values as Record<Key, unknown>)[key] = value;
+  /** Replaces the object or list by null, and discards it. */
+  replaceByNull(): void {
+    this.discard();
+    if (this.parent !== null) this.#segment.cut(this.#start, this.end);
   }
 
   /** Counts a value that is awaited in the object or list. */

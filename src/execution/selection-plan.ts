@@ -4,12 +4,14 @@ import {
   type GraphQLAbstractType,
   type GraphQLField,
   type GraphQLFieldResolver,
+  GraphQLID,
   GraphQLIncludeDirective,
   type GraphQLLeafType,
   type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLSchema,
   GraphQLSkipDirective,
+  GraphQLString,
   getDirectiveValues,
   type InlineFragmentNode,
   isAbstractType,
@@ -40,17 +42,13 @@ export interface Planning {
 /** The selected fields of one object type, in the order of the response. */
 export interface SelectionPlan {
   readonly fields: readonly FieldPlan[];
-  /**
-   * An object with all keys. Results are copies of it, so that they have one shape, which makes them fast to fill and
-   * to serialize. It has no prototype if the key `__proto__` is selected, because an ordinary object would not store
-   * this key.
-   */
-  readonly template: Readonly<Record<string, undefined>>;
 }
 
 export interface FieldPlan {
   /** The alias, or the name. */
   readonly key: string;
+  /** The JSON text before the value of the field: a brace or a comma, and the key. */
+  readonly opening: string;
   /** All nodes with this key. Their selections are merged. */
   readonly nodes: readonly [FieldNode, ...FieldNode[]];
   readonly parentType: GraphQLObjectType;
@@ -64,7 +62,13 @@ export interface FieldPlan {
 
 /** How a value is completed. The selections of objects are planned when the first object is completed. */
 export type TypePlan =
-  | { readonly kind: 'leaf'; readonly isNonNull: boolean; readonly type: GraphQLLeafType }
+  | {
+      readonly kind: 'leaf';
+      readonly isNonNull: boolean;
+      readonly type: GraphQLLeafType;
+      /** Whether the type serializes a string as the same string. */
+      readonly keepsStrings: boolean;
+    }
   | { readonly kind: 'list'; readonly isNonNull: boolean; readonly item: TypePlan }
   | {
       readonly kind: 'object';
@@ -95,17 +99,18 @@ export function planSelection(
     // A document that was not validated can select fields that do not exist.
     if (definition === undefined) continue;
     const resolve = definition.resolve ?? null;
-    fields.push({ key, nodes: same, parentType: type, definition, resolve, type: planType(definition.type, false) });
+    const opening = `${fields.length === 0 ? '{' : ','}"${key}":`;
+    const planned = planType(definition.type, false);
+    fields.push({ key, opening, nodes: same, parentType: type, definition, resolve, type: planned });
   }
-  const template: Record<string, undefined> = nodes.has('__proto__') ? Object.create(null) : {};
-  for (const { key } of fields) template[key] = undefined;
-  return { fields, template };
+  return { fields };
 }
 
 function planType(type: GraphQLOutputType, isNonNull: boolean): TypePlan {
   if (isNonNullType(type)) return planType(type.ofType, true);
   if (isListType(type)) return { kind: 'list', isNonNull, item: planType(type.ofType, false) };
-  if (isLeafType(type)) return { kind: 'leaf', isNonNull, type };
+  if (isLeafType(type))
+    return { kind: 'leaf', isNonNull, type, keepsStrings: type === GraphQLString || type === GraphQLID };
   if (isAbstractType(type)) return { kind: 'abstract', isNonNull, type, selections: new Map() };
   return { kind: 'object', isNonNull, type, selection: null };
 }

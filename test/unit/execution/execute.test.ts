@@ -13,6 +13,8 @@ import {
 } from 'graphql';
 import { expect, it } from 'vitest';
 import { type ExecuteArgs, execute } from '../../../src/execution/execute.ts';
+import { textOf } from '../../../src/server/sharing/serialized-result.ts';
+import { readResult } from '../../support/read-result.ts';
 
 const sdl = `
   interface Node { id: ID, node: Node }
@@ -66,7 +68,7 @@ async function outcomeOf(executor: typeof execute, args: ExecuteArgs, { root }: 
  */
 const described = ({ result, isPromise }: Outcome) => ({
   isPromise,
-  text: JSON.stringify(result),
+  text: textOf(result),
   keys: Object.keys(result),
   errors: (result.errors ?? []).map((error) => ({
     isGraphqlError: error instanceof GraphQLError,
@@ -397,7 +399,7 @@ it('executes a document with each combination of its conditions', async () => {
       const given = names.map((name, index) => [name, (bits & (1 << index)) !== 0] as const);
       const result = await execute({ ...args, variableValues: Object.fromEntries(given) });
       const selected = given.filter(([, isIncluded]) => isIncluded).map(([name]) => [name, '1']);
-      expect(result).toEqual({ data: { user: Object.fromEntries(selected) } });
+      expect(readResult(result)).toEqual({ data: { user: Object.fromEntries(selected) } });
     }
   }
 });
@@ -406,8 +408,14 @@ it('executes a document for another schema', async () => {
   const document = parse('{ text }');
   const shout = { Odd: { serialize: () => 'odd' } };
   const schemas = [schemaWith({}), schemaWith(shout, 'scalar Odd type Query { text: Odd }'), schemaWith({})];
-  const results = schemas.map((schema) => execute({ schema, document, rootValue: { text: 'even' } }));
-  expect(results).toEqual([{ data: { text: 'even' } }, { data: { text: 'odd' } }, { data: { text: 'even' } }]);
+  const results = await Promise.all(
+    schemas.map((schema) => execute({ schema, document, rootValue: { text: 'even' } })),
+  );
+  expect(results.map(readResult)).toEqual([
+    { data: { text: 'even' } },
+    { data: { text: 'odd' } },
+    { data: { text: 'even' } },
+  ]);
 });
 
 it('does not wait for values below the null of an error', async () => {
@@ -416,24 +424,21 @@ it('does not wait for values below the null of an error', async () => {
   const rootValue = { text: later('t'), user: user('1', { friend: never, boss }), any: later({ ...boss, name: 'n' }) };
   const document = parse('{ text user { friend { id } boss { name friend { id } } } }');
   const result = await execute({ schema: schemaWith({}), document, rootValue });
-  expect(result.data).toEqual({ text: 't', user: null });
+  expect(readResult(result).data).toEqual({ text: 't', user: null });
   expect(result.errors?.map(({ message }) => message)).toEqual(['failed']);
 });
 
 it('does not wait for values below the null of an error that is known at once', async () => {
   const rootValue = { text: 't', user: user('1', { friend: new Promise(() => {}), boss: null }) };
-  const result = execute({
-    schema: schemaWith({}),
-    document: parse('{ text user { friend { id } boss { id } } }'),
-    rootValue,
-  });
-  expect(result).toMatchObject({ data: { text: 't', user: null } });
+  const document = parse('{ text user { friend { id } boss { id } } }');
+  const result = await execute({ schema: schemaWith({}), document, rootValue });
+  expect(readResult(result)).toMatchObject({ data: { text: 't', user: null } });
 });
 
-it('does not wait for earlier items of a list that becomes null', () => {
+it('does not wait for earlier items of a list that becomes null', async () => {
   const rootValue = { text: 't', sureNumbers: [new Promise(() => {}), null] };
-  const result = execute({ schema: schemaWith({}), document: parse('{ text sureNumbers }'), rootValue });
-  expect(result).toMatchObject({ data: { text: 't', sureNumbers: null } });
+  const result = await execute({ schema: schemaWith({}), document: parse('{ text sureNumbers }'), rootValue });
+  expect(readResult(result)).toMatchObject({ data: { text: 't', sureNumbers: null } });
 });
 
 it('neither resolves nor reports values below the null of an error', async () => {
@@ -456,7 +461,7 @@ it('neither resolves nor reports values below the null of an error', async () =>
   };
   const document = parse('{ user { boss { id } friend { id } name tags } text numbers }');
   const result = await execute({ schema: schemaWith({}), document, rootValue });
-  expect(JSON.parse(JSON.stringify(result))).toMatchObject({
+  expect(readResult(result)).toMatchObject({
     data: { user: null, text: 'last', numbers: [1, null, 3] },
     errors: [{ message: 'failed' }, { message: 'item' }],
   });

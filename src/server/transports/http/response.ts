@@ -1,13 +1,14 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import { publicResult } from '../../graphql/error-mask.ts';
 import { type ErrorHttp, httpOf, isErrorHttp } from '../../graphql/request-error.ts';
+import { bytesOf, textOf } from '../../sharing/serialized-result.ts';
 import { graphqlResponseType, jsonType, multipartType } from './accept.ts';
 
 /** A response whose body is one result. */
 export interface SingleResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  readonly body: string | Buffer;
 }
 
 /**
@@ -19,21 +20,32 @@ export function jsonResponse(
   result: ExecutionResult,
   mediaType: typeof jsonType | typeof graphqlResponseType,
 ): SingleResponse {
+  // Most results are of this kind. The text is the same as below.
+  if ('data' in result && result.errors === undefined && result.extensions === undefined) {
+    return { status: 200, headers: ownHeaders[mediaType], body: bytesOf(result) };
+  }
   const { http, ...extensions } = result.extensions ?? {};
   const { status, headers }: Partial<ErrorHttp> = isErrorHttp(http) ? http : {};
   const { data, errors } = publicResult(result);
   return {
     status: statusOf(result, mediaType === graphqlResponseType, status),
-    headers: {
-      'content-type': `${mediaType}; charset=utf-8`,
-      // Results belong to one caller, and the URL of a GET does not name the caller.
-      'cache-control': 'no-store',
-      ...headersOfErrors(result),
-      ...headers,
-    },
-    body: JSON.stringify({ errors, data, ...(Object.keys(extensions).length === 0 ? {} : { extensions }) }),
+    headers: { ...ownHeaders[mediaType], ...headersOfErrors(result), ...headers },
+    body: textOf({
+      ...(errors === undefined ? {} : { errors }),
+      ...(data === undefined ? {} : { data }),
+      ...(Object.keys(extensions).length === 0 ? {} : { extensions }),
+    }),
   };
 }
+
+const headersOf = (mediaType: string) => ({
+  'content-type': `${mediaType}; charset=utf-8`,
+  // Results belong to one caller, and the URL of a GET does not name the caller.
+  'cache-control': 'no-store',
+});
+
+/** Headers of a response by its media type, without those of errors. */
+const ownHeaders = { [jsonType]: headersOf(jsonType), [graphqlResponseType]: headersOf(graphqlResponseType) };
 
 /** Creates the response with one part, for a client that reads only `multipart/mixed`. */
 export function multipartResponse(result: ExecutionResult): SingleResponse {

@@ -10,6 +10,7 @@ import { ExecutionGroup } from '../../../../src/server/sharing/execution-group.t
 import { GroupMember } from '../../../../src/server/sharing/group-member.ts';
 import { PushSubscription } from '../../../../src/server/sharing/push-subscription.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
+import { readResult } from '../../../support/read-result.ts';
 
 interface Item {
   readonly id: string;
@@ -65,7 +66,8 @@ async function setUp({ room = Number.POSITIVE_INFINITY, ids = null as readonly s
   const member = new GroupMember({ group, slot, link: null });
   const subscription = new PushSubscription({ events: rootsOf(stream, slow), member, signal: operation.signal });
   const receiver = {
-    next: ({ data, errors }: ExecutionResult): Promise<void> | undefined => {
+    next: (result: ExecutionResult): Promise<void> | undefined => {
+      const { data, errors } = readResult(result);
       delivered.push(errors?.[0]?.message ?? data?.['number']);
       if (delivered.length % room !== 0) return undefined;
       return new Promise((resolve) => {

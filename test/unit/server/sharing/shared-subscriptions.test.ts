@@ -7,6 +7,7 @@ import { createSharedSubscriptions } from '../../../../src/server/sharing/shared
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { isCollected } from '../../../support/garbage.ts';
 import { quotaOf } from '../../../support/quota.ts';
+import { readResult } from '../../../support/read-result.ts';
 import { otherOrganization, tenantOf } from '../../../support/tenants.ts';
 
 const typeDefs = /* GraphQL */ `
@@ -232,7 +233,9 @@ describe('a field that calls the platform', () => {
     const results = Promise.all(streams.map(first));
     await expect.poll(() => reads.length).toBe(1);
     reads[0]?.complete('once');
-    expect((await results).map(({ data }) => data)).toEqual(Array(5).fill({ tick: { number: 1, read: 'once' } }));
+    expect((await results).map((result) => readResult(result).data)).toEqual(
+      Array(5).fill({ tick: { number: 1, read: 'once' } }),
+    );
   });
 
   it('a read continues when its first subscriber leaves, and is cancelled when all have left', async () => {
@@ -243,7 +246,7 @@ describe('a field that calls the platform', () => {
     await one.return?.();
     expect(reads[0]?.signal.aborted).toBe(false);
     reads[0]?.complete('for the remaining caller');
-    expect((await staying).data).toEqual({ tick: { number: 1, read: 'for the remaining caller' } });
+    expect(readResult(await staying).data).toEqual({ tick: { number: 1, read: 'for the remaining caller' } });
     // A subscriber that has left does not receive the results of others.
     expect((await gone).done).toBe(true);
 
@@ -266,7 +269,7 @@ describe('a field that calls the platform', () => {
     const result = first(late);
     await expect.poll(() => reads.length).toBe(2);
     reads[1]?.complete('once more');
-    expect((await result).data).toEqual({ tick: { number: 1, read: 'once more' } });
+    expect(readResult(await result).data).toEqual({ tick: { number: 1, read: 'once more' } });
   });
 
   it('a field is resolved again for a subscriber that reads the event long after its result', async () => {
@@ -282,7 +285,7 @@ describe('a field that calls the platform', () => {
     const result = first(late);
     await expect.poll(() => reads.length).toBe(2);
     reads[1]?.complete('now');
-    expect((await result).data).toEqual({ tick: { number: 1, read: 'now' } });
+    expect(readResult(await result).data).toEqual({ tick: { number: 1, read: 'now' } });
   });
 
   it('a field is resolved again for a subscriber that reads the event after it failed', async () => {
@@ -295,7 +298,7 @@ describe('a field that calls the platform', () => {
     const result = first(late);
     await expect.poll(() => reads.length).toBe(2);
     reads[1]?.complete('again');
-    expect((await result).data).toEqual({ tick: { number: 1, read: 'again' } });
+    expect(readResult(await result).data).toEqual({ tick: { number: 1, read: 'again' } });
   });
 });
 
@@ -310,7 +313,7 @@ it('a group of a whole tenant does not keep the context of a member that has lef
   };
   const other = await afterFirst();
   expect(await isCollected(contexts[0] as WeakRef<GatewayContext>)).toBe(true);
-  expect((await other.next()).value).toEqual({ data: { tick: { number: 1 } } });
+  expect(readResult((await other.next()).value)).toEqual({ data: { tick: { number: 1 } } });
 });
 
 it('an unexpected error is logged once, and all subscribers receive the same error', async () => {

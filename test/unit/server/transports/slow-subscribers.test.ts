@@ -9,6 +9,7 @@ import { ExecutionGroup } from '../../../../src/server/sharing/execution-group.t
 import { GroupMember } from '../../../../src/server/sharing/group-member.ts';
 import { PushSubscription } from '../../../../src/server/sharing/push-subscription.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
+import { readResult } from '../../../support/read-result.ts';
 
 interface Item {
   readonly id: string;
@@ -65,8 +66,8 @@ async function setUp() {
     received.push(results);
     const member = new GroupMember({ group, slot: { delivered: () => {}, end: () => {} }, link: null });
     new PushSubscription({ events, member, signal }).start({
-      next: ({ data }: ExecutionResult) => {
-        results.push(data?.['change']);
+      next: (result: ExecutionResult) => {
+        results.push(readResult(result).data?.['change']);
         return new Promise<void>((resolve) => waiting.add(resolve));
       },
       complete: () => {},
