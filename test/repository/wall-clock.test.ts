@@ -13,7 +13,10 @@ const allowed: readonly (readonly [area: string, reason: string])[] = [
     'src/events/subscriber/token-expiry.ts',
     'the issuer of a token names its end; the rest of its life is measured in monotonic time',
   ],
-  ['src/events/subscriber/stream.ts', 'the platform names the end of a job, which is compared with the present time'],
+  [
+    'src/events/subscriber/selection.ts',
+    'the platform names the end of a job, which is compared with the present time',
+  ],
   ['src/emulator/', 'its times are those of the platform, which clients read and a database keeps'],
   ['src/polling/lateness.ts', 'the platform names the creation of a job; steps of the wall clock are subtracted'],
   ['src/polling/round.ts', 'the platform names the end of a job, and other replicas read when one was seen'],

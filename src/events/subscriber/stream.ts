@@ -1,4 +1,3 @@
-import type { Clock } from '../../runtime/clock.ts';
 import { PullIterator, type PullSource, type ReadableListener } from '../../runtime/pull-source.ts';
 import {
   type EventLog,
@@ -7,27 +6,16 @@ import {
   type LogSnapshot,
   type LogStart,
   type LogTail,
-  type StaleSubject,
 } from '../log.ts';
 import type { WatchEvent, WatchOptions } from '../watch.ts';
-import { cursorIsPartial, entitiesByKey, entryEvent, partialCursor, partialEvent, snapshotEvent } from './events.ts';
+import { cursorIsPartial, entitiesByKey, entryEvent, partialCursor, partialEvent } from './events.ts';
 import { withFirstResults } from './first-results.ts';
 import { PendingEvents } from './queue.ts';
-import type { ResultRules } from './result-rules.ts';
+import { isLocalAlone, noSubjects, Selection, type SelectionOptions, type Subject } from './selection.ts';
+import { snapshotEvents } from './snapshot-events.ts';
 
-export interface WatchStreamOptions<Entity>
-  extends Pick<WatchOptions<Entity>, 'ids' | 'matches' | 'endedWithinSeconds' | 'withResults'> {
+export interface WatchStreamOptions<Entity> extends SelectionOptions<Entity> {
   readonly log: EventLog<Entity>;
-  readonly key: (entity: Entity) => string;
-  readonly isTerminal: (entity: Entity) => boolean;
-  /** Absent if the entities have no results. */
-  readonly results?: ResultRules<Entity> | undefined;
-  readonly newestFirst: (a: Entity, b: Entity) => number;
-  /**
-   * Returns the wall time at which a terminal entity ended, in milliseconds, given the note of the log; null: unknown.
-   */
-  readonly endedAtMs: (entity: Entity, note: unknown) => number | null;
-  readonly clock: Pick<Clock, 'now'>;
   /**
    * Maximum number of merged events that wait for a slow subscriber. If there are more, they are dropped, and a RESYNC
    * with new snapshots replaces them.
@@ -41,11 +29,9 @@ export interface WatchStreamOptions<Entity>
 }
 
 type ReadResult<Entity> = IteratorResult<WatchEvent<Entity>, undefined>;
-type Subject = StaleSubject | 'local';
 
 const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
 const nothing: Iterator<never> = { next: () => done };
-const noSubjects: ReadonlySet<Subject> = new Set();
 
 /**
  * Events of one subscriber: snapshots or missed changes, then every later change of the log. If the log drops entries
@@ -57,7 +43,7 @@ const noSubjects: ReadonlySet<Subject> = new Set();
  */
 export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
   readonly #options: WatchStreamOptions<Entity>;
-  readonly #ids: ReadonlySet<string> | null;
+  readonly #selection: Selection<Entity>;
   readonly #pending: PendingEvents<Entity>;
   readonly #maxPending: number;
   #start: LogStart<Entity>['kind'] = 'snapshot';
@@ -79,7 +65,7 @@ export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
 
   constructor(options: WatchStreamOptions<Entity>) {
     this.#options = options;
-    this.#ids = options.ids === null ? null : new Set(options.ids);
+    this.#selection = new Selection(options);
     this.#pending = new PendingEvents(options.key);
     this.#maxPending = options.maxPendingEvents ?? 1_000;
   }
@@ -187,7 +173,7 @@ export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
    */
   #peek(): WatchEvent<Entity> | undefined {
     let event = this.#pending.peek();
-    while (event !== undefined && !this.#isWanted(event)) {
+    while (event !== undefined && !this.#selection.isWanted(event)) {
       this.#pending.shift();
       event = this.#pending.peek();
     }
@@ -240,16 +226,16 @@ export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
       case 'REMOVED': {
         const id = this.#options.key(change.entity);
         // Most entries end here, because a stream of one id may send none of 500 changes in a round.
-        if (this.#ids?.has(id) === false) return null;
-        if (change.kind !== 'REMOVED' && !this.#isOver(change.entity)) this.#remaining?.add(id);
+        if (this.#selection.ids?.has(id) === false) return null;
+        if (change.kind !== 'REMOVED' && !this.#selection.isOver(change.entity)) this.#remaining?.add(id);
         else this.#remaining?.delete(id);
         const event = entryEvent(shown);
-        if (!this.#isSeen(shown.change) || !this.#isWanted(event)) return null;
+        if (!this.#selection.isSeen(shown.change) || !this.#selection.isWanted(event)) return null;
         return isLocalAlone(this.#stale) ? partialEvent(event) : event;
       }
       case 'STALE':
       case 'RECOVERED': {
-        if (!this.#concerns(change.subject)) return null;
+        if (!this.#selection.concerns(change.subject)) return null;
         const before = this.#stale;
         const after = new Set(before);
         if (change.kind === 'STALE') after.add(change.subject);
@@ -258,27 +244,6 @@ export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
         return before.size > 0 === after.size > 0 ? null : entryEvent(entry);
       }
     }
-  }
-
-  /** Whether the view of the subscriber is out of date while this subject is stale. */
-  #concerns(subject: Subject): boolean {
-    switch (subject) {
-      case 'feed':
-      case 'local':
-        return true;
-      case 'list':
-        return this.#ids === null;
-      case 'results':
-        return this.#options.withResults === true;
-      default:
-        // The filter is not applied, because an entity that cannot be read may have entered it in the meantime.
-        return this.#ids === null || this.#ids.has(subject.slice('entity:'.length));
-    }
-  }
-
-  #concerning(stale: ReadonlySet<Subject>): ReadonlySet<Subject> {
-    if (stale.size === 0) return noSubjects;
-    return new Set([...stale].filter((subject) => this.#concerns(subject)));
   }
 
   /** Restarts, because the log or the queue of pending events was too short. */
@@ -306,7 +271,7 @@ export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
     }
     this.#tail = tail;
     this.#start = restart ? 'resync' : start.kind;
-    this.#stale = this.#concerning(start.kind === 'replay' ? start.stale : start.snapshot.stale);
+    this.#stale = this.#selection.concerning(start.kind === 'replay' ? start.stale : start.snapshot.stale);
     this.#remaining = this.#runningIds(start);
     if (start.kind === 'replay') this.#replay(start);
     else this.#backlog = this.#snapshotEvents(start.snapshot, restart ? 'resync' : start.kind);
@@ -325,12 +290,12 @@ export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
 
   /** The `ids` that were neither over nor removed at the position where the stream begins. */
   #runningIds(start: LogStart<Entity>): Set<string> | null {
-    if (this.#ids === null) return null;
+    if (this.#selection.ids === null) return null;
     const { key } = this.#options;
-    const isOver = (entity: Entity) => this.#isOver(entity);
+    const isOver = (entity: Entity) => this.#selection.isOver(entity);
     const known = entitiesByKey(start.snapshot, key);
     const running = new Set<string>();
-    for (const id of this.#ids) {
+    for (const id of this.#selection.ids) {
       const entity = known.get(id);
       if (entity !== undefined && !isOver(entity)) running.add(id);
     }
@@ -339,7 +304,7 @@ export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
     for (const { change } of start.missed.toReversed()) {
       if (!('entity' in change)) continue;
       const id = key(change.entity);
-      if (!this.#ids.has(id)) continue;
+      if (!this.#selection.ids.has(id)) continue;
       if (wasRunning(change, isOver)) running.add(id);
       else running.delete(id);
     }
@@ -360,66 +325,12 @@ export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
   }
 
   #snapshotEvents(snapshot: LogSnapshot<Entity>, start: 'snapshot' | 'resync'): Iterator<WatchEvent<Entity>> {
-    const entities = this.#select(snapshot, start);
+    const entities = this.#selection.entities(snapshot, start);
     return snapshotEvents(snapshot, {
       entities,
-      stale: this.#concerning(snapshot.stale),
+      stale: this.#selection.concerning(snapshot.stale),
       isResync: start === 'resync',
     });
-  }
-
-  #select(snapshot: LogSnapshot<Entity>, start: 'snapshot' | 'resync'): readonly Entity[] {
-    const { key, matches, newestFirst } = this.#options;
-    if (this.#ids !== null) {
-      const known = entitiesByKey(snapshot, key);
-      const named = [...this.#ids].map((id) => known.get(id)).filter((entity) => entity !== undefined);
-      return matches === null ? named : named.filter(matches);
-    }
-    const wanted = matches === null ? snapshot.entities : snapshot.entities.filter(matches);
-    // After a RESYNC all ended entities are sent, because the subscriber may have received them running.
-    return (start === 'resync' ? wanted : this.#present(wanted, snapshot.note)).toSorted(newestFirst);
-  }
-
-  /** Selects entities that have not ended, or ended recently. */
-  #present(entities: readonly Entity[], note: unknown): readonly Entity[] {
-    const { isTerminal, endedAtMs, endedWithinSeconds = 0, clock } = this.#options;
-    const isPresent = (one: Entity) => !isTerminal(one) || this.#awaitsResults(one);
-    if (endedWithinSeconds === 0) return entities.filter(isPresent);
-    const sinceMs = clock.now().getTime() - endedWithinSeconds * 1_000;
-    return entities.filter((one) => isPresent(one) || (endedAtMs(one, note) ?? Number.NEGATIVE_INFINITY) >= sinceMs);
-  }
-
-  /** Whether the entity has ended and none of its results are awaited. */
-  #isOver(entity: Entity): boolean {
-    const { isTerminal, withResults = false, results } = this.#options;
-    return isTerminal(entity) && (!withResults || results === undefined || results.isSettled(entity));
-  }
-
-  /** Whether results of the entity have been read and may change. */
-  #awaitsResults(entity: Entity): boolean {
-    const { withResults = false, results } = this.#options;
-    return withResults && results?.isKnown(entity) === true && !results.isSettled(entity);
-  }
-
-  /** Whether the change is visible in the entities or results that the subscriber watches. */
-  #isSeen(change: LogEntry<Entity>['change']): boolean {
-    const { withResults = false, results } = this.#options;
-    if (results === undefined || change.kind !== 'CHANGED') return true;
-    switch (results.difference(change.previous, change.entity)) {
-      case 'entity':
-        return true;
-      case 'results':
-        return withResults;
-      case 'nothing':
-        return false;
-    }
-  }
-
-  /** Whether the filter accepts the event. */
-  #isWanted(event: WatchEvent<Entity>): boolean {
-    const { matches } = this.#options;
-    if (matches === null || event.entity === null || matches(event.entity)) return true;
-    return (event.kind === 'CHANGED' || event.kind === 'OVERDUE') && matches(event.previous);
   }
 
   #end(): void {
@@ -432,37 +343,6 @@ export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
     this.#options.onEnd();
     this.#notify();
   }
-}
-
-/** Whether only this process knows that the view is stale. The log has no RECOVERED for that. */
-const isLocalAlone = (stale: ReadonlySet<Subject>): boolean => stale.size === 1 && stale.has('local');
-
-interface SnapshotSelection<Entity> {
-  readonly entities: readonly Entity[];
-  readonly stale: ReadonlySet<Subject>;
-  readonly isResync: boolean;
-}
-
-function* snapshotEvents<Entity>(
-  snapshot: LogSnapshot<Entity>,
-  { entities, stale, isResync }: SnapshotSelection<Entity>,
-): Generator<WatchEvent<Entity>, undefined, void> {
-  const { observedAt } = snapshot;
-  const partial = partialCursor(snapshot.cursor);
-  const cursor = isLocalAlone(stale) ? partial : snapshot.cursor;
-  const isStale = stale.size > 0;
-  const base = { observedAt, entity: null, previous: null };
-  if (isResync) {
-    const isLast = entities.length === 0 && !isStale;
-    yield snapshotEvent<Entity>(snapshot, { kind: 'RESYNC', cursor: isLast ? cursor : partial, ...base });
-  }
-  for (const [index, entity] of entities.entries()) {
-    const isLast = index === entities.length - 1 && !isStale;
-    const event = { kind: 'SNAPSHOT', cursor: isLast ? cursor : partial, observedAt, entity, previous: null } as const;
-    yield snapshotEvent<Entity>(snapshot, event);
-  }
-  if (isStale) yield snapshotEvent<Entity>(snapshot, { kind: 'STALE', cursor, ...base });
-  return undefined;
 }
 
 /**
