@@ -21,6 +21,7 @@ import { createMemoryElections } from './leader/memory.ts';
 import type { FeedMember } from './members.ts';
 import type { FeedSource } from './sources/source.ts';
 import type { FeedNote } from './state.ts';
+import { TenantFeeds, type WatchStats } from './tenant-feeds.ts';
 
 /** The right of a subscriber. It is part of every reader, because polls are shared, but rights are not. */
 export interface ProvenReader {
@@ -64,23 +65,6 @@ export interface FeedRegistryOptions<Entity extends object, Reader, Checkpoint> 
   readonly random?: () => number;
 }
 
-export interface WatchStats {
-  /** Number of running feeds, including lingering ones. */
-  readonly feeds: number;
-  /**
-   * Number of running feeds that this replica polls. The others are polled by another replica, or by none at the
-   * moment.
-   */
-  readonly polling: number;
-  /** Number of logs that are kept for clients that resume. */
-  readonly idleFeeds: number;
-  readonly subscribers: number;
-  /** Number of good rounds of all feeds since the start. */
-  readonly rounds: number;
-  /** End of the last good round; null: there was none. */
-  readonly lastRoundAt: Date | null;
-}
-
 /** The parts of a registry that connect its feeds with those of other replicas. */
 export type FeedSharing = <Entity extends object>(
   source: Pick<FeedSource<Entity, never, never>, 'kind' | 'key'>,
@@ -110,20 +94,11 @@ export function createFeedRegistry<Entity extends object, Reader extends ProvenR
   return new Registry(options);
 }
 
-interface Slot<Entity extends object, Reader, Checkpoint> {
-  readonly feed: Feed<Entity, Reader, Checkpoint>;
-  /** Null while the feed runs. */
-  idleSinceMs: number | null;
-}
-
 class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> implements FeedRegistry<Entity, Reader> {
   readonly #options: FeedRegistryOptions<Entity, Reader, Checkpoint>;
   readonly #elections: LeaderElections;
-  readonly #retentionMs: number;
-  readonly #maxIdleFeeds: number;
+  readonly #feeds: TenantFeeds<Entity, Reader, Checkpoint>;
   readonly #leases: AuthorizationLeases;
-  /** Feeds by tenant. Idle ones are in the order in which they became idle. */
-  readonly #slots = new Map<string, Slot<Entity, Reader, Checkpoint>>();
   readonly #streams = new Set<WatchStream<Entity>>();
   readonly #confirmations: SnapshotRefresher;
   readonly #expiries: TokenExpiryTimers;
@@ -134,15 +109,16 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
   #endsWaits = false;
   readonly #holds: PlatformHolds;
   #closed: ShuttingDownError | null = null;
-  #roundsOfDropped = 0;
-  #lastRoundOfDropped: Date | null = null;
 
   constructor(options: FeedRegistryOptions<Entity, Reader, Checkpoint>) {
     this.#options = options;
     this.#elections = options.elections ?? createMemoryElections();
-    this.#retentionMs = options.retentionMs ?? 600_000;
-    this.#maxIdleFeeds = options.maxIdleFeeds ?? 100;
-    const { clock, authorizationLeaseMs: leaseMs, random = Math.random } = options;
+    const { clock, logger, authorizationLeaseMs: leaseMs, random = Math.random } = options;
+    const { retentionMs = 600_000, maxIdleFeeds = 100 } = options;
+    this.#feeds = new TenantFeeds({
+      createFeed: (tenant, onIdle) => this.#createFeed(tenant, onIdle),
+      ...{ clock, logger, retentionMs, maxIdleFeeds },
+    });
     this.#leases = new AuthorizationLeases({ clock, leaseMs, random });
     this.#confirmations = new SnapshotRefresher({ clock, intervalMs: options.confirmStateMs });
     this.#expiries = new TokenExpiryTimers(clock);
@@ -158,9 +134,9 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
   }
 
   #nudge(tenant: Tenant): void {
-    const slot = this.#slots.get(tenantKey(tenant));
-    if (slot !== undefined) {
-      slot.feed.nudge();
+    const feed = this.#feeds.get(tenant);
+    if (feed !== undefined) {
+      feed.nudge();
       return;
     }
     const { source, logger } = this.#options;
@@ -170,17 +146,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
   }
 
   stats(): WatchStats {
-    const feeds = [...this.#slots.values()].map(({ feed }) => feed);
-    const running = feeds.filter((feed) => feed.running).length;
-    const times = [this.#lastRoundOfDropped, ...feeds.map((feed) => feed.lastRoundAt)].filter((time) => time !== null);
-    return {
-      feeds: running,
-      polling: feeds.filter((feed) => feed.polls).length,
-      idleFeeds: feeds.length - running,
-      subscribers: feeds.reduce((sum, feed) => sum + feed.subscribers, 0),
-      rounds: feeds.reduce((sum, feed) => sum + feed.rounds, this.#roundsOfDropped),
-      lastRoundAt: times.reduce<Date | null>((last, time) => (last === null || time > last ? time : last), null),
-    };
+    return this.#feeds.stats();
   }
 
   endWaits(): number {
@@ -193,7 +159,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
     this.#closed ??= new ShuttingDownError();
     for (const controller of this.#starting) controller.abort(this.#closed);
     for (const stream of this.#streams) stream.fail(this.#closed);
-    await Promise.all([...this.#slots.values()].map(({ feed }) => feed.close()));
+    await this.#feeds.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -216,7 +182,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
     let undo = () => lease?.[Symbol.dispose]();
     try {
       signal.throwIfAborted();
-      const feed = this.#acquire(tenant);
+      const feed = this.#feeds.acquire(tenant);
       const member: FeedMember<Reader> = {
         reader,
         credential: right?.credential ?? null,
@@ -319,8 +285,8 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
   /** @param leave called when the stream has ended */
   #createStream(log: EventLog<Entity>, leave: () => void, options: WatchOptions<Entity>): WatchStream<Entity> {
     const { expiresAt = null } = options;
-    const { source, clock, metrics, maxPendingEvents } = this.#options;
-    const { key, isTerminal, results, newestFirst, kind } = source;
+    const { source, clock, maxPendingEvents } = this.#options;
+    const { key, isTerminal, results, newestFirst } = source;
     const { ids, matches, endedWithinSeconds, withResults = false } = options;
     const stream = new WatchStream<Entity>({
       ids,
@@ -335,7 +301,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
       endedAtMs: (entity, note) => endedAtMs(source, entity, note),
       clock,
       maxPendingEvents,
-      onResync: () => metrics.resynced({ kind }),
+      onResync: () => this.#options.metrics.resynced({ kind: source.kind }),
       onEnd: () => {
         this.#streams.delete(stream);
         this.#confirmations.delete(stream);
@@ -349,20 +315,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
     return stream;
   }
 
-  #acquire(tenant: Tenant): Feed<Entity, Reader, Checkpoint> {
-    this.#sweep();
-    const key = tenantKey(tenant);
-    const slot = this.#slots.get(key);
-    if (slot !== undefined) {
-      slot.idleSinceMs = null;
-      return slot.feed;
-    }
-    const feed = this.#createFeed(key, tenant);
-    this.#slots.set(key, { feed, idleSinceMs: null });
-    return feed;
-  }
-
-  #createFeed(key: string, tenant: Tenant): Feed<Entity, Reader, Checkpoint> {
+  #createFeed(tenant: Tenant, onIdle: () => void): Feed<Entity, Reader, Checkpoint> {
     const {
       source,
       clock,
@@ -375,7 +328,6 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
       metrics,
       runs,
     } = this.#options;
-    const onIdle = () => this.#idle(key);
     return new Feed({
       tenant,
       source,
@@ -392,38 +344,6 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
       random,
       onIdle,
     });
-  }
-
-  #idle(key: string): void {
-    const slot = this.#slots.get(key);
-    if (slot === undefined) return;
-    this.#slots.delete(key);
-    // A feed that never made a good round has nothing to resume from.
-    if (slot.feed.rounds === 0) {
-      this.#drop(slot.feed);
-      return;
-    }
-    slot.idleSinceMs = this.#options.clock.monotonicMs();
-    this.#slots.set(key, slot);
-    this.#sweep();
-  }
-
-  /** Drops logs that no client came back for. It runs when feeds start and stop, so that no timer is needed. */
-  #sweep(): void {
-    const nowMs = this.#options.clock.monotonicMs();
-    const idle = [...this.#slots].filter(([, { idleSinceMs }]) => idleSinceMs !== null);
-    const excess = idle.length - this.#maxIdleFeeds;
-    for (const [index, [key, { feed, idleSinceMs }]] of idle.entries()) {
-      if (index >= excess && nowMs - (idleSinceMs ?? nowMs) < this.#retentionMs) continue;
-      this.#slots.delete(key);
-      this.#drop(feed);
-    }
-  }
-
-  #drop(feed: Feed<Entity, Reader, Checkpoint>): void {
-    this.#roundsOfDropped += feed.rounds;
-    if (feed.lastRoundAt !== null) this.#lastRoundOfDropped = feed.lastRoundAt;
-    feed.close().catch((err: unknown) => this.#options.logger.warn({ err }, 'could not close the event log'));
   }
 }
 

@@ -8,6 +8,7 @@ import type { Redis, RedisSubscriber } from '../../runtime/redis.ts';
 import type { RedisHeartbeat } from '../../runtime/redis-heartbeat.ts';
 import { unionOf, type WatchScope } from '../scope.ts';
 import type { LeaderElection, Lease, PollListener, PollMessage } from './election.ts';
+import { CandidateLease } from './redis-candidate-lease.ts';
 import type { FeedChannel, PollSteps } from './redis-commands.ts';
 import {
   type CandidateScope,
@@ -15,10 +16,10 @@ import {
   decodeScopes,
   encodeMessage,
   type PollEnvelope,
-  publishedIds,
   type ScopeChange,
   scopeOf,
 } from './redis-messages.ts';
+import { ScopePublisher } from './redis-scope.ts';
 import { acquireReply, lookReply } from './redis-scripts.ts';
 import type { LiveReplicas } from './replicas.ts';
 
@@ -49,38 +50,6 @@ const rankPauseMs = 300;
 const lastRank = 4;
 /** Interval after which the state in Redis is read again, in milliseconds, so that a wrong copy does not last. */
 const lookIntervalMs = 300_000;
-
-interface PublishedScope {
-  /** Null: the candidate has no subscribers. */
-  readonly everything: boolean | null;
-  readonly ids: ReadonlySet<string>;
-}
-
-const nothing: PublishedScope = { everything: null, ids: new Set() };
-
-/** The lease of a candidate. */
-class CandidateLease implements Lease {
-  readonly term: number;
-  readonly #lost = new AbortController();
-  readonly #release: (lease: CandidateLease) => Promise<void>;
-
-  constructor(term: number, release: (lease: CandidateLease) => Promise<void>) {
-    this.term = term;
-    this.#release = release;
-  }
-
-  get lost(): AbortSignal {
-    return this.#lost.signal;
-  }
-
-  release(): Promise<void> {
-    return this.#release(this);
-  }
-
-  lose(): void {
-    this.#lost.abort();
-  }
-}
 
 /** Exists while no live replica holds the feed, to the knowledge of this candidate. */
 interface Vacancy {
@@ -123,16 +92,12 @@ export class RedisLeaderElection implements LeaderElection {
   #mayHold = false;
   #acquiring = false;
 
-  /** Scope that the subscribers of this replica watch. */
-  #scope: WatchScope | null = null;
-  #scopePublished = nothing;
-  /** Whether Redis has exactly `#scopePublished`. Otherwise it has a part of it. */
-  #isPublished = true;
-  #publishing: Promise<void> = Promise.resolve();
+  readonly #scope: ScopePublisher;
 
   constructor(options: RedisLeaderElectionOptions) {
     this.#options = options;
-    const { redis, heartbeat, feed } = options;
+    const { redis, heartbeat, feed, steps } = options;
+    this.#scope = new ScopePublisher({ steps, feed, candidate: () => this.#id, retentionMs });
     const subscriber: RedisSubscriber = {
       onMessage: (text) => this.#receive(text),
       onSubscribed: () => {
@@ -177,8 +142,7 @@ export class RedisLeaderElection implements LeaderElection {
   }
 
   publishScope(scope: WatchScope | null): Promise<void> {
-    this.#scope = scope;
-    return this.#publishScope();
+    return this.#scope.change(scope);
   }
 
   async otherScopes(): Promise<WatchScope | null> {
@@ -197,7 +161,6 @@ export class RedisLeaderElection implements LeaderElection {
     this.#left = true;
     this.#subscription[Symbol.dispose]();
     this.#keeping[Symbol.dispose]();
-    this.#scope = null;
     this.#loseLease();
     const leaving = this.leave();
     this.#options.onLeave(leaving);
@@ -209,19 +172,19 @@ export class RedisLeaderElection implements LeaderElection {
    * @returns whether Redis has no valid fields of the candidate left
    */
   async leave(): Promise<boolean> {
-    for (const step of await Promise.allSettled([this.#release(), this.#publishScope()])) {
+    for (const step of await Promise.allSettled([this.#release(), this.#scope.change(null)])) {
       if (step.status === 'rejected')
         this.#options.logger.debug({ err: step.reason }, 'could not leave the leader election');
     }
     // Fields of an unregistered replica do not count.
-    return this.#options.heartbeat.replicas === null || (!this.#mayHold && this.#isPublished);
+    return this.#options.heartbeat.replicas === null || (!this.#mayHold && this.#scope.isComplete);
   }
 
   /** Repeats failed calls. Called after a successful heartbeat. */
   catchUp(): void {
     const { logger, clock } = this.#options;
     const note = (err: unknown) => logger.debug({ err }, 'could not repeat a call of the leader election');
-    if (!this.#isPublished) this.#publishScope().catch(note);
+    if (!this.#scope.isComplete) this.#scope.publish().catch(note);
     if (this.#mayHold && this.#lease === null && !this.#acquiring) this.#release().catch(note);
     const isDue = !this.#isSynchronized || clock.monotonicMs() - this.#lookedAtMs >= lookIntervalMs;
     if (this.#isSubscribed && isDue) this.#lookSoon();
@@ -233,8 +196,7 @@ export class RedisLeaderElection implements LeaderElection {
    */
   lapse(): void {
     this.#mayHold = false;
-    this.#scopePublished = nothing;
-    this.#isPublished = this.#scope === null;
+    this.#scope.lapse();
     this.#isSynchronized = false;
     this.#holder = null;
     this.#latestTerm = 0;
@@ -457,47 +419,6 @@ export class RedisLeaderElection implements LeaderElection {
     scope.everything = everything;
     for (const id of added) scope.ids.add(id);
     for (const id of removed) scope.ids.delete(id);
-  }
-
-  #publishScope(): Promise<void> {
-    const everything = this.#scope?.everything ?? null;
-    const ids = publishedIds(this.#scope);
-    const known = this.#scopePublished;
-    const added = this.#isPublished ? [...ids].filter((id) => !known.ids.has(id)) : [...ids];
-    const removed = [...known.ids].filter((id) => !ids.has(id));
-    const isSame = everything === known.everything && added.length + removed.length === 0;
-    // Most subscribers that join or leave do not change the scope.
-    if (this.#isPublished && isSame) return this.#publishing;
-    this.#scopePublished = { everything, ids };
-    this.#isPublished = true;
-    this.#publishing = this.#sendScope({ kind: 'scope', everything, added, removed });
-    return this.#publishing;
-  }
-
-  async #sendScope(change: ScopeChange): Promise<void> {
-    const { steps, feed } = this.#options;
-    const { everything, added, removed } = change;
-    const candidate = this.#id;
-    const flag = everything === null ? '' : `${Number(everything)}`;
-    const counted = [added, removed].flatMap((ids) => [`${ids.length}`, ...ids]);
-    try {
-      await steps.run(feed, [
-        'publishScope',
-        candidate,
-        `${retentionMs}`,
-        flag,
-        ...counted,
-        encodeMessage(candidate, change),
-      ]);
-    } catch (error) {
-      this.#isPublished = false;
-      // Redis may have executed the step.
-      this.#scopePublished = {
-        ...this.#scopePublished,
-        ids: new Set([...this.#scopePublished.ids, ...added, ...removed]),
-      };
-      throw error;
-    }
   }
 }
 
