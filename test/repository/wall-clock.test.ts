@@ -19,7 +19,7 @@ const allowed: readonly (readonly [area: string, reason: string])[] = [
   ],
   ['src/emulator/', 'its times are those of the platform, which clients read and a database keeps'],
   ['src/polling/lateness.ts', 'the platform names the creation of a job; steps of the wall clock are subtracted'],
-  ['src/polling/round.ts', 'the platform names the end of a job, and other replicas read when one was seen'],
+  ['src/polling/comparison.ts', 'the platform names the end of a job, and other replicas read when one was seen'],
 ];
 
 const root = join(import.meta.dirname, '../..');
