@@ -1,7 +1,5 @@
-import { GatewayError } from '../../errors.ts';
-import { mapBounded } from '../../runtime/map-bounded.ts';
-import { concernsOneEntity, isAuthRejection } from '../failure.ts';
 import type { ProvenReader } from '../feed-registry.ts';
+import { readInBulk } from './bulk-reading.ts';
 import { endedRecently, isAbove } from './job-list.ts';
 import type { FeedSource, RoundRequest, RoundResult } from './source.ts';
 
@@ -59,8 +57,6 @@ const pageSize = 100;
 const maxListed = 1_000;
 /** Maximum number of objects behind the newest page that are remembered without a subscriber that names them. */
 const maxRemembered = 1_000;
-/** Maximum number of concurrent reads by id. */
-const concurrentReads = 4;
 
 type Request<Entity> = RoundRequest<Entity, CatalogCheckpoint>;
 
@@ -86,7 +82,8 @@ export function catalogSource<Entity extends CatalogEntity>(
       const { known, scope, checkpoint, signal } = request;
       const api = reader.objects(signal);
       const list = scope.everything ? await readList(api, request) : unread(checkpoint);
-      const byId = await readById(api, idsToReadById(request, list, kind), request);
+      const getMany = async (ids: readonly string[]) => ({ found: await api.getMany(ids), failed: [] });
+      const byId = await readInBulk<string, Entity>(getMany, idsToReadById(request, list, kind), request);
       const nothingRead = !scope.everything && byId.found.length === 0 && byId.absent.length === 0;
       if (byId.incomplete !== null && nothingRead) throw byId.incomplete;
 
@@ -215,59 +212,6 @@ function idsToReadById<Entity extends CatalogEntity>(
   // A round that did not read the newest page has one more call.
   const calls = list.isRead ? allowance : allowance + 1;
   return [...new Set([...unread.filter((id) => !listed.has(id)), ...followed.slice(0, calls * pageSize)])];
-}
-
-interface ReadingById<Entity> {
-  readonly found: readonly Entity[];
-  readonly absent: readonly string[];
-  readonly failed: ReadonlyMap<string, GatewayError>;
-  /** Ids for which there was a response. */
-  readonly requested: readonly string[];
-  readonly calls: number;
-  readonly incomplete: GatewayError | null;
-}
-
-/**
- * Reads objects by id. If a read fails because of one object, its ids are read in two halves, so that the other objects
- * stay readable. The allowance of the round limits these additional calls.
- */
-async function readById<Entity extends CatalogEntity>(
-  api: CatalogObjects<Entity>,
-  ids: readonly string[],
-  { signal, allowance }: Request<Entity>,
-): Promise<ReadingById<Entity>> {
-  const found: Entity[] = [];
-  const requested: string[] = [];
-  const failed = new Map<string, GatewayError>();
-  let calls = 0;
-  let halvings = allowance;
-  let incomplete: GatewayError | null = null;
-  const read = async (part: readonly string[]): Promise<void> => {
-    signal.throwIfAborted();
-    calls += 1;
-    try {
-      found.push(...(await api.getMany(part)));
-      requested.push(...part);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!(error instanceof GatewayError) || isAuthRejection(error)) throw error;
-      incomplete = error;
-      if (part.length === 1 || halvings === 0 || !concernsOneEntity(error)) {
-        for (const id of part) failed.set(id, error);
-        return;
-      }
-      halvings -= 1;
-      const middle = Math.ceil(part.length / 2);
-      await read(part.slice(0, middle));
-      await read(part.slice(middle));
-    }
-  };
-  const parts = Array.from({ length: Math.ceil(ids.length / pageSize) }, (_, index) =>
-    ids.slice(index * pageSize, (index + 1) * pageSize),
-  );
-  await mapBounded(parts, concurrentReads, read);
-  const present = new Set<string>(found.map(({ id }) => id));
-  return { found, absent: requested.filter((id) => !present.has(id)), failed, requested, calls, incomplete };
 }
 
 /**

@@ -1,10 +1,10 @@
 import { platformId, type SegmentJobId } from '../../domain/ids.ts';
 import { isTerminalJob } from '../../domain/job.ts';
 import type { SegmentJob } from '../../domain/segment-job.ts';
-import { GatewayError } from '../../errors.ts';
 import type { SegmentJobListOptions, SegmentJobsApi } from '../../upstream/apis/segment-jobs.ts';
 import type { ProvenReader } from '../feed-registry.ts';
 import { watchKind } from '../watch-kind.ts';
+import { readInBulk } from './bulk-reading.ts';
 import { endedAt, endedRecently, isAbove, mayFollow } from './job-list.ts';
 import type { FeedSource, RoundRequest } from './source.ts';
 
@@ -81,29 +81,25 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
     const running = discover && floorMs !== null ? await readRunning(api, signal) : noSearch;
     for (const job of [...gap.found, ...running.found]) if (!jobs.has(job.id)) jobs.set(job.id, job);
 
-    const wanted = idsToReadById(request, jobs, floorMs);
-    const { found, failed } = wanted.length === 0 ? { found: [], failed: [] } : await api.getMany(wanted);
-    const resolved = new Set<string>([...found, ...failed].map(({ id }) => id));
-    const absent = wanted.filter((id) => !resolved.has(id));
+    const byId = await readInBulk((ids) => api.getMany(ids), idsToReadById(request, jobs, floorMs), request);
+    const { found, absent, failed, requested, incomplete } = byId;
 
     const after = new Map([...known, ...jobs, ...found.map((job) => [job.id, job] as const)]);
-    for (const id of absent) after.delete(id);
+    for (const id of absent) after.delete(platformId(id));
     const ended = [...after.values()].filter(isTerminalJob);
     const follows = (id: string) => after.has(platformId(id)) && !jobs.has(id);
-    const errors = new Map(failed.flatMap(({ id, error }) => (error instanceof GatewayError ? [[id, error]] : [])));
     const round = (checkpoint?.round ?? 0) + 1;
-    const readAt = [...(checkpoint?.readAt ?? []), ...wanted.map((id) => [id, round] as const)];
-    const [incomplete = null] = errors.values();
+    const readAt = [...(checkpoint?.readAt ?? []), ...requested.map((id) => [id, round] as const)];
     return {
       read: [...jobs.values(), ...found].toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime()),
       absent,
-      failed: errors,
+      failed,
       evicted: forgettable(after, request, newestPage, floorMs, now),
       // Bulk reads are cheap enough to follow all running jobs.
       unfollowed: [],
       incomplete,
       truncated: gap.truncated || running.truncated,
-      calls: { lists: 1 + gap.pages + running.pages, bulkGets: Math.ceil(wanted.length / pageSize) },
+      calls: { lists: 1 + gap.pages + running.pages, bulkGets: byId.calls },
       checkpoint: {
         floorMs,
         unlisted: new Set([...(checkpoint?.unlisted ?? []), ...ended.map(({ id }) => id)].filter(follows)),

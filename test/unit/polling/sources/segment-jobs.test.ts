@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { platformId, type SegmentJobId } from '../../../../src/domain/ids.ts';
 import { isTerminalJob } from '../../../../src/domain/job.ts';
 import type { SegmentJob, SegmentJobStatus } from '../../../../src/domain/segment-job.ts';
-import { PlatformError } from '../../../../src/errors.ts';
+import { ForbiddenError, type GatewayError, PlatformError, RateLimitedError } from '../../../../src/errors.ts';
 import { type SegmentJobReader, segmentJobSource } from '../../../../src/polling/sources/segment-jobs.ts';
 
 type Round = Awaited<ReturnType<typeof segmentJobSource.read>>;
@@ -37,6 +37,10 @@ function platformOf(...jobs: readonly SegmentJob[]) {
   const stored = new Map<string, SegmentJob>(jobs.map((each) => [each.id, each]));
   const calls: string[] = [];
   const unreadable = new Set<string>();
+  /** Ids because of which the platform rejects a bulk read. */
+  const rejected = new Set<string>();
+  /** Thrown by every bulk read. */
+  const bulk: { failure: GatewayError | null } = { failure: null };
   const unlisted = new Set<string>();
   const reader: SegmentJobReader = {
     proof: null,
@@ -51,6 +55,8 @@ function platformOf(...jobs: readonly SegmentJob[]) {
       },
       getMany: async (ids: readonly SegmentJobId[]) => {
         calls.push(`bulk-get ${ids.toSorted().join(' ')}`);
+        if (bulk.failure !== null) throw bulk.failure;
+        if (ids.some((id) => rejected.has(id))) throw new PlatformError({ message: 'invalid id', status: 400 });
         return {
           found: ids.flatMap((id) => (unreadable.has(id) ? [] : (stored.get(id) ?? []))),
           failed: ids
@@ -60,7 +66,7 @@ function platformOf(...jobs: readonly SegmentJob[]) {
       },
     }),
   };
-  return { stored, calls, unreadable, unlisted, reader };
+  return { stored, calls, unreadable, rejected, bulk, unlisted, reader };
 }
 
 const read = (
@@ -166,6 +172,33 @@ describe('a round of segment jobs', () => {
     expect([...round.failed.keys()]).toEqual(['x']);
     expect(idsOf(round.read)).not.toContain('x');
     expect(round.incomplete).toBeInstanceOf(PlatformError);
+  });
+
+  it('reads all other jobs if the platform rejects a bulk read because of one id', async () => {
+    const running = Array.from({ length: 20 }, (_, index) => job(`r${index}`, index, 'PROCESSING'));
+    const platform = platformOf(...fullPage, ...running);
+    const before = await read(platform, { discover: true });
+    platform.rejected.add('invented');
+    const round = await read(platform, { before, unread: ['invented'], ids: ['invented'] });
+    expect([...round.failed.keys()]).toEqual(['invented']);
+    expect(round.absent).toEqual([]);
+    expect(idsOf(round.read)).toEqual(expect.arrayContaining(running.map(({ id }) => id)));
+    expect(round.incomplete).toMatchObject({ code: 'PLATFORM_ERROR' });
+    const bounded = await read(platform, { before, unread: ['invented'], ids: ['invented'], allowance: 1 });
+    expect(bounded.calls).toMatchObject({ bulkGets: 3 });
+    expect(bounded.failed.size).toBeLessThanOrEqual(11);
+  });
+
+  it('returns the jobs of the page if no bulk read is possible', async () => {
+    const platform = platformOf(...fullPage, job('x', 5, 'PROCESSING'));
+    const before = await read(platform, { discover: true });
+    platform.bulk.failure = new RateLimitedError({ message: 'too many calls', retryAfterMs: 5_000 });
+    const round = await read(platform, { before });
+    expect(idsOf(round.read)).toHaveLength(fullPage.length);
+    expect([...round.failed.keys()]).toEqual(['x']);
+    expect(round.incomplete).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 5_000 });
+    platform.bulk.failure = new ForbiddenError({ message: 'no' });
+    await expect(read(platform, { before })).rejects.toMatchObject({ code: 'FORBIDDEN' });
   });
 
   it('continues behind the newest page when none of its jobs is known', async () => {
