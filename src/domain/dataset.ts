@@ -19,6 +19,8 @@ export interface Dataset {
   readonly measuredAt: Date | null;
   readonly lastBatchId: BatchId | null;
   readonly lastSuccessfulBatchId: BatchId | null;
+  /** The platform's id of the user or technical account that created it. */
+  readonly createdBy: string | null;
   readonly createdAt: Date | null;
   readonly updatedAt: Date | null;
 }

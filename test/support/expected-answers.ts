@@ -256,6 +256,7 @@ export class ExpectedAnswers {
       lastSuccessfulBatchId: dataset.lastSuccessfulBatch ?? null,
       lastSuccessfulBatch: this.#batchRef(dataset.lastSuccessfulBatch),
       exportJobs: { nodes: writing.slice(0, 100).map((job) => ({ id: `ExportJob:${job.id}` })) },
+      createdBy: dataset.createdUser ?? null,
       createdAt: instant(dataset.created),
       updatedAt: instant(dataset.updated),
     };

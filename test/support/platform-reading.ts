@@ -79,6 +79,7 @@ export interface WireDataset {
   };
   readonly lastBatchId?: string;
   readonly lastSuccessfulBatch?: string;
+  readonly createdUser?: string;
   readonly created?: number;
   readonly updated?: number;
 }

@@ -102,6 +102,7 @@ async function createAndRead(ctx: WriteContext, input: Omit<CreateDataset, 'idem
     measuredAt: null,
     lastBatchId: null,
     lastSuccessfulBatchId: null,
+    createdBy: null,
     createdAt: null,
     updatedAt: null,
   };

@@ -146,6 +146,11 @@ DatasetRef.implement({
       resolve: (dataset, args, ctx) =>
         ctx.loaders.exportJobs({ ...parsePage(args), filter: parseExportJobFilter(args.filter), of: dataset.id }),
     }),
+    createdBy: t.exposeString('createdBy', {
+      nullable: true,
+      description:
+        'The platform’s id of the user or technical account that created the dataset. For a dataset that the gateway created in `service` mode, this is the account of the gateway. Null if the platform does not report it.',
+    }),
     createdAt: t.expose('createdAt', {
       type: 'DateTime',
       nullable: true,

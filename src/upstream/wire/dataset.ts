@@ -20,6 +20,7 @@ const propertiesOfField = {
   measuredAt: ['extensions'],
   lastBatchId: ['lastBatchId'],
   lastSuccessfulBatchId: ['lastSuccessfulBatch'],
+  createdBy: ['createdUser'],
   createdAt: ['created'],
   updatedAt: ['updated'],
 } as const satisfies Record<DatasetField, readonly string[]>;
@@ -55,6 +56,7 @@ export function decodeDataset(id: string, value: unknown, context: DecodeContext
     measuredAt: figure(time, 'asOf'),
     lastBatchId: lastBatchId === null ? null : platformId(lastBatchId),
     lastSuccessfulBatchId: lastSuccessfulBatchId === null ? null : platformId(lastSuccessfulBatchId),
+    createdBy: readText(record?.createdUser),
     createdAt: time(record?.created),
     updatedAt: time(record?.updated),
   };

@@ -55,6 +55,7 @@ export function dataset(id: string, more: Partial<Dataset> = {}): Dataset {
     measuredAt: null,
     lastBatchId: null,
     lastSuccessfulBatchId: null,
+    createdBy: null,
     createdAt: null,
     updatedAt: null,
     ...more,

@@ -40,7 +40,7 @@ describe('the list of datasets', () => {
       updated: { after: new Date(4) },
     });
     const properties =
-      'name,description,schemaRef,fileDescription,version,state,tags,extensions,lastBatchId,lastSuccessfulBatch,created,updated';
+      'name,description,schemaRef,fileDescription,version,state,tags,extensions,lastBatchId,lastSuccessfulBatch,createdUser,created,updated';
     expect([...(stub.requests[0]?.query ?? [])]).toEqual([
       ['limit', '20'],
       ['orderBy', 'desc:created'],

@@ -18,6 +18,7 @@ export const dataset = (id: string, createdAtMs: number | null, name = id): Data
   measuredAt: null,
   lastBatchId: null,
   lastSuccessfulBatchId: null,
+  createdBy: null,
   createdAt: createdAtMs === null ? null : new Date(createdAtMs),
   updatedAt: null,
 });

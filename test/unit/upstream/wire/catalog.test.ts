@@ -38,6 +38,7 @@ describe('a dataset', () => {
       lastBatchId: 'b-2',
       lastSuccessfulBatch: 'b-1',
       extensions: { adobe_lakeHouse: { metrics: { storageSize: 2048, rowCount: '7', asOf: 1_578_461_577_083 } } },
+      createdUser: 'A1B2@techacct.adobe.com',
       created: 1_578_461_577_083,
       updated: '1578461577083',
       imsOrg: 'ignored',
@@ -59,6 +60,7 @@ describe('a dataset', () => {
       measuredAt: new Date(1_578_461_577_083),
       lastBatchId: 'b-2',
       lastSuccessfulBatchId: 'b-1',
+      createdBy: 'A1B2@techacct.adobe.com',
       createdAt: new Date(1_578_461_577_083),
       updatedAt: new Date(1_578_461_577_083),
     });
@@ -78,6 +80,7 @@ describe('a dataset', () => {
     measuredAt: null,
     lastBatchId: null,
     lastSuccessfulBatchId: null,
+    createdBy: null,
     createdAt: null,
     updatedAt: null,
   };
