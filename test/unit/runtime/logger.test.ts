@@ -1,3 +1,8 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { open } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { createLogger, type LogLevel, logLevels } from '../../../src/runtime/logger.ts';
 
@@ -61,4 +66,43 @@ describe('the log', () => {
     logger.error({ err: error }, 'failed');
     expect(entries()).toMatchObject([{ err: { message: 'outer', cause: { message: 'inner' } } }]);
   });
+
+  it.each(['process.exit()', "throw new Error('fault')", "process.kill(process.pid, 'SIGKILL')"])(
+    'contains an error of the last turn, and the lines before it, after %s',
+    async (end) => {
+      const entries = await loggedByProgram(`log.info('before'); log.error('error'); log.info('after'); ${end}`);
+      const isKilled = end.includes('SIGKILL');
+      expect(entries.map(({ msg }) => msg)).toEqual(isKilled ? ['before', 'error'] : ['before', 'error', 'after']);
+    },
+  );
 });
+
+it('does not end a program whose lines cannot be written', async () => {
+  await using full = await open('/dev/full', 'w');
+  const program = programOf(`
+    for (let turn = 0; turn < 100; turn += 1) {
+      log.info('x'.repeat(50_000));
+      log.error('error');
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    process.stdout.write('end');`);
+  const child = spawn(process.execPath, program, { stdio: ['ignore', 'pipe', full.fd] });
+  assert(child.stdout !== null);
+  const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
+  expect({ output, code }).toEqual({ output: 'end', code: 0 });
+});
+
+/** Lines that a program writes to standard error with the logger `log`, before it ends by itself. */
+async function loggedByProgram(statements: string): Promise<readonly { readonly msg: string }[]> {
+  const child = spawn(process.execPath, programOf(statements), { stdio: ['ignore', 'ignore', 'pipe'] });
+  const [output] = await Promise.all([text(child.stderr), once(child, 'close')]);
+  const lines = output.split('\n').filter((line) => line.startsWith('{'));
+  return lines.map((line) => JSON.parse(line));
+}
+
+/** Arguments of Node for a program with a logger `log`. */
+function programOf(statements: string): readonly string[] {
+  const logger = new URL('../../../src/runtime/logger.ts', import.meta.url).href;
+  const program = `import { createLogger } from '${logger}'; const log = createLogger(); ${statements}`;
+  return ['--import', 'tsx', '--input-type=module', '--eval', program];
+}
