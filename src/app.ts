@@ -142,6 +142,7 @@ async function start(
     clock,
     metrics: metrics.platform,
     credentialFailed,
+    logger: log,
     callTimeoutMs: config.upstream.timeoutMs,
     callsPerSecond: config.upstream.callsPerSecond,
     compression: config.platform.kind === 'remote',

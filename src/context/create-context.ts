@@ -182,7 +182,8 @@ class OperationContext implements GatewayContext {
     if (!this.canRead) throw new ForbiddenError({ message: 'The token does not allow reading.' });
     // In the other modes the platform does not receive a credential of the caller.
     if (this.authMode === 'passthrough') {
-      await this.#services.upstream.prove(this.#caller, this.#request.signal, this.trace);
+      const { signal, trace } = this.#request;
+      await this.#services.upstream.prove(this.#caller, { signal, trace });
     }
   }
 

@@ -1,6 +1,7 @@
 import { Pool } from 'undici';
 import type { PlatformMetrics } from '../metrics/platform.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
 import type { CredentialReport } from './caller.ts';
 import { createAttempts } from './creates/attempts.ts';
 import { proveCredential } from './credentials/prove-credential.ts';
@@ -26,6 +27,8 @@ export interface UpstreamOptions {
   readonly metrics: PlatformMetrics;
   /** Called for each call for which the platform rejected the gateway's own credential. */
   readonly credentialFailed: CredentialReport;
+  /** Receives a line for each failed attempt of a call, within a limit. */
+  readonly logger: Pick<Logger, 'warn' | 'error'>;
   /**
    * Deadline of a call in milliseconds, including its repetitions, the pauses between them and waiting for the budget.
    * A single attempt has no other limit. For a download the deadline ends with the headers.
@@ -84,6 +87,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     accepted,
     connections,
     credentialFailed: options.credentialFailed,
+    logger: options.logger,
   });
   const shared = { http, clock, metrics, attempts: createAttempts(clock), compression };
   const connect: Upstream['connect'] = (caller, options) => new PlatformConnection(shared, caller, options);
@@ -91,7 +95,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   return {
     connect,
     isAccepted: (caller) => accepted.has(caller),
-    prove: (caller, signal, trace) => proveCredential(accepted, caller, connect(caller, { signal, trace })),
+    prove: (caller, options) => proveCredential(accepted, caller, connect(caller, options)),
     [Symbol.asyncDispose]: async () => {
       await Promise.all([callPool.destroy(), downloadPool.destroy()]);
     },

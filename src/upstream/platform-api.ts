@@ -1,4 +1,5 @@
 import type { EndSignal } from '../runtime/end-signal.ts';
+import type { RequestId } from '../runtime/request-id.ts';
 import type { TracePosition } from '../tracing/trace.ts';
 import type { BatchesApi } from './apis/batches.ts';
 import type { DatasetsApi } from './apis/datasets.ts';
@@ -38,6 +39,8 @@ export interface ConnectOptions {
   readonly calls?: OperationCalls | undefined;
   /** Position below which each attempt of a call has a span; null: calls are not traced. @default null */
   readonly trace?: TracePosition | null | undefined;
+  /** Id of the request that causes the calls. @default each call has a new id */
+  readonly requestId?: RequestId | undefined;
 }
 
 /** The platform, without a caller. */
@@ -61,5 +64,5 @@ export interface Upstream extends AsyncDisposable {
    * @throws {ForbiddenError} the platform forbids all of these reads
    * @throws {GatewayError} the platform could not be reached or failed; the reason of `signal` if it aborts
    */
-  prove(caller: Caller, signal: EndSignal, trace?: TracePosition | null): Promise<void>;
+  prove(caller: Caller, options: Pick<ConnectOptions, 'signal' | 'trace' | 'requestId'>): Promise<void>;
 }

@@ -16,6 +16,7 @@ import { createSegmentJobsApi, type SegmentJobsApi } from './apis/segment-jobs.t
 import type { Caller } from './caller.ts';
 import type { CreateAttempts } from './creates/attempts.ts';
 import type { PlatformRequest, UpstreamRequest, UpstreamResponse } from './http/call.ts';
+import { identityOf } from './http/call-identity.ts';
 import type { HttpClient } from './http/client.ts';
 import type { Download } from './http/download.ts';
 import type { ConnectOptions, PlatformApi } from './platform-api.ts';
@@ -112,7 +113,7 @@ export class PlatformConnection implements PlatformApi, PlatformClient {
 
   /** The object has every property, so that all requests have one shape, which is much faster to copy. */
   #bind(request: PlatformRequest): UpstreamRequest {
-    const { signal, priority = 'interactive', calls, trace } = this.#options;
+    const { signal, priority = 'interactive', calls, trace, requestId } = this.#options;
     if (!this.#hasCalled) {
       this.#hasCalled = true;
       // Each call in flight has one listener, which is no leak. Most operations never use one of their two connections.
@@ -135,6 +136,7 @@ export class PlatformConnection implements PlatformApi, PlatformClient {
       priority,
       calls,
       trace: trace?.call(request),
+      call: identityOf(requestId, request),
       promoted: undefined,
       signal,
       ending: undefined,

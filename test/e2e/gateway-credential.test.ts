@@ -122,6 +122,7 @@ describe.each(['service', 'embedded'] as const)('a platform that rejects the tok
     await gateway.send(list, {}, headers);
     expect(tokenRequests(proxy)).toBe(3);
     expect(errorLines(gateway)).toHaveLength(2);
+    expect(JSON.parse(errorLines(gateway)[1] ?? '')).toMatchObject({ suppressed: expect.any(Number) });
   });
 
   it('for one API, while no other token is available, leaves the other APIs their token', async () => {

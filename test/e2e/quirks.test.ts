@@ -167,14 +167,20 @@ async function segmentation(gateway: Gateway) {
   ];
 }
 
-/** Ids and request ids are random, so each is replaced by the order of its first occurrence. */
+/**
+ * Ids and request ids are random, so each is replaced by the order of its first occurrence. The request id of a create
+ * has a suffix of its own.
+ */
 function withoutChance(text: string): string {
   const seen = new Map<string, string>();
-  return text.replaceAll(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-zA-Z]{24,32}\b/g, (id) => {
-    const known = seen.get(id) ?? `#${seen.size}`;
-    seen.set(id, known);
-    return known;
-  });
+  return text.replaceAll(
+    /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-zA-Z]{24,32}\b(?:\.[0-9a-f]{8}\b)?/g,
+    (id) => {
+      const known = seen.get(id) ?? `#${seen.size}`;
+      seen.set(id, known);
+      return known;
+    },
+  );
 }
 
 /** All alternatives at once, and two mixtures. */

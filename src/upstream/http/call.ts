@@ -1,5 +1,6 @@
 import type { ReadingTimes } from '../../domain/reading-times.ts';
 import type { EndController, EndSignal } from '../../runtime/end-signal.ts';
+import type { RequestId } from '../../runtime/request-id.ts';
 import type { CallTrace } from '../../tracing/trace.ts';
 import type { Caller } from '../caller.ts';
 import type { OperationCalls, Priority, Service } from '../types.ts';
@@ -39,6 +40,16 @@ export interface PlatformRequest {
 /** Finds the path of the argument that the platform rejected. Null if the rejection is about no argument. */
 export type FindRejectedInput = (refusal: { readonly status: number; readonly reason: string | null }) => string | null;
 
+/** The ids of one call. All its attempts share them. */
+export interface CallIdentity {
+  /** Id of the request that causes the call; undefined: no request of a client causes it. */
+  readonly requestId: RequestId | undefined;
+  /** The header `x-request-id` of the call. */
+  readonly sentId: string;
+  /** Number of attempts that have begun. */
+  attempts: number;
+}
+
 /** A call that is bound to its caller and its lifetime. */
 export interface UpstreamRequest extends PlatformRequest {
   readonly caller: Caller;
@@ -47,6 +58,7 @@ export interface UpstreamRequest extends PlatformRequest {
   readonly calls?: OperationCalls | undefined;
   /** Trace of the call's attempts. A shared call is in the trace of the operation that began it. */
   readonly trace?: CallTrace | undefined;
+  readonly call: CallIdentity;
   /** Aborts when an interactive caller joins this poll. The poll then gets interactive priority. */
   readonly promoted?: EndSignal | undefined;
   /** Ends this call. Its reason is thrown unchanged; it is an UpstreamTimeoutError if the deadline has passed. */

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import type { Logger } from '../../runtime/logger.ts';
 import type { CredentialReport } from '../caller.ts';
 import type { CallLayer, UpstreamCall, UpstreamRequest, UpstreamResponse } from './call.ts';
 import { type Download, openDownload } from './download.ts';
@@ -8,6 +9,7 @@ import { withBudget } from './layers/budget.ts';
 import { withCircuit } from './layers/circuit-breaker.ts';
 import { type ConnectionLimits, createConnectionShare } from './layers/connection-share.ts';
 import { withDeadline } from './layers/deadline.ts';
+import { withFailureLog } from './layers/failure-log.ts';
 import { withRetry } from './layers/retry.ts';
 import { withSecondAttempt } from './layers/second-attempt.ts';
 import { withSingleFlight } from './layers/single-flight.ts';
@@ -28,6 +30,7 @@ export interface HttpClientOptions extends Omit<SendOptions, 'dispatcher'>, Buck
   readonly accepted: AcceptedCredentials;
   readonly connections: ConnectionLimits;
   readonly credentialFailed: CredentialReport;
+  readonly logger: Pick<Logger, 'warn' | 'error'>;
 }
 
 /** The HTTP client that all platform APIs share. */
@@ -46,6 +49,7 @@ export interface HttpClient {
  * - circuit, before the budget, so that it fails at once and uses no budget;
  * - the operation's limit of calls, before the budget, so that calls beyond the limit never wait in its queue;
  * - budget, which counts only calls that are sent;
+ * - the log of failed attempts;
  * - the share of the connections, last, so that a call that waits for the budget holds no connection.
  *
  * A download is not shared, and it is repeated only after a rejected credential. Its bytes cannot be shared, and its
@@ -60,9 +64,11 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const budget = withBudget(options);
   const authorization = withAuthorization(options.credentialFailed);
   const acceptance = withAcceptance(options.accepted);
+  const failureLog = withFailureLog(options);
   const secondAttempt = withSecondAttempt(options);
   const deadline = withDeadline(clock, callTimeoutMs);
-  const exchange: CallLayer = (send) => authorization(circuit(withOperationCalls(budget(acceptance(send)))));
+  const exchange: CallLayer = (send) =>
+    authorization(circuit(withOperationCalls(budget(acceptance(failureLog(send))))));
   const connections = createConnectionShare(options.connections, options.accepted);
   const { basePath, metrics } = options;
   const sending = { dispatcher: calls, basePath, clock, metrics };

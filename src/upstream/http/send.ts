@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import type { Dispatcher } from 'undici';
 import type { ReadingTimes } from '../../domain/reading-times.ts';
 import type { PlatformMetrics } from '../../metrics/platform.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { newRequestId } from '../../runtime/request-id.ts';
 import { readBodyError } from '../wire/entry-error.ts';
 import { listHeaderOf } from '../wire/response-headers.ts';
 import type { PlatformRequest, UpstreamRequest, UpstreamResponse } from './call.ts';
@@ -20,7 +20,7 @@ export interface SendOptions {
 }
 
 /** A request with the caller and the credential for its headers, and its trace. A token request has none of them. */
-type Unsent = PlatformRequest & Partial<Pick<UpstreamRequest, 'caller' | 'authorization' | 'trace'>>;
+type Unsent = PlatformRequest & Partial<Pick<UpstreamRequest, 'caller' | 'authorization' | 'trace' | 'call'>>;
 type RequestToSend = Unsent & Pick<UpstreamRequest, 'signal'>;
 
 /** Sends a request once and reads the whole response. Throws a GatewayError unless the response is a success. */
@@ -97,8 +97,8 @@ function readBody(
 const isSuccess = (status: number): boolean => status >= 200 && status < 300;
 
 /**
- * The headers of a request, including the headers of its credential and its tenant if it has them, and a new
- * `x-request-id` of 32 alphanumeric characters, like the ids of the platform.
+ * The headers of a request, including the headers of its credential and its tenant if it has them, and its
+ * `x-request-id`.
  */
 export function requestHeaders(request: Unsent): Record<string, string> & { readonly 'x-request-id': string } {
   const headers: Record<string, string> & { 'x-request-id': string } = {
@@ -115,6 +115,6 @@ export function requestHeaders(request: Unsent): Record<string, string> & { read
     // Some APIs do not take the sandbox from a header.
     if (request.sandboxed !== false) headers['x-sandbox-name'] = sandbox;
   }
-  headers['x-request-id'] = randomUUID().replaceAll('-', '');
+  headers['x-request-id'] = request.call?.sentId ?? newRequestId();
   return headers;
 }

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { parseTenant } from '../../../src/domain/tenant.ts';
 import type { PlatformMetrics } from '../../../src/metrics/platform.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
 import { type AnomalyKind, createPassthroughCredential, createUpstream } from '../../../src/upstream/index.ts';
 import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { defaultUpstream } from '../../support/default-config.ts';
@@ -87,6 +88,7 @@ async function startRecordedPlatform(responses: readonly RecordedResponse[]): Pr
     clock: new FakeClock(),
     metrics: { ...uncounted, anomaly: ({ kind }) => void anomalies.push(kind) },
     credentialFailed: () => {},
+    logger: createLogger({ level: 'silent' }),
     maxAttempts: 1,
     ...defaultUpstream,
   });

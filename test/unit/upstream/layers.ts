@@ -13,8 +13,9 @@ import { caller, passthrough } from './platform-stub.ts';
 /** A read of nothing in particular. */
 export function readRequest(changes: Partial<UpstreamRequest> = {}): UpstreamRequest {
   const { signal } = new AbortController();
+  const call = { requestId: undefined, sentId: 'sent', attempts: 0 };
   const what = { service: 'export', method: 'GET', path: '/jobs', effect: 'read' } as const;
-  return { ...what, caller: caller(), priority: 'interactive', signal, lifetime: signal, ...changes };
+  return { ...what, caller: caller(), priority: 'interactive', call, signal, lifetime: signal, ...changes };
 }
 
 /** Another sandbox of the same organization. */

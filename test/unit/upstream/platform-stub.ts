@@ -2,6 +2,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net';
 import { parseTenant, type Tenant } from '../../../src/domain/tenant.ts';
 import type { PlatformMetrics } from '../../../src/metrics/platform.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
 import type { Caller, Credential } from '../../../src/upstream/caller.ts';
 import {
   type ClientCredential,
@@ -201,6 +202,7 @@ export function connectTo(url: string, options: TestClientOptions = {}): TestCli
     metrics,
     maxAttempts,
     credentialFailed: () => {},
+    logger: createLogger({ level: 'silent' }),
     ...rest,
   });
   return {

@@ -77,7 +77,7 @@ describe('a credential', () => {
     await using credential = clientCredential('http://127.0.0.1:1');
     await using client = connectTo('http://127.0.0.1:1');
     expect(client.upstream.isAccepted(caller(credential))).toBe(true);
-    await client.upstream.prove(caller(credential), signal);
+    await client.upstream.prove(caller(credential), { signal });
   });
 });
 
@@ -85,8 +85,8 @@ describe('a proof of a credential', () => {
   it('takes one read for all concurrent calls, and none afterwards', async () => {
     await using stub = await startStub(empty);
     await using client = connectTo(stub.url);
-    await Promise.all([1, 2, 3].map(() => client.upstream.prove(caller(), signal)));
-    await client.upstream.prove(caller(), signal);
+    await Promise.all([1, 2, 3].map(() => client.upstream.prove(caller(), { signal })));
+    await client.upstream.prove(caller(), { signal });
     expect(stub.requests).toHaveLength(1);
     expect(client.upstream.isAccepted(caller())).toBe(true);
   });
@@ -95,7 +95,7 @@ describe('a proof of a credential', () => {
     await using stub = await startStub(refused);
     await using client = connectTo(stub.url);
     for (const requests of [1, 2]) {
-      await expect(client.upstream.prove(caller(), signal)).rejects.toBeInstanceOf(UnauthenticatedError);
+      await expect(client.upstream.prove(caller(), { signal })).rejects.toBeInstanceOf(UnauthenticatedError);
       expect(stub.requests).toHaveLength(requests);
     }
   });
@@ -104,10 +104,10 @@ describe('a proof of a credential', () => {
     const responses = [forbidden, forbidden, empty];
     await using stub = await startStub((request, response) => (responses.shift() ?? forbidden)(request, response));
     await using client = connectTo(stub.url);
-    await client.upstream.prove(caller(), signal);
+    await client.upstream.prove(caller(), { signal });
     expect(new Set(stub.requests.map(({ path }) => path)).size).toBe(3);
     const other = caller(credentialOf('t-2'));
-    await expect(client.upstream.prove(other, signal)).rejects.toBeInstanceOf(ForbiddenError);
+    await expect(client.upstream.prove(other, { signal })).rejects.toBeInstanceOf(ForbiddenError);
     expect(client.upstream.isAccepted(other)).toBe(false);
   });
 
@@ -115,7 +115,7 @@ describe('a proof of a credential', () => {
     await using stub = await startStub(() => {});
     await using client = connectTo(stub.url);
     const leaving = new AbortController();
-    const proof = expect(client.upstream.prove(caller(), leaving.signal)).rejects.toThrow('left');
+    const proof = expect(client.upstream.prove(caller(), { signal: leaving.signal })).rejects.toThrow('left');
     await stub.received(1);
     leaving.abort(new Error('left'));
     await proof;
