@@ -3,6 +3,7 @@ import { RateLimitedError } from '../errors.ts';
 import { LogConflictError, LogFencedError } from '../events/log.ts';
 import type { PollMetrics } from '../metrics/polling.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { newRequestId, type RequestId } from '../runtime/request-id.ts';
 import { describeFailure, isAuthRejection } from './failure.ts';
 import { FeedElection, type FeedElectionOptions } from './feed-election.ts';
 import type { PlatformHold } from './holds.ts';
@@ -218,17 +219,18 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   async #round(lease: Lease): Promise<void> {
     const { poller, metrics, kind, waiters, letBegin } = this.#options;
     this.#pace.begin();
+    const requestId = newRequestId();
     // Requests of other replicas do not name the ids for which they wait.
     const awaitsAll = this.#awaitedElsewhere;
     this.#awaitedElsewhere = false;
     const waiting = waiters.members;
     const awaited = new Set(waiting.flatMap(({ ids }) => [...(ids ?? [])]));
-    const outcome = await poller.round(lease, this.#election, (id) => awaitsAll || awaited.has(id));
+    const outcome = await poller.round(lease, this.#election, (id) => awaitsAll || awaited.has(id), { requestId });
     metrics.roundEnded({ kind, outcome: outcome.kind });
     switch (outcome.kind) {
       case 'good':
         if (waiters.size > 0) await letBegin();
-        this.#succeeded(outcome, waiting);
+        this.#succeeded(outcome, waiting, requestId);
         return;
       case 'interrupted':
         this.#pace.interrupted(this.#nowMs());
@@ -237,7 +239,7 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
         this.#election.drop(lease);
         return;
       case 'failed':
-        await this.#failed(outcome, lease);
+        await this.#failed(outcome, lease, requestId);
         return;
     }
   }
@@ -245,6 +247,7 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   #succeeded(
     { result, emitted, discover, running, ends, unsettled }: Good<Entity, Checkpoint>,
     waiting: readonly FeedMember<Reader>[],
+    requestId: RequestId,
   ): void {
     const { clock, logger, metrics, kind, waiters } = this.#options;
     this.#made += 1;
@@ -264,12 +267,16 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
       { failed: false, changed, running, ends, vain, limited, retryAfterMs },
       this.#nowMs(),
     );
-    const summary = { ...this.#where(), ...result.calls, discover, changes, running, ...next };
+    const summary = { requestId, ...this.#where(), ...result.calls, discover, changes, running, ...next };
     logger.debug({ ...summary, incomplete: result.incomplete?.code }, 'poll round');
     if (result.truncated) logger.warn(summary, 'the list is too long for one round, so some entities are not followed');
   }
 
-  async #failed({ error, watchedElsewhere }: Failed<Entity, Checkpoint>, lease: Lease): Promise<void> {
+  async #failed(
+    { error, watchedElsewhere }: Failed<Entity, Checkpoint>,
+    lease: Lease,
+    requestId: RequestId,
+  ): Promise<void> {
     const { logger, waiters } = this.#options;
     const failure = describeFailure(error);
     const limited = failure?.code === 'RATE_LIMITED';
@@ -280,21 +287,25 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
     const refused = watchedElsewhere && isAuthRejection(error);
     // Failures of the platform are expected, and subscribers receive them. Any other failure is a defect of the
     // gateway.
-    if (failure === null) logger.warn({ ...this.#where(), failures, err: error, ...next }, 'poll round failed');
-    else logger.debug({ ...this.#where(), failures, code: failure.code, ...next }, 'poll round failed');
+    const line = { requestId, ...this.#where(), failures, ...next };
+    if (failure === null) logger.warn({ ...line, err: error }, 'poll round failed');
+    else {
+      const platformRequestId = failure.upstream?.requestId ?? null;
+      logger.debug({ ...line, platformRequestId, code: failure.code }, 'poll round failed');
+    }
     // After the first rejection of all readers here, subscribers keep waiting, because readers of another replica may
     // be accepted.
     if (!refused || failures >= failuresUntilStale) {
       waiters.reject(error);
       void this.send({ kind: 'failed', failure, id: null });
     }
-    if (failures >= failuresUntilStale) await this.#emitStale(lease);
+    if (failures >= failuresUntilStale) await this.#emitStale(lease, requestId);
     if (!refused || this.#election.lease !== lease) return;
     this.#yieldsUntilMs = this.#nowMs() + next.nextInMs;
     await this.#election.release(lease, 'credential rejected by the platform');
   }
 
-  async #emitStale(lease: Lease): Promise<void> {
+  async #emitStale(lease: Lease, requestId: RequestId): Promise<void> {
     const { poller, logger, metrics, kind, onUnattended } = this.#options;
     try {
       if (await poller.emitStale(lease)) metrics.emitted({ kind, events: ['STALE'] });
@@ -307,7 +318,7 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
       onUnattended(true);
       // The Redis connection logs once that it is unreachable.
       const isExpected = err instanceof LogConflictError || describeFailure(err) !== null;
-      if (!isExpected) logger.warn({ ...this.#where(), err }, 'event log not written');
+      if (!isExpected) logger.warn({ requestId, ...this.#where(), err }, 'event log not written');
     }
   }
 

@@ -3,7 +3,7 @@ import { backoffMs } from '../runtime/backoff.ts';
 import { isAuthRejection } from './failure.ts';
 import type { FeedMember, FeedMembers } from './members.ts';
 import { isWatched, type WatchScope } from './scope.ts';
-import type { FeedSource, ResultSource } from './sources/source.ts';
+import type { FeedSource, ResultSource, RoundCalls } from './sources/source.ts';
 
 /** Time for which results are awaited after the end of their entity, in milliseconds. */
 const longestWaitMs = 15 * 60_000;
@@ -46,7 +46,7 @@ export interface ResultOutcome<Entity> {
  */
 export type Attempt<Reader> = <Value>(
   member: FeedMember<Reader>,
-  work: (reader: Reader, signal: AbortSignal) => Promise<Value>,
+  work: (reader: Reader, calls: RoundCalls) => Promise<Value>,
 ) => Promise<Value | null>;
 
 interface Awaited<Entity> {
@@ -173,7 +173,7 @@ export class ResultReadings<Entity extends object, Reader> {
     if (awaited.length === 0) this.#forgive();
     if (awaited.length === 0 || nowMs < this.#notBeforeMs) return unchanged;
     try {
-      const work = (reader: Reader, signal: AbortSignal) => results.read(reader, [...chosen], signal);
+      const work = (reader: Reader, calls: RoundCalls) => results.read(reader, [...chosen], calls);
       const apply = await this.#byAnyReader(work, attempt);
       if (apply === null) return { ...unchanged, isMade: false };
       this.#failures = 0;
@@ -216,7 +216,7 @@ export class ResultReadings<Entity extends object, Reader> {
   }
 
   async #byAnyReader<Value>(
-    work: (reader: Reader, signal: AbortSignal) => Promise<Value>,
+    work: (reader: Reader, calls: RoundCalls) => Promise<Value>,
     attempt: Attempt<Reader>,
   ): Promise<Value | null> {
     const readers = this.#readers();

@@ -11,7 +11,7 @@ import { IdReadings } from './lookup.ts';
 import type { FeedMember } from './members.ts';
 import { type ResultOutcome, ResultReadings } from './results.ts';
 import { unionOf, type WatchScope } from './scope.ts';
-import type { RoundRequest, RoundResult } from './sources/source.ts';
+import type { RoundOrigin, RoundRequest, RoundResult } from './sources/source.ts';
 import type { FeedNote, FeedState, LoadedState } from './state.ts';
 
 export interface PollRoundsOptions<Entity extends object, Reader, Checkpoint>
@@ -80,11 +80,13 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
    * Makes one round. Never throws.
    * @param isAwaited whether a subscriber waits for an id. If so, an id that was absent is read again without a
    *   pause.
+   * @param origin of the calls
    */
   async round(
     lease: Lease,
     election: Pick<LeaderElection, 'otherScopes'>,
     isAwaited: (id: string) => boolean,
+    origin: RoundOrigin = {},
   ): Promise<RoundOutcome<Entity, Checkpoint>> {
     const { view, members, clock } = this.#options;
     let watchedElsewhere = false;
@@ -105,10 +107,14 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
       const sought = this.#sought(before, scope, isAwaited).slice(0, Math.floor(saved / 2));
       const unread = [...this.#unread(before, scope, isAwaited), ...sought];
       const allowance = saved - sought.length;
-      const request = { known, scope, discover, checkpoint, unread, now: clock.now() };
+      const request = { known, scope, discover, checkpoint, unread, now: clock.now(), ...origin };
       const read = await this.#read(lease, { ...request, allowance });
       if (read === null) return { kind: lease.lost.aborted ? 'lost' : 'interrupted' };
-      const results = await this.#readResults(lease, { scope, known, endedSeen: note?.endedSeen, result: read.result });
+      const results = await this.#readResults(
+        lease,
+        { scope, known, endedSeen: note?.endedSeen, result: read.result },
+        origin,
+      );
       const calls = results.calls === 0 ? read.result.calls : { ...read.result.calls, results: results.calls };
       const { lateness, source } = this.#options;
       // A removed entity that reappears is not new.
@@ -229,6 +235,7 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
       readonly endedSeen: ReadonlyMap<string, number> | undefined;
       readonly result: RoundResult<Entity, Checkpoint>;
     },
+    origin: RoundOrigin,
   ): Promise<ResultOutcome<Entity>> {
     const { clock } = this.#options;
     const { scope, known, endedSeen = new Map(), result } = round;
@@ -240,7 +247,8 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
       using deadline = clock.deadline(longestResultsMs);
       this.#inFlight = { member, controller };
       try {
-        const value = await work(member.reader, AbortSignal.any([controller.signal, deadline.signal]));
+        const signal = AbortSignal.any([controller.signal, deadline.signal]);
+        const value = await work(member.reader, { ...origin, signal });
         return controller.signal.aborted ? null : value;
       } catch (error) {
         if (controller.signal.aborted) return null;

@@ -9,7 +9,7 @@ import type { PlatformApi, Upstream } from '../upstream/platform-api.ts';
 import type { RightProof } from './authorization.ts';
 import { createFeedRegistry, type FeedRegistry, type FeedSharing, type ProvenReader } from './feed-registry.ts';
 import type { PlatformHolds } from './holds.ts';
-import type { FeedSource } from './sources/source.ts';
+import type { FeedSource, RoundCalls } from './sources/source.ts';
 
 /** The parts of the gateway that the feeds of every kind use. */
 export interface WatchServices {
@@ -39,8 +39,8 @@ export interface WatchKind<Entity> {
   open(services: WatchServices): KindFeeds<Entity>;
 }
 
-/** The platform with the credential of one caller. Calls are polls, and are aborted with the signal. */
-type Connect = (signal: AbortSignal) => PlatformApi;
+/** The platform with the credential of one caller. Calls are polls. */
+type Connect = (calls: RoundCalls) => PlatformApi;
 
 export interface WatchKindOptions<Entity extends object, Reader extends ProvenReader, Checkpoint> {
   readonly source: FeedSource<Entity, Reader, Checkpoint>;
@@ -82,7 +82,8 @@ export function watchKind<Entity extends object, Reader extends ProvenReader, Ch
         endWaits: () => feeds.endWaits(),
         close: () => feeds.close(),
         watchOf: (caller) => {
-          const connect: Connect = (signal) => upstream.connect(caller, { signal, priority: 'poll' });
+          const connect: Connect = ({ signal, requestId, trace }) =>
+            upstream.connect(caller, { signal, requestId, trace, priority: 'poll' });
           return feeds.connect(caller.tenant, reader(connect, proofOf(caller)));
         },
       };

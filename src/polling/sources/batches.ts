@@ -28,7 +28,7 @@ export const batchObjects = (api: Pick<BatchesApi, 'list' | 'getMany'>): Catalog
 
 export const batches = watchKind({
   source: batchSource,
-  reader: (connect, proof) => ({ proof, objects: (signal) => batchObjects(connect(signal).batches) }),
+  reader: (connect, proof) => ({ proof, objects: (calls) => batchObjects(connect(calls).batches) }),
   proof: {
     list: (api) => api.batches.list({ limit: 1, fields: new Set() }),
     get: async (api, id) => (await api.batches.getMany([platformId(id)], new Set()))[0] ?? null,

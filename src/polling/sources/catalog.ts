@@ -1,7 +1,7 @@
 import type { ProvenReader } from '../feed-registry.ts';
 import { readInBulk } from './bulk-reading.ts';
 import { endedRecently, isAbove } from './job-list.ts';
-import type { FeedSource, RoundRequest, RoundResult } from './source.ts';
+import type { FeedSource, RoundCalls, RoundRequest, RoundResult } from './source.ts';
 
 /** Common fields of datasets and batches. */
 interface CatalogEntity {
@@ -26,8 +26,7 @@ interface Page {
 
 /** Access to Catalog for a feed, with the credential of one subscriber. */
 export interface CatalogReader<Entity extends CatalogEntity> extends ProvenReader {
-  /** Calls are aborted with the signal. */
-  objects(signal: AbortSignal): CatalogObjects<Entity>;
+  objects(calls: RoundCalls): CatalogObjects<Entity>;
 }
 
 /** State that a round leaves for the next one. */
@@ -79,8 +78,8 @@ export function catalogSource<Entity extends CatalogEntity>(
     newestFirst,
 
     async read(reader, request) {
-      const { known, scope, checkpoint, signal } = request;
-      const api = reader.objects(signal);
+      const { known, scope, checkpoint } = request;
+      const api = reader.objects(request);
       const list = scope.everything ? await readList(api, request) : unread(checkpoint);
       const getMany = async (ids: readonly string[]) => ({ found: await api.getMany(ids), failed: [] });
       const byId = await readInBulk<string, Entity>(getMany, idsToReadById(request, list, kind), request);

@@ -23,7 +23,7 @@ export const datasetObjects = (api: Pick<DatasetsApi, 'list' | 'getMany'>): Cata
 
 export const datasets = watchKind({
   source: datasetSource,
-  reader: (connect, proof) => ({ proof, objects: (signal) => datasetObjects(connect(signal).datasets) }),
+  reader: (connect, proof) => ({ proof, objects: (calls) => datasetObjects(connect(calls).datasets) }),
   proof: {
     list: (api) => api.datasets.list({ limit: 1, fields: new Set() }),
     get: async (api, id) => (await api.datasets.getMany([platformId(id)], new Set()))[0] ?? null,

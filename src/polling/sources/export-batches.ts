@@ -5,11 +5,10 @@ import type { BatchId } from '../../domain/ids.ts';
 import { isTerminalJob } from '../../domain/job.ts';
 import type { BatchesApi } from '../../upstream/apis/batches.ts';
 import { isSameState } from '../diff.ts';
-import type { ResultSource } from './source.ts';
+import type { ResultSource, RoundCalls } from './source.ts';
 
 export interface BatchReader {
-  /** Calls are aborted with the signal. */
-  batches(signal: AbortSignal): Pick<BatchesApi, 'getMany'>;
+  batches(calls: RoundCalls): Pick<BatchesApi, 'getMany'>;
 }
 
 /**
@@ -33,9 +32,9 @@ export const exportBatches: ResultSource<ExportJob, BatchReader> = {
     return openBatches(job);
   },
 
-  async read(reader, ids, signal) {
+  async read(reader, ids, calls) {
     // The ids come from `awaited`.
-    const found = await reader.batches(signal).getMany(ids as readonly BatchId[], properties);
+    const found = await reader.batches(calls).getMany(ids as readonly BatchId[], properties);
     const requested = new Set(ids);
     const read = new Map(found.map((batch) => [batch.id, stateOf(batch)]));
     return (job) => {

@@ -28,12 +28,11 @@ import {
   sweeps,
 } from './export-job-plan.ts';
 import { endedAt, endedRecently, mayFollow } from './job-list.ts';
-import type { FeedSource, RoundRequest, RoundResult } from './source.ts';
+import type { FeedSource, RoundCalls, RoundRequest, RoundResult } from './source.ts';
 
 /** Access to the platform for the feed of export jobs, with one subscriber's credential. */
 export interface ExportJobReader extends ProvenReader, BatchReader {
-  /** Calls are aborted with the signal. */
-  exportJobs(signal: AbortSignal): Pick<ExportJobsApi, 'list' | 'get'>;
+  exportJobs(calls: RoundCalls): Pick<ExportJobsApi, 'list' | 'get'>;
 }
 
 type Api = Pick<ExportJobsApi, 'list' | 'get'>;
@@ -66,7 +65,7 @@ export const exportJobSource: FeedSource<ExportJob, ExportJobReader, ExportJobCh
   results: exportBatches,
 
   async read(reader, request) {
-    const api = reader.exportJobs(request.signal);
+    const api = reader.exportJobs(request);
     const list = new ListReading(api, request);
     await list.readNewest();
     await list.readUnknown();
@@ -79,8 +78,8 @@ export const exportJobs = watchKind({
   source: exportJobSource,
   reader: (connect, proof) => ({
     proof,
-    exportJobs: (signal) => connect(signal).exportJobs,
-    batches: (signal) => connect(signal).batches,
+    exportJobs: (calls) => connect(calls).exportJobs,
+    batches: (calls) => connect(calls).batches,
   }),
   proof: {
     list: (api) => api.exportJobs.list({ limit: 1 }),

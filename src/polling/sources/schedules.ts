@@ -3,12 +3,11 @@ import type { Schedule } from '../../domain/schedule.ts';
 import type { SchedulesApi } from '../../upstream/apis/schedules.ts';
 import type { ProvenReader } from '../feed-registry.ts';
 import { watchKind } from '../watch-kind.ts';
-import type { FeedSource } from './source.ts';
+import type { FeedSource, RoundCalls } from './source.ts';
 
 /** Access to the platform for the feed of schedules, with one subscriber's credential. */
 export interface ScheduleReader extends ProvenReader {
-  /** Calls are aborted with the signal. */
-  schedules(signal: AbortSignal): Pick<SchedulesApi, 'list'>;
+  schedules(calls: RoundCalls): Pick<SchedulesApi, 'list'>;
 }
 
 /** Marks that there was a round. Nothing else has to be remembered, because each round reads every schedule. */
@@ -26,8 +25,9 @@ export const scheduleSource: FeedSource<Schedule, ScheduleReader, ScheduleMemory
   lasting: (checkpoint) => checkpoint,
   newestFirst: (a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0),
 
-  async read(reader, { known, unread, signal }) {
-    const all = await reader.schedules(signal).list();
+  async read(reader, request) {
+    const { known, unread } = request;
+    const all = await reader.schedules(request).list();
     const listed = new Set<string>(all.map(({ id }) => id));
     return {
       read: all.toSorted((a, b) => (a.createdAt?.getTime() ?? 0) - (b.createdAt?.getTime() ?? 0)),
@@ -45,7 +45,7 @@ export const scheduleSource: FeedSource<Schedule, ScheduleReader, ScheduleMemory
 
 export const schedules = watchKind({
   source: scheduleSource,
-  reader: (connect, proof) => ({ proof, schedules: (signal) => connect(signal).schedules }),
+  reader: (connect, proof) => ({ proof, schedules: (calls) => connect(calls).schedules }),
   proof: {
     list: (api) => api.schedules.list(),
     get: (api, id) => api.schedules.get(platformId(id)),

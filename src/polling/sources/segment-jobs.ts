@@ -6,12 +6,11 @@ import type { ProvenReader } from '../feed-registry.ts';
 import { watchKind } from '../watch-kind.ts';
 import { readInBulk } from './bulk-reading.ts';
 import { endedAt, endedRecently, isAbove, mayFollow } from './job-list.ts';
-import type { FeedSource, RoundRequest } from './source.ts';
+import type { FeedSource, RoundCalls, RoundRequest } from './source.ts';
 
 /** Access to the platform for the feed of segment jobs, with one subscriber's credential. */
 export interface SegmentJobReader extends ProvenReader {
-  /** Calls are aborted with the signal. */
-  segmentJobs(signal: AbortSignal): Pick<SegmentJobsApi, 'list' | 'getMany'>;
+  segmentJobs(calls: RoundCalls): Pick<SegmentJobsApi, 'list' | 'getMany'>;
 }
 
 interface SegmentJobMemory {
@@ -67,7 +66,7 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
 
   async read(reader, request) {
     const { known, discover, checkpoint, now, signal } = request;
-    const api = reader.segmentJobs(signal);
+    const api = reader.segmentJobs(request);
     const newest = await api.list({ limit: pageSize });
     const oldest = newest.jobs.at(-1);
     const floorMs = newest.next === null || oldest === undefined ? null : oldest.createdAt.getTime();
@@ -112,7 +111,7 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
 
 export const segmentJobs = watchKind({
   source: segmentJobSource,
-  reader: (connect, proof) => ({ proof, segmentJobs: (signal) => connect(signal).segmentJobs }),
+  reader: (connect, proof) => ({ proof, segmentJobs: (calls) => connect(calls).segmentJobs }),
   proof: {
     list: (api) => api.segmentJobs.list({ limit: 1 }),
     get: (api, id) => api.segmentJobs.get(platformId(id)),

@@ -1,9 +1,19 @@
 import type { GatewayError } from '../../errors.ts';
 import type { ResultRules } from '../../events/subscriber/result-rules.ts';
+import type { ConnectOptions } from '../../upstream/platform-api.ts';
 import type { LatenessRules } from '../lateness.ts';
 import type { WatchScope } from '../scope.ts';
 
-export interface RoundRequest<Entity, Checkpoint> {
+/** The round that causes calls: their id in log lines and on the platform, and their place in its trace. */
+export type RoundOrigin = Pick<ConnectOptions, 'requestId' | 'trace'>;
+
+/** The properties that the calls of one reading have in common. */
+export interface RoundCalls extends RoundOrigin {
+  /** Aborts the calls. */
+  readonly signal: AbortSignal;
+}
+
+export interface RoundRequest<Entity, Checkpoint> extends RoundCalls {
   /** State of the feed at the start of the round. The result is compared with it. */
   readonly known: ReadonlyMap<string, Entity>;
   readonly scope: WatchScope;
@@ -22,7 +32,6 @@ export interface RoundRequest<Entity, Checkpoint> {
   readonly allowance: number;
   /** Wall time of this process, for comparison with end times of entities. */
   readonly now: Date;
-  readonly signal: AbortSignal;
 }
 
 export interface RoundResult<Entity, Checkpoint> {
@@ -62,7 +71,7 @@ export interface ResultSource<Entity, Reader> extends ResultRules<Entity> {
    *   awaited.
    * @throws {GatewayError} the results could not be read
    */
-  read(reader: Reader, ids: readonly string[], signal: AbortSignal): Promise<(entity: Entity) => Entity>;
+  read(reader: Reader, ids: readonly string[], calls: RoundCalls): Promise<(entity: Entity) => Entity>;
   /** Returns the entity with its results marked as final. */
   settle(entity: Entity): Entity;
 }

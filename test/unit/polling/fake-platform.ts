@@ -109,6 +109,8 @@ export class FakePlatform {
   /** Status of each batch that Catalog has. */
   readonly batches = new Map<string, BatchStatus>();
   readonly #jobs = new Map<string, ExportJob>();
+  /** All jobs in the order of the list, until the next change: a sweep reads twenty pages of one state. */
+  #sorted: readonly ExportJob[] | null = null;
   #gate: Promise<void> | null = null;
   inFlight = 0;
   mostInFlight = 0;
@@ -118,25 +120,25 @@ export class FakePlatform {
   }
 
   put(...jobs: readonly ExportJob[]): void {
-    for (const job of jobs) this.#jobs.set(job.id, job);
+    for (const job of jobs) this.#change((all) => all.set(job.id, job));
   }
 
   set(id: string, status: ExportJobStatus, more: Partial<ExportJob> = {}): void {
     const job = this.#jobs.get(id);
     if (job === undefined) throw new Error(`no job ${id}`);
-    this.#jobs.set(id, { ...job, status, rawStatus: status, ...more });
+    this.#change((all) => all.set(id, { ...job, status, rawStatus: status, ...more }));
   }
 
   delete(id: string): void {
-    this.#jobs.delete(id);
+    this.#change((all) => all.delete(id));
   }
 
   /** Hides the job until `end`, like a lagging read replica. It then reappears in its current state. */
   hide(id: string): { readonly end: () => void } {
     const job = this.#jobs.get(id);
     if (job === undefined) throw new Error(`no job ${id}`);
-    this.#jobs.delete(id);
-    return { end: () => void this.#jobs.set(id, job) };
+    this.delete(id);
+    return { end: () => this.put(job) };
   }
 
   job(id: string): ExportJob | undefined {
@@ -173,10 +175,10 @@ export class FakePlatform {
     };
     return {
       proof: ownRights ? proof : null,
-      batches: (signal) => ({
+      batches: ({ signal }) => ({
         getMany: (ids) => this.#call({ kind: 'batches', by, ids }, signal, () => () => this.#batches(ids)),
       }),
-      exportJobs: (signal): Pick<ExportJobsApi, 'list' | 'get'> => ({
+      exportJobs: ({ signal }): Pick<ExportJobsApi, 'list' | 'get'> => ({
         list: ({ limit, cursor }) =>
           this.through(() =>
             this.#call({ kind: 'list', by, limit, cursor: cursor?.createdAtMs }, signal, () =>
@@ -225,23 +227,38 @@ export class FakePlatform {
     return (reading) => (job === undefined ? null : { ...job, ...reading });
   }
 
+  #change(change: (jobs: Map<string, ExportJob>) => void): void {
+    change(this.#jobs);
+    this.#sorted = null;
+  }
+
+  /** The jobs of the list, newest first. */
+  #listed(): readonly ExportJob[] {
+    this.#sorted ??= this.jobs.toSorted(
+      (a, b) => b.createdAt.getTime() - a.createdAt.getTime() || (a.id < b.id ? 1 : -1),
+    );
+    return this.unlisted.size === 0 ? this.#sorted : this.#sorted.filter(({ id }) => !this.unlisted.has(id));
+  }
+
   #page(
     limit: number,
     cursor: { readonly createdAtMs: number; readonly id: string } | undefined,
   ): Shown<ExportJobPage> {
-    const order = (a: { at: number; id: string }, b: { at: number; id: string }) =>
-      b.at - a.at || (a.id < b.id ? 1 : -1);
-    const place = (job: ExportJob) => ({ at: job.createdAt.getTime(), id: job.id });
-    const listed = this.jobs
-      .filter(({ id }) => !this.unlisted.has(id))
-      .toSorted((a, b) => order(place(a), place(b)))
-      .filter((job) => cursor === undefined || order(place(job), { at: cursor.createdAtMs, id: cursor.id }) > 0);
-    const jobs = listed.slice(0, limit);
+    const listed = this.#listed();
+    const first = cursor === undefined ? 0 : listed.findIndex((job) => isAfter(job, cursor));
+    const rest = first === -1 ? [] : listed.slice(first);
+    const jobs = rest.slice(0, limit);
     const last = jobs.at(-1);
-    const goesOn = listed.length > limit && last !== undefined;
+    const goesOn = rest.length > limit && last !== undefined;
     const next = goesOn ? { createdAtMs: last.createdAt.getTime(), id: last.id } : null;
     return (reading) => ({ jobs: jobs.map((job) => ({ ...job, ...reading })), next });
   }
+}
+
+/** Whether the list, newest first, shows a job after the position of a cursor. */
+function isAfter({ createdAt, id }: ExportJob, cursor: { readonly createdAtMs: number; readonly id: string }): boolean {
+  const createdAtMs = createdAt.getTime();
+  return createdAtMs === cursor.createdAtMs ? id < cursor.id : createdAtMs < cursor.createdAtMs;
 }
 
 function untilEither(work: Promise<void>, signal: AbortSignal): Promise<void> {

@@ -26,7 +26,8 @@ it('a recovery is reported within 20 seconds of the return of the platform, even
       platform.through = (call) => Promise.resolve(circuit(call)(readRequest()));
       platform.put(exportJob('a', 1));
       const follower = await setup.follow();
-      const asOthers = () => platform.reader('others').exportJobs(AbortSignal.any([])).list({ limit: 1 });
+      const unending = { signal: AbortSignal.any([]) };
+      const asOthers = () => platform.reader('others').exportJobs(unending).list({ limit: 1 });
 
       platform.failure = () => failedWith(503);
       await setup.pass(untilStaleMs);

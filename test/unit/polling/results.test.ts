@@ -51,7 +51,7 @@ class Setup {
   failure: (reader: string) => unknown = () => null;
   /** The effect of the next call on each run. */
   apply = (entity: Run): Run => ({ ...entity, files: 'read' });
-  attempt: Attempt<string> = (by, work) => work(by.reader, new AbortController().signal);
+  attempt: Attempt<string> = (by, work) => work(by.reader, { signal: new AbortController().signal });
   readonly readings: ResultReadings<Run, string>;
 
   constructor({ withoutResults = false } = {}) {

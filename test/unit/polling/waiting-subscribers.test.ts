@@ -94,8 +94,8 @@ describe('a subscriber that waits', () => {
     const own = platform.reader('someone', false);
     const watch = registry.connect(tenantOf(), {
       ...own,
-      exportJobs: (signal) => {
-        const { list, get } = own.exportJobs(signal);
+      exportJobs: (calls) => {
+        const { list, get } = own.exportJobs(calls);
         return { list, get: (id) => get(id.toLowerCase() as typeof id) };
       },
     });

@@ -4,7 +4,7 @@ import { platformId } from '../../../../src/domain/ids.ts';
 import { PlatformError, RateLimitedError } from '../../../../src/errors.ts';
 import { type ExportJobCheckpoint, noRotation } from '../../../../src/polling/sources/export-job-plan.ts';
 import { exportJobSource } from '../../../../src/polling/sources/export-jobs.ts';
-import type { RoundResult } from '../../../../src/polling/sources/source.ts';
+import type { RoundCalls, RoundResult } from '../../../../src/polling/sources/source.ts';
 import { exportJob, FakePlatform } from '../fake-platform.ts';
 
 type Result = RoundResult<ExportJob, ExportJobCheckpoint>;
@@ -333,8 +333,8 @@ describe('a round over export jobs', () => {
     const own = platform.reader();
     const reader = {
       ...own,
-      exportJobs: (signal: AbortSignal) => {
-        const { list, get } = own.exportJobs(signal);
+      exportJobs: (calls: RoundCalls) => {
+        const { list, get } = own.exportJobs(calls);
         return { list, get: () => get(platformId('old')) };
       },
     };

@@ -318,11 +318,11 @@ describe('a round of segment jobs', () => {
 
   it('uses the job of a page although another list shows it too', async () => {
     const platform = platformOf(...fullPage.slice(1), job('runs', 2_000, 'PROCESSING'), job('old', 1));
-    const list = platform.reader.segmentJobs(new AbortController().signal).list;
+    const list = platform.reader.segmentJobs({ signal: new AbortController().signal }).list;
     const reader: SegmentJobReader = {
       proof: null,
-      segmentJobs: (signal) => ({
-        ...platform.reader.segmentJobs(signal),
+      segmentJobs: (calls) => ({
+        ...platform.reader.segmentJobs(calls),
         list: async (options) => {
           if (options.status === 'PROCESSING') return { jobs: [job('runs', 2_000, 'NEW')], next: null, total: null };
           return await list(options);
@@ -351,13 +351,13 @@ describe('a round of segment jobs', () => {
   it('reads an ended job that is missing from the page once by its id, and not again while it exists', async () => {
     const platform = platformOf(...fullPage.slice(1), job('hidden', 5_000), job('old', 1));
     const first = await read(platform);
-    const list = platform.reader.segmentJobs(new AbortController().signal).list;
+    const list = platform.reader.segmentJobs({ signal: new AbortController().signal }).list;
     const hiding: typeof platform = {
       ...platform,
       reader: {
         proof: null,
-        segmentJobs: (signal) => ({
-          ...platform.reader.segmentJobs(signal),
+        segmentJobs: (calls) => ({
+          ...platform.reader.segmentJobs(calls),
           list: async (options) => {
             const { jobs, ...rest } = await list(options);
             return { ...rest, jobs: jobs.filter(({ id }) => id !== 'hidden') };
