@@ -158,7 +158,14 @@ async function start(
     createOwnCredential: (client) => {
       const { imsUrl } = platform;
       const failed = credentialFailed;
-      const credential = createClientCredential({ ...client, imsUrl, clock, metrics: metrics.platform, failed });
+      const credential = createClientCredential({
+        ...client,
+        imsUrl,
+        clock,
+        metrics: metrics.platform,
+        failed,
+        tracing,
+      });
       hasToken = () => credential.isReady;
       metrics.credentials.watchToken(() => credential.remainingMs);
       // The token is requested at start, so that an operator notices a wrong secret before the first caller does.
@@ -185,6 +192,7 @@ async function start(
     logger: log,
     metrics: metrics.polls,
     runs,
+    tracing,
   });
   for (const feeds of watches.feeds) metrics.polls.watch(feeds.kind, () => feeds.stats());
 

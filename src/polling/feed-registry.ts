@@ -13,6 +13,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { PullSource } from '../runtime/pull-source.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
+import type { Tracing } from '../tracing/trace.ts';
 import { AuthorizationLeases, type RightProof } from './authorization.ts';
 import { Feed } from './feed.ts';
 import { PlatformHolds } from './holds.ts';
@@ -40,6 +41,8 @@ export interface FeedRegistryOptions<Entity extends object, Reader, Checkpoint> 
   /** Times until which tenants must not call a service, shared by the registries of all kinds. @default its own */
   readonly holds?: PlatformHolds;
   readonly metrics: PollMetrics;
+  /** Creates the spans of rounds. @default rounds are not traced */
+  readonly tracing?: Tracing | null;
   /** The ended runs, from which the end of running entities is expected. @default no end is expected */
   readonly runs?: RunStatistics;
   /** Shortest pause between two rounds, in milliseconds. */
@@ -326,6 +329,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
       lingerMs = 3_000,
       random = Math.random,
       metrics,
+      tracing = null,
       runs,
     } = this.#options;
     return new Feed({
@@ -335,6 +339,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
       elections: this.#elections,
       hold: this.#holds.of(tenant, source.service),
       metrics,
+      tracing,
       runs: runs?.of(tenant) ?? null,
       clock,
       logger,

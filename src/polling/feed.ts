@@ -5,6 +5,7 @@ import type { PollMetrics } from '../metrics/polling.ts';
 import type { TenantRuns } from '../runs/run-statistics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { Tracing } from '../tracing/trace.ts';
 import { FailedElsewhereError } from './failure.ts';
 import type { PlatformHold } from './holds.ts';
 import { Lateness } from './lateness.ts';
@@ -26,6 +27,8 @@ export interface FeedOptions<Entity extends object, Reader, Checkpoint> extends 
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
   readonly metrics: PollMetrics;
+  /** Null: rounds are not traced. */
+  readonly tracing: Tracing | null;
   /** The ended runs of the tenant; null: no end is expected. */
   readonly runs: TenantRuns | null;
   /**

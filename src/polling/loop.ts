@@ -4,6 +4,7 @@ import { LogConflictError, LogFencedError } from '../events/log.ts';
 import type { PollMetrics } from '../metrics/polling.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { newRequestId, type RequestId } from '../runtime/request-id.ts';
+import type { Tracing } from '../tracing/trace.ts';
 import { describeFailure, isAuthRejection } from './failure.ts';
 import { FeedElection, type FeedElectionOptions } from './feed-election.ts';
 import type { PlatformHold } from './holds.ts';
@@ -21,6 +22,7 @@ export interface PollLoopOptions<Entity extends object, Reader, Checkpoint>
   readonly hold: PlatformHold;
   readonly clock: Clock;
   readonly metrics: PollMetrics;
+  readonly tracing: Tracing | null;
   readonly lingerMs: number;
   /** Whether the log has a state of this term with which a new subscriber can begin. */
   readonly isReady: (term: number | null) => Promise<boolean>;
@@ -217,15 +219,20 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   }
 
   async #round(lease: Lease): Promise<void> {
-    const { poller, metrics, kind, waiters, letBegin } = this.#options;
+    const { poller, metrics, kind, waiters, letBegin, members, tracing } = this.#options;
     this.#pace.begin();
     const requestId = newRequestId();
+    const span = tracing?.startRound({ kind, subscribers: members.size }) ?? null;
     // Requests of other replicas do not name the ids for which they wait.
     const awaitsAll = this.#awaitedElsewhere;
     this.#awaitedElsewhere = false;
     const waiting = waiters.members;
     const awaited = new Set(waiting.flatMap(({ ids }) => [...(ids ?? [])]));
-    const outcome = await poller.round(lease, this.#election, (id) => awaitsAll || awaited.has(id), { requestId });
+    const outcome = await poller.round(lease, this.#election, (id) => awaitsAll || awaited.has(id), {
+      requestId,
+      trace: span,
+    });
+    span?.end(outcome.kind === 'failed' ? (describeFailure(outcome.error)?.code ?? 'unexpected') : null);
     metrics.roundEnded({ kind, outcome: outcome.kind });
     switch (outcome.kind) {
       case 'good':

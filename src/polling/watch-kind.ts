@@ -4,6 +4,7 @@ import type { PollMetrics } from '../metrics/polling.ts';
 import type { RunStatistics } from '../runs/run-statistics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { Tracing } from '../tracing/trace.ts';
 import type { Caller } from '../upstream/caller.ts';
 import type { PlatformApi, Upstream } from '../upstream/platform-api.ts';
 import type { RightProof } from './authorization.ts';
@@ -23,6 +24,8 @@ export interface WatchServices {
   readonly logger: Logger;
   readonly metrics: PollMetrics;
   readonly runs: RunStatistics;
+  /** Null: rounds are not traced. */
+  readonly tracing: Tracing | null;
 }
 
 /** The feeds of one kind. */

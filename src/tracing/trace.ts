@@ -39,6 +39,14 @@ export interface TracedCall {
   readonly method: string;
 }
 
+/** A round of the poller. */
+export interface TracedRound {
+  /** Kind of the polled entities. */
+  readonly kind: string;
+  /** Number of subscribers of this replica that the round serves. */
+  readonly subscribers: number;
+}
+
 /** Identifies a recorded span, so that others can refer to it. It keeps nothing else in memory. */
 export type TraceLink = SpanContext;
 
@@ -61,6 +69,10 @@ export interface Tracing {
   startRequest(request: TracedRequest): TraceSpan;
   /** The position that the headers of a request name; the start of a new trace if they name none. */
   positionOf(headers: IncomingHttpHeaders): TracePosition;
+  /** Begins the span of a round of the poller, which begins a trace. */
+  startRound(round: TracedRound): TraceSpan;
+  /** Position of a call that no request and no round causes. The call begins a trace. */
+  readonly root: TracePosition;
 }
 
 /**
@@ -83,12 +95,19 @@ export function createTracing(): Tracing | null {
       return begin(name, remoteContext(headers), { kind: SpanKind.SERVER, attributes });
     },
     positionOf: (headers) => new TracePosition(remoteContext(headers)),
+    startRound: ({ kind, subscribers }) => {
+      const attributes = { 'aep.kind': kind, 'aep.subscribers': subscribers };
+      return begin('poll round', ROOT_CONTEXT, { kind: SpanKind.INTERNAL, attributes });
+    },
+    root: new TracePosition(ROOT_CONTEXT),
   };
 }
 
 /** Baggage is dropped, because the gateway would otherwise send data of its clients to the platform. */
-const remoteContext = (headers: IncomingHttpHeaders): Context =>
-  propagation.deleteBaggage(propagation.extract(ROOT_CONTEXT, headers));
+function remoteContext(headers: IncomingHttpHeaders): Context {
+  const context = propagation.extract(ROOT_CONTEXT, headers);
+  return propagation.getBaggage(context) === undefined ? context : propagation.deleteBaggage(context);
+}
 
 /** Whether the SDK decided not to sample the span at a position. Spans below it would only cost time. */
 function isSampledOut(context: Context): boolean {
@@ -116,15 +135,25 @@ export class TracePosition {
     this.#context = context;
   }
 
+  /** Id of the trace; null: no trace has begun yet. */
+  get traceId(): string | null {
+    return trace.getSpanContext(this.#context)?.traceId ?? null;
+  }
+
   /** The span at this position; null if there is none or it is not recorded. */
   get link(): TraceLink | null {
     const span = trace.getSpan(this.#context);
     return span?.isRecording() === true ? span.spanContext() : null;
   }
 
-  /** Begins the span of an operation. Null if the trace is not sampled. */
-  startOperation(operation: TracedOperation): TraceSpan | null {
+  /**
+   * Begins the span of an operation.
+   * @param describe called only if the trace is sampled
+   * @returns null if the trace is not sampled
+   */
+  startOperation(describe: () => TracedOperation): TraceSpan | null {
     if (isSampledOut(this.#context)) return null;
+    const operation = describe();
     const parent = trace.getSpanContext(this.#context);
     // An operation over a WebSocket has no span of an HTTP request above it.
     const isEntry = parent === undefined || parent.isRemote === true;
@@ -155,6 +184,11 @@ export class TraceSpan extends TracePosition {
     super(context);
     this.#span = span;
     this.#errorsFrom = errorsFrom;
+  }
+
+  /** Whether the span records data. If it does not, its end has no effect. */
+  get isRecording(): boolean {
+    return this.#span.isRecording();
   }
 
   /** @param error type of the failure, one of few values; null: there was none */

@@ -25,6 +25,7 @@ import {
   startProxy,
   startStub,
 } from '../support/platform.ts';
+import { bearer, startTokenIssuer } from '../support/token-issuer.ts';
 import { bytesOf, jobWithFiles, linkFrom } from './download-reading.ts';
 import { ListExportJobsDocument } from './operations.generated.ts';
 
@@ -40,7 +41,7 @@ let platform: Awaited<ReturnType<typeof startPlatform>>;
 let proxy: Stub;
 let failures = 0;
 /** Headers of the calls to the platform. */
-const calls: { readonly traceparent: unknown; readonly baggage: unknown }[] = [];
+const calls: { readonly traceparent: unknown; readonly baggage: unknown; readonly requestId: unknown }[] = [];
 let gateway: Gateway;
 let token: string;
 let headers: Record<string, string>;
@@ -52,11 +53,11 @@ beforeAll(async () => {
   );
   platform = await startPlatform();
   proxy = await startProxy(platform, (request, response) => {
-    const { traceparent, baggage } = request.headers;
-    calls.push({ traceparent, baggage });
+    const { traceparent, baggage, 'x-request-id': requestId } = request.headers;
+    calls.push({ traceparent, baggage, requestId });
     if (failures === 0) return false;
     failures -= 1;
-    response.writeHead(503).end();
+    response.writeHead(503, { 'x-request-id': `platform-${calls.length}` }).end();
     return true;
   });
   const env = { AUTH_MODE: 'passthrough', AEP_BASE_URL: proxy.url, AEP_IMS_URL: proxy.url };
@@ -163,7 +164,7 @@ describe('the trace of a request', () => {
     expect(root.spanContext().traceId).toBe(traceId);
     expect(root.parentSpanContext).toMatchObject({ spanId, isRemote: true });
     const attempts = ['GET export', 'GET catalog'].map((name) => spanNamed(name).spanContext().spanId);
-    expect(calls).toEqual(attempts.map((id) => ({ traceparent: `00-${traceId}-${id}-01`, baggage: undefined })));
+    expect(calls).toMatchObject(attempts.map((id) => ({ traceparent: `00-${traceId}-${id}-01`, baggage: undefined })));
   });
 
   it('has the create below its request', async () => {
@@ -264,6 +265,65 @@ describe('the trace of an event', () => {
     socket.terminate();
     expect(spanNamed('subscription').parentSpanContext).toMatchObject({ traceId, spanId, isRemote: true });
   });
+});
+
+describe('the trace of the poller', () => {
+  it('is one per round, with its calls to the platform, which have the id of the round', async () => {
+    await using stream = gateway.subscribe(watchAll, {}, { headers });
+    await stream.take();
+    const round = await ended('poll round');
+    expect(treeOf(round)).toMatchObject({
+      name: 'poll round',
+      kind: 'INTERNAL',
+      attributes: { 'aep.kind': 'export-jobs', 'aep.subscribers': 1 },
+    });
+    const { children } = treeOf(round);
+    expect(children).not.toEqual([]);
+    expect(children).toEqual(children.map(() => call('GET', 'export')));
+    expect(round.parentSpanContext).toBeUndefined();
+    const { traceId: trace } = round.spanContext();
+    const sent = calls.filter(({ traceparent: value }) => String(value).includes(trace));
+    const [id] = sent.map(({ requestId }) => requestId);
+    expect(sent.map(({ requestId }) => requestId)).toEqual(children.map(() => id));
+    expect(gateway.logs.map((line) => JSON.parse(line))).toContainEqual(
+      expect.objectContaining({ msg: 'poll round', kind: 'export-jobs', requestId: id }),
+    );
+  });
+
+  it('has the code of a failed round, whose log lines contain its id and the id of the platform', async () => {
+    await using stream = gateway.subscribe(watchAll, {}, { headers });
+    await stream.take();
+    const isFailed = (span: ReadableSpan) => span.name === 'poll round' && span.attributes['error.type'] !== undefined;
+    failures = Number.POSITIVE_INFINITY;
+    const round = await eventually(() => {
+      const found = exporter.getFinishedSpans().find(isFailed);
+      if (found === undefined) throw new Error('No round has failed.');
+      return found;
+    }).finally(() => {
+      failures = 0;
+    });
+    expect(round.attributes).toMatchObject({ 'error.type': 'PLATFORM_ERROR' });
+    const lines = gateway.logs.map((line) => JSON.parse(line));
+    const { requestId, platformRequestId } = lines.find(({ msg }) => msg === 'poll round failed');
+    expect(platformRequestId).toMatch(/^platform-/);
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        msg: 'a call to the platform failed',
+        requestId,
+        sentRequestId: requestId,
+        platformRequestId,
+      }),
+    );
+  });
+});
+
+it('the trace of a token request contains this call alone', async () => {
+  await using issuer = await startTokenIssuer();
+  await using own = await startGateway({ platform: proxy, env: issuer.env(proxy) });
+  await own.query(ListExportJobsDocument, { first: 1 }, bearer(await issuer.sign()));
+  const token = await ended('POST ims');
+  expect(treeOf(token)).toEqual(call('POST', 'ims'));
+  expect(token.parentSpanContext).toBeUndefined();
 });
 
 it('a span contains no variables, tokens, ids, links or query strings', async () => {

@@ -110,7 +110,7 @@ type Executing = Pick<OperationDeps, 'pipeline' | 'maskError'>;
  */
 export function runOperation(deps: Executing, args: ReadyOperation): Outcome | Promise<Outcome> {
   const { contextValue, document, operationName, kind } = args;
-  const span = contextValue.trace?.startOperation(tracedOperation(document, operationName, kind)) ?? null;
+  const span = contextValue.trace?.startOperation(() => tracedOperation(document, operationName, kind)) ?? null;
   if (span === null) return run(deps, args);
   const ended = (outcome: Outcome): Outcome => {
     span.end('errors' in outcome ? errorTypeOf(outcome.errors) : null);

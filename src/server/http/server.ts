@@ -294,6 +294,7 @@ const filesRoute = `${filesPath}{token}/{name}`;
 function startTrace(tracing: Tracing, request: IncomingMessage, response: ServerResponse, route: string): TraceSpan {
   const { method = '', headers } = request;
   const span = tracing.startRequest({ method, route, headers });
+  if (!span.isRecording) return span;
   response.once('close', () => {
     if (response.headersSent) span.endWithStatus(response.statusCode);
     else span.end('aborted');

@@ -7,6 +7,7 @@ import {
 } from '../../errors.ts';
 import type { PlatformMetrics } from '../../metrics/platform.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { Tracing } from '../../tracing/trace.ts';
 import type { Credential, CredentialHeaders, CredentialReport } from '../caller.ts';
 import type { PlatformRequest } from '../http/call.ts';
 import { unreadableResponse } from '../http/errors.ts';
@@ -28,6 +29,8 @@ export interface ClientCredentialOptions {
   readonly metrics: PlatformMetrics;
   /** Called for each failure to obtain a token. */
   readonly failed: CredentialReport;
+  /** Creates the spans of token requests. @default token requests are not traced */
+  readonly tracing?: Tracing | null;
   /** Deadline of a token request in milliseconds. @default 10_000 // 10 seconds */
   readonly timeoutMs?: number;
   /**
@@ -60,7 +63,16 @@ const maxConnections = 2;
  * (RATE_LIMITED, PLATFORM_ERROR, UPSTREAM_…) if it fails. All calls share the pause after a failure.
  */
 export function createClientCredential(options: ClientCredentialOptions): ClientCredential {
-  const { clientId, clientSecret, scopes, clock, metrics, timeoutMs = 10_000, renewalMarginMs = 300_000 } = options;
+  const {
+    clientId,
+    clientSecret,
+    scopes,
+    clock,
+    metrics,
+    tracing,
+    timeoutMs = 10_000,
+    renewalMarginMs = 300_000,
+  } = options;
   const { origin, pathname } = new URL(options.imsUrl);
   const dispatcher = new Pool(origin, { ...poolOptions, connections: maxConnections });
   const basePath = pathname.replace(/\/+$/, '');
@@ -69,8 +81,13 @@ export function createClientCredential(options: ClientCredentialOptions): Client
   const requestToken = async (): Promise<Token> => {
     using deadline = startDeadline(clock, timeoutMs, 'ims', keeper.closing);
     const request = tokenRequest({ clientId, clientSecret, scope });
+    // All requests of clients share the token, so that its trace belongs to none of them.
+    const trace = tracing?.root.call(request);
     const requestedAtMs = clock.monotonicMs();
-    const response = await sendOnce({ dispatcher, basePath, clock, metrics }, { ...request, signal: deadline.signal });
+    const response = await sendOnce(
+      { dispatcher, basePath, clock, metrics },
+      { ...request, trace, signal: deadline.signal },
+    );
     const decoded = decodeToken(response.json);
     if (decoded === null || !isHeaderValue(decoded.accessToken)) {
       // The error omits the body, which may contain the token in another form.

@@ -54,6 +54,7 @@ function liveViews({ ownRights }: { readonly ownRights: boolean }) {
     logger: createLogger({ level: 'silent' }),
     metrics: uncountedPolls,
     runs: { of: runsOf },
+    tracing: null,
   });
   const close = () => Promise.all(live.feeds.map((feeds) => feeds.close()));
   return { live, calls, clock, [Symbol.asyncDispose]: async () => void (await close()) };

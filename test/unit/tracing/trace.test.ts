@@ -8,7 +8,7 @@ import {
   type Sampler,
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createTracing, startEvent, type TraceLink } from '../../../src/tracing/trace.ts';
 
 afterEach(() => {
@@ -43,7 +43,10 @@ describe('tracing', () => {
     const { tracing, exporter } = loadSdk(new AlwaysOffSampler());
     const span = tracing.startRequest(request);
     const headers: Record<string, string> = {};
-    expect(span.startOperation(operation)).toBeNull();
+    const describeOperation = vi.fn(() => operation);
+    expect(span.startOperation(describeOperation)).toBeNull();
+    expect(describeOperation).not.toHaveBeenCalled();
+    expect(span.isRecording).toBe(false);
     expect(span.call({ service: 'export', method: 'GET' }).startAttempt(headers)).toBeNull();
     expect(span.link).toBeNull();
     span.endWithStatus(200);
