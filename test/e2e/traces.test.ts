@@ -348,22 +348,57 @@ it('a span contains no variables, tokens, ids, links or query strings', async ()
 
 it('the compiled gateway sends its spans through the SDK of deploy/tracing.js, the last ones at its end', async () => {
   const bodies: string[] = [];
+  const keys: unknown[] = [];
   await using collector = await startStub((received, response) => {
+    keys.push(received.headers['x-collector-key']);
     received.setEncoding('utf8').on('data', (chunk: string) => bodies.push(chunk));
     received.on('end', () => response.writeHead(200, { 'content-type': 'application/json' }).end('{}'));
   });
-  const env = { PORT: '0', OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
+  const env = {
+    PORT: '0',
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OTEL_EXPORTER_OTLP_HEADERS: 'x-collector-key=key',
+    OTEL_TRACES_SAMPLER: 'always_on',
+  };
   await using process = startProcess(env, ['--import', './deploy/tracing.js', 'dist/main.js']);
   await connectGateway(await process.ready()).query(ListExportJobsDocument, { first: 1 });
   process.signal('SIGTERM');
   expect(await process.ended()).toBe(0);
   expect(collector.requests).toEqual(['POST /v1/traces']);
+  expect(keys).toEqual(['key']);
   expect(bodies.join('')).toContain('"aep-export-gateway"');
   for (const name of ['POST /graphql', 'query', 'GET export']) expect(bodies.join('')).toContain(`"name":"${name}"`);
 });
 
+it('deploy/tracing.js samples a hundredth of the traces by default, and each trace that a client samples', async () => {
+  const bodies: string[] = [];
+  await using collector = await startStub((received, response) => {
+    received.setEncoding('utf8').on('data', (chunk: string) => bodies.push(chunk));
+    received.on('end', () => response.writeHead(200, { 'content-type': 'application/json' }).end('{}'));
+  });
+  const env = { PORT: '0', RATE_LIMIT_PER_SECOND: '0', OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
+  await using process = startProcess(env, ['--import', './deploy/tracing.js', 'dist/main.js']);
+  const { send } = connectGateway(await process.ready());
+  const [requests, together] = [1_500, 50];
+  for (let sent = 0; sent < requests; sent += together)
+    await Promise.all(Array.from({ length: together }, () => send('{ __typename }')));
+  await send('{ __typename }', {}, { traceparent });
+  process.signal('SIGTERM');
+  expect(await process.ended()).toBe(0);
+  const text = bodies.join('');
+  expect(text).toContain(`"traceId":"${traceId}"`);
+  const sampled = text.split('"name":"POST /graphql"').length - 1;
+  // 15 and that of the client are expected. Chance leaves these bounds in less than one of a million runs.
+  expect(sampled).toBeGreaterThan(1);
+  expect(sampled).toBeLessThan(60);
+});
+
 it('the compiled gateway ends with 0 and one line if the collector cannot be reached', async () => {
-  const env = { PORT: '0', OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await closedPort()}` };
+  const env = {
+    PORT: '0',
+    OTEL_TRACES_SAMPLER: 'always_on',
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await closedPort()}`,
+  };
   await using process = startProcess(env, ['--import', './deploy/tracing.js', 'dist/main.js']);
   await connectGateway(await process.ready()).query(ListExportJobsDocument, { first: 1 });
   process.signal('SIGTERM');
