@@ -1,6 +1,16 @@
 import type { AnomalyKind, Priority, RetryReason, Service, WireResource } from '../upstream/types.ts';
 import { label, type MetricDefinitions } from './definitions.ts';
 
+/** Numbers of the budgets of all tenants. */
+export interface BudgetNumbers {
+  /** Calls that the tenant with the least budget may send at once, as a share of a full budget. */
+  readonly remainingShare: number;
+  /** Lowest rate of a tenant, as a share of the configured rate. */
+  readonly rateShare: number;
+  /** Number of waiting calls. */
+  readonly waiting: number;
+}
+
 /** Reports of the calls to the platform. */
 export type PlatformMetrics = ReturnType<typeof definePlatformMetrics>;
 
@@ -32,7 +42,36 @@ export function definePlatformMetrics(define: MetricDefinitions) {
     help: 'Creates whose response was lost; outcome "found" if their result was found, else "unknown".',
     labels: { service: label<Service>(), outcome: label<'found' | 'unknown'>() },
   });
+  let budgets: () => BudgetNumbers = () => ({ remainingShare: 1, rateShare: 1, waiting: 0 });
+  define.readGauge(
+    {
+      name: 'aep_upstream_budget_remaining_ratio',
+      help: 'Calls that the tenant with the least budget may send at once, as a share of a full budget; 1 if no budget is used.',
+      labels: {},
+    },
+    () => [{ labels: {}, value: budgets().remainingShare }],
+  );
+  define.readGauge(
+    {
+      name: 'aep_upstream_budget_rate_ratio',
+      help: 'Lowest call rate that a tenant may have, as a share of the configured rate; below 1 after the platform returned 429.',
+      labels: {},
+    },
+    () => [{ labels: {}, value: budgets().rateShare }],
+  );
+  define.readGauge(
+    {
+      name: 'aep_upstream_budget_waiting_calls',
+      help: 'Calls that wait for the budget of their tenant.',
+      labels: {},
+    },
+    () => [{ labels: {}, value: budgets().waiting }],
+  );
   return {
+    /** Reports the budgets of the tenants. They are read at the time of each request. */
+    watchBudgets: (numbers: () => BudgetNumbers): void => {
+      budgets = numbers;
+    },
     /** One HTTP exchange has ended. `status` is null if no response arrived. */
     callEnded: (call: {
       readonly service: Service;

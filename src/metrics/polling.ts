@@ -51,7 +51,22 @@ export function definePollMetrics(define: MetricDefinitions) {
         lastRoundAt === null ? [] : [{ labels: { kind }, value: lastRoundAt.getTime() / 1_000 }],
       ),
   );
+  const calls = define.counter({
+    name: 'aep_watch_calls_total',
+    help: 'Platform calls of successful poll rounds, without their retries.',
+    labels: { kind },
+  });
+  const savedCalls = define.counter({
+    name: 'aep_watch_saved_calls_total',
+    help: 'Platform calls that were saved, because each poll round served all subscribers of its feed on this replica; one subscriber saves none.',
+    labels: { kind },
+  });
   return {
+    /** A successful round made `calls` platform calls for `subscribers` of this replica. */
+    roundServed: (round: { readonly kind: string; readonly calls: number; readonly subscribers: number }): void => {
+      calls({ kind: round.kind }, round.calls);
+      savedCalls({ kind: round.kind }, round.calls * Math.max(0, round.subscribers - 1));
+    },
     /**
      * `interrupted`: the subscriber that owns the reader left. `lost`: the lease was lost. Both are independent of the
      * platform.
@@ -69,6 +84,18 @@ export function definePollMetrics(define: MetricDefinitions) {
       name: 'aep_watch_lease_changes_total',
       help: 'Poll leases that this replica gained, released or lost.',
       labels: { kind, change: label<'gained' | 'lost' | 'released'>() },
+    }),
+    /** Events were merged for a slow subscriber. */
+    merged: define.counter({
+      name: 'aep_watch_events_merged_total',
+      help: 'Events that a subscriber received as part of a later event of the same entity, because it was slow.',
+      labels: { kind },
+    }),
+    /** Events of a slow subscriber were dropped. */
+    dropped: define.counter({
+      name: 'aep_watch_events_dropped_total',
+      help: 'Events that were dropped, because too many waited for a slow subscriber; RESYNC and the state replaced them.',
+      labels: { kind },
     }),
     /** Reports that a subscriber received RESYNC. */
     resynced: define.counter({

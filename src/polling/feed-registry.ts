@@ -4,7 +4,7 @@ import type { EventLog } from '../events/log.ts';
 import { createMemoryEventLog } from '../events/memory-log.ts';
 import { EndWait } from '../events/subscriber/end-wait.ts';
 import { SnapshotRefresher } from '../events/subscriber/snapshot-refresh.ts';
-import { WatchStream } from '../events/subscriber/stream.ts';
+import { type StreamObserver, WatchStream } from '../events/subscriber/stream.ts';
 import { TokenExpiryTimers } from '../events/subscriber/token-expiry.ts';
 import type { WaitOptions, WaitResult, Watch, WatchEvent, WatchOptions } from '../events/watch.ts';
 import type { PollMetrics } from '../metrics/polling.ts';
@@ -103,6 +103,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
   readonly #feeds: TenantFeeds<Entity, Reader, Checkpoint>;
   readonly #leases: AuthorizationLeases;
   readonly #streams = new Set<WatchStream<Entity>>();
+  readonly #observer: StreamObserver;
   readonly #confirmations: SnapshotRefresher;
   readonly #expiries: TokenExpiryTimers;
   /** Subscriptions that have not begun to deliver. */
@@ -123,6 +124,13 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
       ...{ clock, logger, retentionMs, maxIdleFeeds },
     });
     this.#leases = new AuthorizationLeases({ clock, leaseMs, random });
+    const { metrics, source } = options;
+    const { kind } = source;
+    this.#observer = {
+      merged: (count) => metrics.merged({ kind }, count),
+      dropped: (count) => metrics.dropped({ kind }, count),
+      resynced: () => metrics.resynced({ kind }),
+    };
     this.#confirmations = new SnapshotRefresher({ clock, intervalMs: options.confirmStateMs });
     this.#expiries = new TokenExpiryTimers(clock);
     this.#holds = options.holds ?? new PlatformHolds(clock);
@@ -304,7 +312,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
       endedAtMs: (entity, note) => endedAtMs(source, entity, note),
       clock,
       maxPendingEvents,
-      onResync: () => this.#options.metrics.resynced({ kind: source.kind }),
+      observer: this.#observer,
       onEnd: () => {
         this.#streams.delete(stream);
         this.#confirmations.delete(stream);

@@ -256,11 +256,13 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
     waiting: readonly FeedMember<Reader>[],
     requestId: RequestId,
   ): void {
-    const { clock, logger, metrics, kind, waiters } = this.#options;
+    const { clock, logger, metrics, kind, waiters, members } = this.#options;
     this.#made += 1;
     this.#lastAt = clock.now();
     this.#election.attended();
     metrics.emitted({ kind, events: emitted });
+    const calls = Object.values(result.calls).reduce((sum, count) => sum + count, 0);
+    metrics.roundServed({ kind, calls, subscribers: members.size });
     const changes = emitted.filter((event) => event !== 'STALE' && event !== 'RECOVERED').length;
     const limited = result.incomplete?.code === 'RATE_LIMITED';
     const retryAfterMs = result.incomplete?.retryAfterMs ?? null;

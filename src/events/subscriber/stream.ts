@@ -14,6 +14,16 @@ import { PendingEvents } from './queue.ts';
 import { isLocalAlone, noSubjects, Selection, type SelectionOptions, type Subject } from './selection.ts';
 import { snapshotEvents } from './snapshot-events.ts';
 
+/** Receives the events that a subscriber does not receive one by one. */
+export interface StreamObserver {
+  /** Events were merged into later events that wait for a slow subscriber. */
+  merged(count: number): void;
+  /** Waiting events were dropped, and a RESYNC with the current state replaces them. */
+  dropped(count: number): void;
+  /** The subscriber receives RESYNC. */
+  resynced(): void;
+}
+
 export interface WatchStreamOptions<Entity> extends SelectionOptions<Entity> {
   readonly log: EventLog<Entity>;
   /**
@@ -22,8 +32,8 @@ export interface WatchStreamOptions<Entity> extends SelectionOptions<Entity> {
    * @default 1_000
    */
   readonly maxPendingEvents?: number | undefined;
-  /** Called whenever the subscriber receives RESYNC. */
-  readonly onResync?: (() => void) | undefined;
+  /** Receives what becomes of the events. Many streams share one observer. */
+  readonly observer?: StreamObserver | undefined;
   /** Called once, when the stream has ended for any reason. */
   readonly onEnd: () => void;
 }
@@ -46,6 +56,8 @@ export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
   readonly #selection: Selection<Entity>;
   readonly #pending: PendingEvents<Entity>;
   readonly #maxPending: number;
+  /** Number of pending events, and of those that were merged since the last report. */
+  #unreported = 0;
   #start: LogStart<Entity>['kind'] = 'snapshot';
   /** Snapshots or missed changes, which are created when they are read. */
   #backlog: Iterator<WatchEvent<Entity>> = nothing;
@@ -164,7 +176,7 @@ export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
     // A snapshot contains every entity, so a silent stream does not keep it.
     this.#backlog = nothing;
     const event = this.#peek();
-    if (event !== undefined) this.#pending.shift();
+    if (event !== undefined) this.#shift();
     return event;
   }
 
@@ -174,10 +186,22 @@ export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
   #peek(): WatchEvent<Entity> | undefined {
     let event = this.#pending.peek();
     while (event !== undefined && !this.#selection.isWanted(event)) {
-      this.#pending.shift();
+      this.#shift();
       event = this.#pending.peek();
     }
     return event;
+  }
+
+  #shift(): void {
+    this.#pending.shift();
+    this.#unreported -= 1;
+  }
+
+  #reportMerged(): void {
+    const merged = this.#unreported - this.#pending.size;
+    if (merged === 0) return;
+    this.#unreported -= merged;
+    this.#options.observer?.merged(merged);
   }
 
   get #isComplete(): boolean {
@@ -193,13 +217,16 @@ export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
         const entry = tail.read();
         if (entry === null) break;
         const event = this.#advance(entry);
-        if (event !== null) this.#pending.push(event);
+        if (event === null) continue;
+        this.#pending.push(event);
+        this.#unreported += 1;
       }
     } catch (error) {
       if (error instanceof LogOverflowError) void this.#recover();
       else this.fail(error);
       return;
     }
+    this.#reportMerged();
     if (this.#pending.size > this.#maxPending) void this.#recover();
     else if (this.#isComplete) this.#leaveLog();
     else if (tail.ended) this.#end();
@@ -250,6 +277,9 @@ export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
   async #recover(): Promise<void> {
     this.#leaveLog();
     this.#backlog = nothing;
+    this.#reportMerged();
+    if (this.#unreported > 0) this.#options.observer?.dropped(this.#unreported);
+    this.#unreported = 0;
     this.#pending.clear();
     this.#remaining = null;
     try {
@@ -275,7 +305,7 @@ export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
     this.#remaining = this.#runningIds(start);
     if (start.kind === 'replay') this.#replay(start);
     else this.#backlog = this.#snapshotEvents(start.snapshot, restart ? 'resync' : start.kind);
-    if (this.#start === 'resync') this.#options.onResync?.();
+    if (this.#start === 'resync') this.#options.observer?.resynced();
   }
 
   #forgetSignal(): void {

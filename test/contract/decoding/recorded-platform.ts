@@ -117,6 +117,7 @@ export const uncounted: PlatformMetrics = {
   shared: () => {},
   circuitChanged: () => {},
   budgetWaited: () => {},
+  watchBudgets: () => {},
   createLost: () => {},
   anomaly: () => {},
 };

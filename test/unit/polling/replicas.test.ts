@@ -236,6 +236,24 @@ describe('the log', () => {
 });
 
 describe('the metrics', () => {
+  it('count the calls of each round, and the subscribers that it serves', async () => {
+    const rounds: unknown[] = [];
+    const metrics: PollMetrics = { ...uncountedPolls, roundServed: (round) => rounds.push(round) };
+    await using setup = new ReplicaSetup({ metrics });
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1, 'NEW'));
+    await one.follow();
+    await one.follow();
+    await other.follow();
+    rounds.length = 0;
+    const before = setup.platform.calls.length;
+    await setup.nextRound();
+    const calls = setup.platform.calls.length - before;
+    // The other replica serves its own subscriber from the log.
+    expect(rounds).toEqual([{ kind: 'export-jobs', calls, subscribers: 2 }]);
+    expect(calls).toBeGreaterThan(0);
+  });
+
   it('count each round by its outcome, each event once, and the lease changes', async () => {
     const counted: unknown[] = [];
     const metrics: PollMetrics = {

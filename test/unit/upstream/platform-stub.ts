@@ -133,6 +133,14 @@ export class MetricsRecorder implements PlatformMetrics {
     this.circuitChanges.push(circuit);
   }
 
+  /** Reads the budgets of all tenants. */
+  budgets: Parameters<PlatformMetrics['watchBudgets']>[0] = () => {
+    throw new Error('No budgets are reported.');
+  };
+  watchBudgets(numbers: Parameters<PlatformMetrics['watchBudgets']>[0]): void {
+    this.budgets = numbers;
+  }
+
   readonly budgetWaits: Parameters<PlatformMetrics['budgetWaited']>[0][] = [];
   budgetWaited(wait: Parameters<PlatformMetrics['budgetWaited']>[0]): void {
     this.budgetWaits.push(wait);

@@ -44,6 +44,10 @@ export function withBudget(options: BudgetOptions): CallLayer {
   const { accepted } = options;
   const unprovenWaiting = { size: 0 };
   const budgets = createTenantBudgets({ ...options, maxWaiting });
+  options.metrics.watchBudgets(() => {
+    const numbers = budgets.numbers();
+    return { ...numbers, waiting: numbers.waiting + unprovenWaiting.size };
+  });
   const unproven = createTenantBudgets({
     ...options,
     ratePerSecond: options.ratePerSecond * unprovenShare,

@@ -1,5 +1,5 @@
 import { RateLimitedError, UpstreamTimeoutError } from '../../../errors.ts';
-import type { PlatformMetrics } from '../../../metrics/platform.ts';
+import type { BudgetNumbers, PlatformMetrics } from '../../../metrics/platform.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { UpstreamRequest } from '../call.ts';
 import { noResponse } from '../errors.ts';
@@ -28,6 +28,18 @@ export function createTenantBudgets(options: TenantBudgetOptions) {
       return budgets.size;
     },
     has: (key: string): boolean => budgets.has(key),
+    /** The least budget of all tenants. */
+    numbers: (): BudgetNumbers => {
+      const nowMs = clock.monotonicMs();
+      const least = { remainingShare: 1, rateShare: 1, waiting: 0 };
+      for (const budget of budgets.values()) {
+        const { remainingShare, rateShare, waiting } = budget.numbers(nowMs);
+        least.remainingShare = Math.min(least.remainingShare, remainingShare);
+        least.rateShare = Math.min(least.rateShare, rateShare);
+        least.waiting += waiting;
+      }
+      return least;
+    },
     of: (key: string): TenantBudget => {
       const found = budgets.get(key);
       if (found !== undefined) return found;
@@ -70,6 +82,14 @@ export class TenantBudget {
     this.#options = options;
     this.#lender = lender;
     this.#bucket = new TokenBucket(options, options.clock.monotonicMs());
+  }
+
+  numbers(nowMs: number): BudgetNumbers {
+    return {
+      remainingShare: this.#bucket.remainingShare(nowMs),
+      rateShare: this.#bucket.rateShare(nowMs),
+      waiting: this.#line.size,
+    };
   }
 
   isUnused(nowMs: number): boolean {

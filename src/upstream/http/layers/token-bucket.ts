@@ -78,6 +78,18 @@ export class TokenBucket {
     return this.#rate === this.#options.ratePerSecond && this.#tokens === this.#options.burst;
   }
 
+  /** The tokens as a share of a full bucket at the full rate, from 0 to 1. */
+  remainingShare(nowMs: number): number {
+    this.#advance(nowMs);
+    return this.#tokens / this.#options.burst;
+  }
+
+  /** The current rate as a share of the full rate, from 0 to 1. */
+  rateShare(nowMs: number): number {
+    this.#advance(nowMs);
+    return this.#rate / this.#options.ratePerSecond;
+  }
+
   #capacity(): number {
     const { burst, ratePerSecond } = this.#options;
     return Math.max(1, (burst * this.#rate) / ratePerSecond);

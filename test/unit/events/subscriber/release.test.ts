@@ -1,4 +1,4 @@
-import { getEventListeners } from 'node:events';
+import { getEventListeners, setMaxListeners } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createMemoryEventLog } from '../../../../src/events/memory-log.ts';
@@ -15,6 +15,8 @@ async function openMany(options: OpenOptions, { iterated = true, missed = false 
   const { log, tails } = withTails(memory);
   const controller = new AbortController();
   const { signal } = controller;
+  // Each open stream has one listener, and Node reports more than ten as a leak.
+  setMaxListeners(count, signal);
   let ends = 0;
   const onEnd = () => {
     ends += 1;

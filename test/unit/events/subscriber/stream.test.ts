@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { type EventLog, LogOverflowError, type LogTail } from '../../../../src/events/log.ts';
 import { createMemoryEventLog } from '../../../../src/events/memory-log.ts';
+import type { StreamObserver } from '../../../../src/events/subscriber/stream.ts';
 import type { WatchEvent } from '../../../../src/events/watch.ts';
 import {
   append,
@@ -320,6 +321,46 @@ describe('a watch stream', () => {
       expect(subscriber.events.map(({ previous }) => previous?.version)).toEqual(ids.map(() => 0));
     }
     expect(new Set(slow.flatMap(({ events }) => events)).size).toBe(ids.length);
+  });
+
+  it('reports the events that it merges and drops for a slow subscriber, so that each event is counted once', async () => {
+    await using memory = createMemoryEventLog({ key });
+    const counts = { merged: 0, dropped: 0, resynced: 0 };
+    const observer: StreamObserver = {
+      merged: (count) => {
+        counts.merged += count;
+      },
+      dropped: (count) => {
+        counts.dropped += count;
+      },
+      resynced: () => {
+        counts.resynced += 1;
+      },
+    };
+    const slow = await Subscriber.open(memory, { slow: true, observer, maxPendingEvents: 4 });
+    slow.takeAll();
+    await append(
+      memory,
+      created('a'),
+      changed('a', 0, 1),
+      changed('a', 1, 2),
+      created('b'),
+      removed('b'),
+      created('c'),
+    );
+    slow.takeAll();
+    // a once, the removal of b, and c.
+    expect(slow.events).toHaveLength(3);
+    expect(counts).toEqual({ merged: 3, dropped: 0, resynced: 0 });
+    await append(memory, changed('a', 2, 3), changed('a', 3, 4), ...['d', 'e', 'f', 'g'].map((id) => created(id)));
+    slow.takeAll();
+    // The log is opened again.
+    await turn();
+    expect(counts).toEqual({ merged: 4, dropped: 5, resynced: 1 });
+    await append(memory, changed('d', 0, 1), changed('d', 1, 2));
+    await turn();
+    slow.takeAll();
+    expect(counts).toEqual({ merged: 5, dropped: 5, resynced: 1 });
   });
 
   it('gives all subscribers that begin at the same state the same event objects, and other ones after a change', async () => {

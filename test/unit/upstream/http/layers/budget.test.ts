@@ -389,6 +389,27 @@ describe('a 429', () => {
   });
 });
 
+it('the numbers of the budgets are those of the tenant with the least budget, and contain all waiting calls', async () => {
+  const { clock, metrics, send, accepted, fail } = harness({ ratePerSecond: 10, burst: 4 });
+  const other = callerOf('other');
+  accepted.accept(other);
+  expect(metrics.budgets()).toEqual({ remainingShare: 1, rateShare: 1, waiting: 0 });
+  await send(interactive('a'));
+  await send(interactive('b', { caller: other }));
+  await send(interactive('c', { caller: other }));
+  expect(metrics.budgets()).toEqual({ remainingShare: 0.5, rateShare: 1, waiting: 0 });
+  const calls = Promise.all(['d', 'e', 'f', 'g'].map((path) => send(interactive(path, { caller: other }))));
+  const stranger = Promise.allSettled([1, 2, 3].map(() => send(interactive('x', { caller: callerOf('unproven') }))));
+  await settled();
+  expect(metrics.budgets()).toMatchObject({ remainingShare: 0, waiting: 2 });
+  await clock.runUntil(Promise.all([calls, stranger]));
+  await clock.advanceBy(1_000);
+  expect(metrics.budgets()).toEqual({ remainingShare: 1, rateShare: 1, waiting: 0 });
+  fail(limited());
+  await expect(send(interactive('h'))).rejects.toThrow();
+  expect(metrics.budgets()).toMatchObject({ rateShare: expect.closeTo(0.125, 5), waiting: 0 });
+});
+
 it('the budgets of idle tenants are dropped, and the budget of a tenant with waiting calls is kept', async () => {
   const clock = new FakeClock();
   const options = { clock, metrics: new MetricsRecorder(), ratePerSecond: 10, burst: 1, maxWaiting: 10 };
