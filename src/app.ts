@@ -37,6 +37,7 @@ import { createPipeline } from './server/graphql/pipeline.ts';
 import { createPreparedDocuments } from './server/graphql/prepared-documents.ts';
 import { createCors } from './server/http/cors.ts';
 import { isFromForeignPage } from './server/http/origin.ts';
+import { dependencyStates } from './server/http/readiness.ts';
 import { createHttpServer } from './server/http/server.ts';
 import { createSharedSubscriptions } from './server/sharing/shared-subscriptions.ts';
 import { createCallbackOperation } from './server/transports/callbacks/operation.ts';
@@ -101,8 +102,8 @@ export async function startApp(options: AppOptions): Promise<App> {
 const connectionRate = { perSecond: 500, burst: 10_000 };
 
 /**
- * Maximum time that the start waits for the first token, in milliseconds, so that `/readyz` is correct from the start.
- * A slower token service does not delay the start further.
+ * Maximum time that the start waits for the first token and the keys of the token issuer, in milliseconds, so that
+ * `/readyz` is correct from the start. Slower services do not delay the start further.
  */
 const firstTokenMs = 500;
 
@@ -151,9 +152,9 @@ async function start(
   lifecycle.add('upstream connections', () => upstream[Symbol.asyncDispose]());
   lifecycle.add('calls upstream', () => lifetime.abort(new ShuttingDownError()));
 
-  let hasToken = () => true;
+  let hasToken: (() => boolean) | null = null;
   let firstToken: Promise<void> = Promise.resolve();
-  const { mode, ownCredential, authenticate } = await createAuthenticator({
+  const { mode, ownCredential, authenticate, hasKeys, keysRead } = await createAuthenticator({
     auth: config.auth,
     createOwnCredential: (client) => {
       const { imsUrl } = platform;
@@ -323,11 +324,7 @@ async function start(
     }),
     metrics: metrics.render,
     hasAdminPort: config.admin !== null,
-    notReadyReason: () => {
-      if (!hasToken()) return 'no access token for the platform';
-      // Queries continue without Redis. A Redis that rejects commands needs an operator, so the gateway is not ready.
-      return redis?.state() === 'rejecting' ? 'Redis rejects commands' : null;
-    },
+    dependencies: () => dependencyStates({ hasToken, hasKeys, redis: redis?.state ?? null }),
     isAllowedHost,
     isAllowedPage: (request) =>
       config.auth.mode !== 'embedded' || !isFromForeignPage(request, config.server.corsOrigins),
@@ -376,7 +373,7 @@ async function start(
   lifecycle.add('readiness', () => http.startDraining());
 
   using deadline = connectionClock.deadline(firstTokenMs);
-  await untilAborted(firstToken, deadline.signal).catch(() => {});
+  await untilAborted(Promise.all([firstToken, keysRead]), deadline.signal).catch(() => {});
   return { url, close: () => lifecycle.close(), [Symbol.asyncDispose]: () => lifecycle.close() };
 }
 

@@ -14,6 +14,10 @@ export interface Authenticator {
   /** The gateway's own credential; null: callers bring their own. */
   readonly ownCredential: Credential | null;
   readonly authenticate: Authenticate;
+  /** Whether tokens of callers can be verified; null: the mode verifies none. */
+  readonly hasKeys: (() => boolean) | null;
+  /** Resolves when the first reading of the keys has ended. Never rejects. */
+  readonly keysRead: Promise<void>;
 }
 
 export interface AuthenticatorOptions {
@@ -34,6 +38,8 @@ export interface ClientIdentity {
   readonly scopes: readonly string[];
 }
 
+const withoutKeys = { hasKeys: null, keysRead: Promise.resolve() };
+
 /** Creates the authentication of the configured mode. */
 export async function createAuthenticator(options: AuthenticatorOptions): Promise<Authenticator> {
   const { auth, createOwnCredential, createCallerCredential: createCredential, clock, logger, metrics } = options;
@@ -42,11 +48,11 @@ export async function createAuthenticator(options: AuthenticatorOptions): Promis
       const { clientId, clientSecret, defaultTenant } = auth;
       const credential = createOwnCredential({ clientId, clientSecret, scopes: ['openid'] });
       const authenticate = embeddedAuthenticator(credential, defaultTenant);
-      return { mode: auth.mode, ownCredential: credential, authenticate };
+      return { mode: auth.mode, ownCredential: credential, authenticate, ...withoutKeys };
     }
     case 'passthrough': {
       const authenticate = passthroughAuthenticator({ ...auth, createCredential });
-      return { mode: auth.mode, ownCredential: null, authenticate };
+      return { mode: auth.mode, ownCredential: null, authenticate, ...withoutKeys };
     }
     case 'service': {
       // Loaded only here, because no other mode checks tokens.
@@ -58,11 +64,17 @@ export async function createAuthenticator(options: AuthenticatorOptions): Promis
       const { clientId, clientSecret, scopes, jwt, onlyOrg, defaultSandbox } = auth;
       const { jwksUrl, issuer, audience, claims } = jwt;
       const credential = createOwnCredential({ clientId, clientSecret, scopes });
-      const trusted = { keys: createKeySet({ url: jwksUrl, clock, logger, metrics }), issuer, audience };
+      const keys = createKeySet({ url: jwksUrl, clock, logger, metrics });
+      const trusted = { keys, issuer, audience };
       const rejections = createTokenRejections({ clock, logger, metrics });
       const rights = { claims, onlyOrg, defaultSandbox };
       const authenticate = serviceAuthenticator({ ...rights, trusted, credential, clock, rejections });
-      return { mode: auth.mode, ownCredential: credential, authenticate };
+      // The keys are read at the start, so that an operator notices a wrong URL before the first caller does.
+      const keysRead = keys.refresh().then(
+        () => {},
+        () => {},
+      );
+      return { mode: auth.mode, ownCredential: credential, authenticate, hasKeys: () => keys.isReady, keysRead };
     }
   }
 }

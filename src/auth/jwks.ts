@@ -28,6 +28,11 @@ export interface KeySet {
    * @throws {UpstreamUnreachableError} the keys cannot be read
    */
   refresh(): Promise<boolean>;
+  /**
+   * Whether there are keys in memory that may be used. If not, they are read again in the background, because a gateway
+   * that is not ready receives no tokens that would cause a reading.
+   */
+  readonly isReady: boolean;
 }
 
 /** Age at which keys are read again, in milliseconds. */
@@ -53,9 +58,9 @@ const readTimeoutMs = 5_000;
 const maxBodyBytes = 512 * 1_024;
 
 /**
- * Reads the issuer's keys when the first token arrives and keeps them in memory. The keys are read again when they are
- * old, and when a token names an unknown key, so that the issuer can rotate its keys at any time. All callers share one
- * reading. Only the first failure after a success is logged.
+ * Reads the issuer's keys on `refresh`, or when they are first needed, and keeps them in memory. The keys are read again
+ * when they are old, and when a token names an unknown key, so that the issuer can rotate its keys at any time. All
+ * callers share one reading. Only the first failure after a success is logged.
  *
  * `createRemoteJWKSet` of jose is not suitable, because it reads the clock of the machine, drops old keys even if newer
  * ones cannot be read, and does not pause between failing readings.
@@ -78,11 +83,13 @@ export function createKeySet({ url, clock, logger, metrics }: KeySetOptions): Ke
   const read = async (): Promise<void> => {
     using deadline = clock.deadline(readTimeoutMs);
     triedAtMs = clock.monotonicMs();
+    const startedAt = clock.now();
     try {
       const found = await readJson(url, deadline.signal);
       // The cast is safe, because jose checks the form of the set and throws JWKSInvalid.
       keys = { find: createLocalJWKSet(found as JSONWebKeySet), readAtMs: triedAtMs };
-      metrics.keysRead(clock.now());
+      // The keys can be as old as the request for them.
+      metrics.keysRead(startedAt);
       if (failing) logger.info('the keys for verifying tokens can be read again');
       failing = false;
     } catch (error) {
@@ -128,7 +135,15 @@ export function createKeySet({ url, clock, logger, metrics }: KeySetOptions): Ke
     }
   };
 
-  return { find, refresh };
+  return {
+    find,
+    refresh,
+    get isReady() {
+      if (ageMs() < maxStaleMs) return true;
+      refresh().catch(() => {});
+      return false;
+    },
+  };
 }
 
 /** @throws {Error} the response is not JSON of status 200 and of bounded size */

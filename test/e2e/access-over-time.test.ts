@@ -28,9 +28,13 @@ const read = '{ exportJobs(first: 1) { nodes { id } } }';
 /** Longer than any test below takes. */
 const noPolling = { POLL_MIN_MS: '600000', POLL_MAX_MS: '3600000' };
 
-const startService = async (env: Readonly<Record<string, string>> = {}) => {
+const startService = async (
+  env: Readonly<Record<string, string>> = {},
+  prepare: (issuer: TokenIssuer) => unknown = () => {},
+) => {
   const clock = new FakeClock();
   const issuer = await startTokenIssuer({ clock });
+  await prepare(issuer);
   const gateway = await startGateway({ platform, clock, env: { ...issuer.env(platform), ...noPolling, ...env } });
   return {
     clock,
@@ -113,9 +117,8 @@ describe('the keys of the issuer', () => {
   });
 
   it('are all tried for tokens without a key id, so that a rotation rejects no caller', async () => {
-    await using service = await startService();
+    await using service = await startService({}, (created) => created.addKey());
     const { gateway, issuer } = service;
-    await issuer.addKey();
     for (const keyId of ['key-1', 'key-2']) {
       const headers = bearer(await issuer.sign({}, { keyId, namesKey: false }));
       for (const transport of ['POST', 'WebSocket'] as const) {
@@ -126,9 +129,9 @@ describe('the keys of the issuer', () => {
 
   it('are not reported as the caller’s fault when they cannot be read', async () => {
     await using callbackRouter = await startCallbackRouter();
-    await using service = await startService({ SUBSCRIPTION_CALLBACK_URLS: callbackRouter.url });
+    const env = { SUBSCRIPTION_CALLBACK_URLS: callbackRouter.url };
+    await using service = await startService(env, (created) => created.setAvailable(false));
     const { gateway, issuer } = service;
-    issuer.setAvailable(false);
     const headers = bearer(await issuer.sign());
     platform.clearRequests();
     for (const transport of allOperationTransports) {

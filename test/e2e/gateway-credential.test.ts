@@ -13,6 +13,7 @@ import {
   startPlatform,
   startProxy,
 } from '../support/platform.ts';
+import { readinessAt } from '../support/readiness.ts';
 import { bearer, startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts';
 import { WatchExportJobsDocument } from './operations.generated.ts';
 
@@ -88,6 +89,33 @@ describe('a gateway whose client secret is wrong', () => {
     expect(await statusOf(gateway, '/readyz')).toBe(503);
     await eventually(() => expect(errorLines(gateway)).toHaveLength(1));
   });
+});
+
+it('a gateway is not ready before it has read the keys of its token issuer, and reads them by itself', async () => {
+  let isAway = true;
+  await using keys = await startProxy({ url: new URL(issuer.jwksUrl).origin }, (_, response) => {
+    if (isAway) answer(response, 503, {});
+    return isAway;
+  });
+  const { pathname } = new URL(issuer.jwksUrl);
+  const clock = new FakeClock(new Date());
+  const env = { ...issuer.env(platform), JWT_JWKS_URL: keys.url + pathname };
+  await using gateway = await startGateway({ platform, clock, env });
+  const dependency = async () => {
+    const { dependencies } = (await (await fetch(`${gateway.url}/readyz`)).json()) as {
+      readonly dependencies: readonly { readonly name: string; readonly state: string }[];
+    };
+    return dependencies.map(({ name, state }) => `${name}: ${state}`);
+  };
+  expect(await readinessAt(gateway.url)).toBe('503 not ready');
+  expect(await dependency()).toEqual(['access token: ok', 'issuer keys: unavailable']);
+  isAway = false;
+  await clock.advanceBy(5_000);
+  await eventually(async () => expect(await readinessAt(gateway.url)).toBe('200 ready'));
+  expect(await dependency()).toEqual(['access token: ok', 'issuer keys: ok']);
+  isAway = true;
+  await clock.advanceBy(60 * 60_000);
+  expect(await readinessAt(gateway.url)).toBe('200 ready');
 });
 
 it('a token service that does not respond delays neither the start nor the end, and the gateway is not ready', async () => {

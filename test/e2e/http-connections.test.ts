@@ -38,7 +38,7 @@ const post = (body: string, ...more: readonly string[]): [readonly string[], str
 describe('an upgrade that the gateway does not support', () => {
   it.each([
     ['/healthz', 200, 'ok'],
-    ['/readyz', 200, 'ready'],
+    ['/readyz', 200, '"status":"ready"'],
     ['/metrics', 200, 'process_cpu'],
     ['/files/x', 403, '"FORBIDDEN"'],
     ['/nowhere', 404, 'not found'],

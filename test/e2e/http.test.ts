@@ -27,7 +27,10 @@ describe('the endpoints of the gateway', () => {
       ['/healthz', '/readyz', '/metrics'].map((path) => fetch(gateway.url + path)),
     );
     expect([health?.status, await health?.text()]).toEqual([200, 'ok\n']);
-    expect([ready?.status, await ready?.text()]).toEqual([200, 'ready\n']);
+    expect([ready?.status, await ready?.text()]).toEqual([
+      200,
+      '{"status":"ready","dependencies":[{"name":"access token","state":"ok","reason":null}]}\n',
+    ]);
     expect(metrics?.headers.get('content-type')).toMatch(/^text\/plain/);
     const text = await metrics?.text();
     expect(text).toMatch(/^aep_upstream_requests_total\{service="export",method="GET",status="200"\} [1-9]/m);

@@ -3,6 +3,7 @@ import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { profileDataset, startPlatform, startProxy } from '../support/platform.ts';
+import { readinessAt } from '../support/readiness.ts';
 import { describeWithRedis } from '../support/redis.ts';
 import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
 import { CreateExportJobDocument, ListExportJobsDocument } from './operations.generated.ts';
@@ -45,20 +46,20 @@ describeWithRedis('an idempotency key at two replicas with one Redis', () => {
     expect(door.requests.filter((request) => request === creates)).toHaveLength(2);
   });
 
-  it('is rejected while Redis rejects writes, and the gateway is not ready until Redis accepts them again', async () => {
+  it('is rejected while Redis rejects writes, and the gateway is degraded until Redis accepts them again', async () => {
     await using platform = await startPlatform();
     const clock = new FakeClock();
     await using gateway = await startGateway({ platform, clock, env: { REDIS_URL: redis.url } });
-    const readiness = async () => (await fetch(`${gateway.url}/readyz`)).status;
+    const readiness = () => readinessAt(gateway.url);
     await eventually(async () => expect(await create(gateway, { idempotencyKey: 'before' })).toEqual(isJob));
-    expect([await readiness(), await gateway.metric('aep_redis_unavailable')]).toEqual([200, 0]);
+    expect([await readiness(), await gateway.metric('aep_redis_unavailable')]).toEqual(['200 ready', 0]);
     expect(await redis.command('CONFIG SET maxmemory 1')).toBe('+OK');
     expect(await create(gateway, { idempotencyKey: 'k' })).toBe('UPSTREAM_UNREACHABLE');
-    expect([await readiness(), await gateway.metric('aep_redis_unavailable')]).toEqual([503, 1]);
+    expect([await readiness(), await gateway.metric('aep_redis_unavailable')]).toEqual(['200 degraded', 1]);
     expect(await redis.command('CONFIG SET maxmemory 0')).toBe('+OK');
     await eventually(async () => {
       await clock.advanceBy(1_000);
-      expect([await readiness(), await gateway.metric('aep_redis_unavailable')]).toEqual([200, 0]);
+      expect([await readiness(), await gateway.metric('aep_redis_unavailable')]).toEqual(['200 ready', 0]);
     });
     expect(await create(gateway, { idempotencyKey: 'k' })).toEqual(isJob);
   });
@@ -68,7 +69,7 @@ describeWithRedis('an idempotency key at two replicas with one Redis', () => {
     await using platform = await startPlatform();
     await using door = await startProxy(platform, () => false);
     await using gateway = await startGateway({ platform: door, env: { REDIS_URL: redis.url } });
-    expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
+    await eventually(async () => expect(await readinessAt(gateway.url)).toBe('200 degraded'));
     expect(await create(gateway, { idempotencyKey: 'k' })).toBe('UPSTREAM_UNREACHABLE');
     expect(await create(gateway, {})).toEqual(isJob);
     expect((await gateway.query(ListExportJobsDocument, { first: 1 })).exportJobs.edges).toHaveLength(1);

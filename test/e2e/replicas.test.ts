@@ -8,6 +8,7 @@ import { connectGateway, type Gateway, startGateway } from '../support/gateway.t
 import { type GatewayProcess, startProcess } from '../support/gateway-process.ts';
 import { everyStage } from '../support/pace.ts';
 import { profileDataset, startPlatform, startProxy } from '../support/platform.ts';
+import { readinessAt } from '../support/readiness.ts';
 import { describeWithRedis } from '../support/redis.ts';
 import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
 import {
@@ -265,7 +266,7 @@ describeWithRedis('two replicas with one Redis', () => {
     await platform.clock.tick();
     await events.until(({ exportJobChanged: { job } }) => job?.status === 'PROCESSING');
     expect(gateway.logs.join()).not.toContain('NOPERM');
-    expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
+    expect(await readinessAt(gateway.url)).toBe('200 ready');
   });
 
   it('follow a feed while it has subscribers, and not longer than its linger', async () => {
@@ -311,11 +312,11 @@ describeWithRedis('two replicas with one Redis', () => {
     await until('SNAPSHOT', 'NEW');
     expect(await redis.command(begin)).toBe('+OK');
     await events.until(({ exportJobChanged: { kind } }) => kind === 'STALE');
-    expect((await fetch(`${gateway.url}/readyz`)).status).toBe(503);
+    await eventually(async () => expect(await readinessAt(gateway.url)).toBe('200 degraded'));
     await platform.clock.tick();
     expect(await redis.command(end)).toBe('+OK');
     await until('RECOVERED', 'PROCESSING');
-    await eventually(async () => expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200));
+    await eventually(async () => expect(await readinessAt(gateway.url)).toBe('200 ready'));
     const lines = gateway.logs.filter((line) => line.includes('Redis rejects commands'));
     expect(lines).toHaveLength(1);
   });

@@ -14,6 +14,7 @@ import { CountedResponse } from './counted-response.ts';
 import { createLingering } from './lingering-close.ts';
 import { foreignPage } from './origin.ts';
 import { eventStreamPath, filesPath, graphqlPath, pathOf } from './paths.ts';
+import { type DependencyState, readinessOf, statusOfReadiness } from './readiness.ts';
 import { UpgradableRequest } from './upgrade.ts';
 
 type Handler = (
@@ -26,8 +27,8 @@ export interface HttpServerOptions {
   readonly graphql: Handler;
   readonly files: Handler;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
-  /** Short reason why this replica cannot serve new requests; null if it can. */
-  readonly notReadyReason: () => string | null;
+  /** The states of the services on which the gateway depends. */
+  readonly dependencies: () => readonly DependencyState[];
   /** Whether the paths for operators (`/metrics`, `/healthz`, `/readyz`) have a port of their own. */
   readonly hasAdminPort: boolean;
   readonly isAllowedHost: IsAllowedHost;
@@ -92,7 +93,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     graphql,
     files,
     metrics,
-    notReadyReason,
+    dependencies,
     hasAdminPort,
     keepAliveTimeoutMs,
     isAllowedHost,
@@ -112,9 +113,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   let draining = false;
 
   const sendReadiness = (response: ServerResponse): void => {
-    const reason = draining ? 'shutting down' : notReadyReason();
-    if (reason === null) sendText(response, 200, 'ready');
-    else sendText(response, 503, reason);
+    const readiness = readinessOf(dependencies(), draining);
+    send(response, statusOfReadiness(readiness), 'application/json', `${JSON.stringify(readiness)}\n`);
   };
 
   /** Serves a path for operators. @returns null if it is another path */

@@ -6,11 +6,11 @@ import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { startStub } from '../../support/platform.ts';
 import { startTokenIssuer, type TokenIssuer } from '../../support/token-issuer.ts';
-import { uncountedCredentials } from '../../support/uncounted-metrics.ts';
 
 let issuer: TokenIssuer;
 let clock: FakeClock;
 let logged: unknown[];
+let read: Date[];
 let keys: KeySet;
 let find: (token: string) => Promise<unknown>;
 
@@ -18,6 +18,7 @@ beforeEach(async () => {
   clock = new FakeClock();
   issuer = await startTokenIssuer({ clock });
   logged = [];
+  read = [];
   keys = keysAt(issuer.jwksUrl);
   find = (token) => findIn(keys, token);
 });
@@ -27,7 +28,7 @@ const keysAt = (url: string): KeySet =>
   createKeySet({
     url,
     clock,
-    metrics: uncountedCredentials,
+    metrics: { keysRead: (at) => void read.push(at) },
     logger: {
       warn: (_: unknown, message?: string) => void logged.push(`warn ${message}`),
       info: (message: unknown) => void logged.push(`info ${message}`),
@@ -193,6 +194,52 @@ describe('the keys of an issuer', () => {
     await silent.asked('/');
     await clock.advanceBy(5_000);
     await refused;
+  });
+
+  it('have the time of the last successful reading, which stays while they are used and cannot be read again', async () => {
+    const token = await issuer.sign();
+    issuer.setAvailable(false);
+    await expect(find(token)).rejects.toThrow();
+    expect(read).toEqual([]);
+    issuer.setAvailable(true);
+    await clock.advanceBy(5_000);
+    const first = clock.now();
+    await find(token);
+    await clock.advanceBy(minutes(5));
+    await find(token);
+    issuer.setAvailable(false);
+    for (const _ of [1, 2, 3]) {
+      await clock.advanceBy(minutes(10));
+      await find(token);
+    }
+    expect(read).toEqual([first]);
+    issuer.setAvailable(true);
+    await clock.advanceBy(minutes(10));
+    const second = clock.now();
+    await find(token);
+    expect(read).toEqual([first, second]);
+  });
+
+  it('are read in the background when the gateway asks whether it is ready, until they can be read', async () => {
+    issuer.setAvailable(false);
+    for (const _ of [1, 2]) expect(keys.isReady).toBe(false);
+    await eventually(() => expect(logged).toHaveLength(1));
+    expect(issuer.reads).toBe(1);
+    issuer.setAvailable(true);
+    expect(keys.isReady).toBe(false);
+    await clock.advanceBy(5_000);
+    expect(keys.isReady).toBe(false);
+    await eventually(() => expect(keys.isReady).toBe(true));
+    expect(issuer.reads).toBe(2);
+  });
+
+  it('are not usable after 24 hours, even if the gateway receives no tokens', async () => {
+    await keys.refresh();
+    issuer.setAvailable(false);
+    await clock.advanceBy(minutes(24 * 60) - 1);
+    expect(keys.isReady).toBe(true);
+    await clock.advanceBy(1);
+    expect(keys.isReady).toBe(false);
   });
 
   it('are refreshed on demand, but not twice within 30 seconds', async () => {

@@ -45,7 +45,7 @@ beforeEach(() => {
 });
 
 /** Creates a key set that never changes. */
-const keySetOf = (find: KeySet['find']): KeySet => ({ find, refresh: async () => false });
+const keySetOf = (find: KeySet['find']): KeySet => ({ find, refresh: async () => false, isReady: true });
 
 const good = {
   iss: issuer,

@@ -16,7 +16,7 @@ describe('a request that fails in an unforeseen way', () => {
       files: () => {},
       metrics: () => Promise.reject(new Error('internals')),
       hasAdminPort: false,
-      notReadyReason: () => null,
+      dependencies: () => [],
       isAllowedHost: () => true,
       isAllowedPage: () => true,
       cors: createCors([]),

@@ -31,7 +31,7 @@ beforeEach(async () => {
     files: () => {},
     metrics: async () => ({ contentType: 'text/plain', body: '' }),
     hasAdminPort: false,
-    notReadyReason: () => null,
+    dependencies: () => [],
     isAllowedHost: () => true,
     isAllowedPage: () => true,
     cors: createCors([]),
