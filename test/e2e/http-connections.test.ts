@@ -107,6 +107,17 @@ describe('a WebSocket handshake', () => {
   const handshake = ['sec-websocket-version: 13', 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=='];
   const upgrade = ['connection: Upgrade', 'upgrade: websocket'];
 
+  it.each(['/graphql/stream', '/graphql/', '/', '/subscriptions'])(
+    'at %s is rejected with the address of WebSockets, or receives the ordinary response',
+    async (path) => {
+      await using connection = await RawConnection.open(gateway.url);
+      const upgrade = ['connection: Upgrade', 'upgrade: websocket', 'sec-websocket-protocol: graphql-transport-ws'];
+      connection.request([`GET ${path} HTTP/1.1`, ...upgrade, ...handshake]);
+      await connection.has(/is at \/graphql\n|<!doctype html>/);
+      expect(connection.statuses).toEqual([path === '/' ? expect.any(Number) : 404]);
+    },
+  );
+
   it('without the headers that a proxy removed receives status 426 and a reason', async () => {
     await using connection = await RawConnection.open(gateway.url);
     connection.request(['GET /graphql HTTP/1.1', 'connection: close', ...handshake]);

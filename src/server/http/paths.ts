@@ -8,6 +8,9 @@ export const eventStreamPath = '/graphql/stream';
 /** Start of the paths of downloads. */
 export const filesPath = '/files/';
 
+/** Text of responses to requests for other paths. */
+export const notFound = `not found: the GraphQL API, also over WebSocket, is at ${graphqlPath}`;
+
 /** The path that a request names, without its query. */
 export function pathOf({ url = '/' }: Pick<IncomingMessage, 'url'>): string {
   const end = url.indexOf('?');

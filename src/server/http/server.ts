@@ -13,7 +13,7 @@ import type { Cors } from './cors.ts';
 import { CountedResponse } from './counted-response.ts';
 import { createLingering } from './lingering-close.ts';
 import { foreignPage } from './origin.ts';
-import { eventStreamPath, filesPath, graphqlPath, pathOf } from './paths.ts';
+import { eventStreamPath, filesPath, graphqlPath, notFound, pathOf } from './paths.ts';
 import { type DependencyState, readinessOf, statusOfReadiness } from './readiness.ts';
 import { UpgradableRequest } from './upgrade.ts';
 
@@ -148,6 +148,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         return undefined;
       }
       if (isStrippedHandshake(request)) {
+        if (path !== graphqlPath) {
+          sendText(response, 404, notFound);
+          return undefined;
+        }
         response.setHeader('upgrade', 'websocket');
         response.setHeader('connection', 'Upgrade');
         sendText(response, 426, strippedHandshake);
@@ -160,7 +164,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     } else {
       const served = hasAdminPort ? null : serveOperator(path, response);
       if (served !== null) return served;
-      sendText(response, 404, 'not found');
+      sendText(response, 404, notFound);
     }
     return undefined;
   };
@@ -239,7 +243,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       return;
     }
     const served = serveOperator(pathOf(request), response);
-    if (served === null) sendText(response, 404, 'not found');
+    if (served === null) sendText(response, 404, 'not found: this port serves /metrics, /healthz and /readyz');
     else served?.catch((error: unknown) => fail(request, response, error));
   });
 

@@ -83,7 +83,9 @@ export function createEventStreams(options: EventStreamOptions): ServeEventStrea
     const token = typeof named === 'string' ? named : (parametersOf(request.url ?? '').get(TOKEN_QUERY_KEY) ?? '');
     const stream = streams.get(token);
     if (stream?.principal === session.principal) return stream;
-    throw new NotFoundError(token, { message: 'The event stream does not exist.' });
+    throw new NotFoundError(token, {
+      message: 'The event stream does not exist. PUT creates one, and all other requests send its token.',
+    });
   };
 
   /** Starts an operation, which outlives its request. */

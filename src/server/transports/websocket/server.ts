@@ -11,7 +11,7 @@ import type { TracePosition, Tracing } from '../../../tracing/trace.ts';
 import type { ConnectionRegistry } from '../../connections/connection-registry.ts';
 import type { SendBuffers } from '../../connections/send-buffers.ts';
 import { foreignPage, isFromForeignPage } from '../../http/origin.ts';
-import { graphqlPath, pathOf } from '../../http/paths.ts';
+import { graphqlPath, notFound, pathOf } from '../../http/paths.ts';
 import { endRaw, type RawResponse } from '../../http/raw-response.ts';
 import { SocketConnection, type SocketConnectionOptions } from './connection.ts';
 import { KeepAliveSocket } from './keep-alive.ts';
@@ -100,7 +100,7 @@ function checkUpgrade(
   request: IncomingMessage,
   { corsOrigins, isAllowedHost }: Pick<WebSocketOptions, 'corsOrigins' | 'isAllowedHost'>,
 ): RawResponse | null {
-  if (pathOf(request) !== graphqlPath) return { status: 404, text: 'not found' };
+  if (pathOf(request) !== graphqlPath) return { status: 404, text: notFound };
   const wrongHost = checkHostHeader(request.headers.host, isAllowedHost);
   if (wrongHost !== null) return { status: wrongHost.status, text: wrongHost.message };
   if (isFromForeignPage(request, corsOrigins)) return foreignPage;
