@@ -36,14 +36,16 @@ async function ask(query: string, accept: string, method = 'POST') {
 const json = 'application/json; charset=utf-8';
 const graphqlJson = 'application/graphql-response+json; charset=utf-8';
 const eventStream = 'text/event-stream; charset=utf-8';
-const subscriptions = 'multipart/mixed; boundary="graphql"; subscriptionSpec="1.0"';
+// gql for Python and Apollo's client for iOS compare the parameters as text. gql rejects quoted ones.
+const subscriptions = 'multipart/mixed;boundary=graphql;subscriptionSpec=1.0';
 /** The types that Apollo Client accepts. */
 const apollo =
   'multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/graphql-response+json,application/json;q=0.9';
 const parts = (...contents: readonly string[]) =>
   `\r\n--graphql${contents.map((content) => `\r\ncontent-type: application/json\r\n\r\n${content}\r\n--graphql`).join('')}--\r\n`;
+// A comment is a part of the next event: Spring's client ends the subscription at an event without a name.
 const events = (...contents: readonly string[]) =>
-  `:\n\n${contents.map((content) => `event: next\ndata: ${content}\n\n`).join('')}event: complete\ndata:\n\n`;
+  `:\n${contents.map((content) => `event: next\ndata: ${content}\n\n`).join('')}event: complete\ndata:\n\n`;
 
 describe('a subscription', () => {
   it.each(['POST', 'GET'])('by %s is sent in the format that its client accepts', async (method) => {

@@ -138,7 +138,7 @@ function isAnswerEnough(received: Buffer): boolean {
 
 const isEventStream = ({ headers }: RawAnswer) => headers.get('content-type')?.startsWith('text/event-stream') === true;
 /** Heartbeats of a stream without events. */
-const twoPings = ':\n\n:\n\n';
+const twoPings = ':\n:\n';
 
 const share = (part: number): number => Math.ceil(cases * part);
 const patience = 120_000;

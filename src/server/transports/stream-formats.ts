@@ -13,8 +13,11 @@ export interface StreamFormat {
   readonly completion: string;
 }
 
-/** A comment, which clients of event streams skip. */
-export const eventStreamPing = ':\n\n';
+/**
+ * A comment, which clients of event streams skip. No empty line follows, because some clients take a comment that is
+ * followed by one as an event without a name, and Spring's client then ends the subscription.
+ */
+const eventStreamPing = ':\n';
 
 /** GraphQL over server-sent events, with one event stream per operation ("distinct connections mode"). */
 export const eventStreamFormat: StreamFormat = {
@@ -34,7 +37,8 @@ const part = (json: string): string => `\r\ncontent-type: application/json\r\n\r
  * each part at once, so that the part can be read before the next one arrives.
  */
 export const multipartFormat: StreamFormat = {
-  contentType: 'multipart/mixed; boundary="graphql"; subscriptionSpec="1.0"',
+  // Without quotes, because several clients compare the parameters as text.
+  contentType: 'multipart/mixed;boundary=graphql;subscriptionSpec=1.0',
   opening: '\r\n--graphql',
   ping: part('{}'),
   result: (result) => {
