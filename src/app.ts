@@ -175,6 +175,7 @@ async function start(
       return credential;
     },
     createCallerCredential: createPassthroughCredential,
+    isAccepted: upstream.isAccepted,
     clock,
     logger: log,
     metrics: metrics.credentials,

@@ -5,6 +5,13 @@ import type { RequestHeaders } from './caller-headers.ts';
 export interface Session extends Caller {
   /** Name under which limits are counted. It is the same for all requests of one caller, and not secret. */
   readonly principal: string;
+  /** Name of the caller in log lines: stable, neither secret nor personal, and of bounded length. */
+  readonly loggedAs: string;
+  /**
+   * Name of the caller in its platform credential, for log lines only. Null before the platform has accepted this
+   * credential, without a name in it, and if the gateway calls the platform with its own.
+   */
+  readonly platformUser: string | null;
   /** Sandboxes that the caller may name; null: the platform decides. */
   readonly allowedSandboxes: readonly string[] | null;
   readonly canRead: boolean;

@@ -6,7 +6,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Credential } from '../upstream/caller.ts';
 import type { Authenticate } from './authenticator.ts';
 import { embeddedAuthenticator } from './modes/embedded.ts';
-import { type PassthroughOptions, passthroughAuthenticator } from './modes/passthrough.ts';
+import type { PassthroughOptions } from './modes/passthrough.ts';
 
 /** The configured way to authenticate callers, and the credential for calls to the platform. */
 export interface Authenticator {
@@ -26,6 +26,7 @@ export interface AuthenticatorOptions {
   readonly createOwnCredential: (client: ClientIdentity) => Credential;
   /** Creates the credential of a caller, in the mode in which callers bring their own. */
   readonly createCallerCredential: PassthroughOptions['createCredential'];
+  readonly isAccepted: PassthroughOptions['isAccepted'];
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
   readonly metrics: CredentialMetrics;
@@ -42,7 +43,8 @@ const withoutKeys = { hasKeys: null, keysRead: Promise.resolve() };
 
 /** Creates the authentication of the configured mode. */
 export async function createAuthenticator(options: AuthenticatorOptions): Promise<Authenticator> {
-  const { auth, createOwnCredential, createCallerCredential: createCredential, clock, logger, metrics } = options;
+  const { auth, createOwnCredential, createCallerCredential: createCredential, isAccepted } = options;
+  const { clock, logger, metrics } = options;
   switch (auth.mode) {
     case 'embedded': {
       const { clientId, clientSecret, defaultTenant } = auth;
@@ -51,7 +53,9 @@ export async function createAuthenticator(options: AuthenticatorOptions): Promis
       return { mode: auth.mode, ownCredential: credential, authenticate, ...withoutKeys };
     }
     case 'passthrough': {
-      const authenticate = passthroughAuthenticator({ ...auth, createCredential });
+      // Loaded only here, because no other mode reads the tokens of the platform.
+      const { passthroughAuthenticator } = await import('./modes/passthrough.ts');
+      const authenticate = passthroughAuthenticator({ ...auth, createCredential, isAccepted });
       return { mode: auth.mode, ownCredential: null, authenticate, ...withoutKeys };
     }
     case 'service': {

@@ -6,6 +6,8 @@ export const testSession = (session: Partial<Session> = {}): Session => ({
   tenant: tenantOf('prod'),
   credential: { fingerprint: 'print', owner: 'caller', headers: async () => ({}) },
   principal: 'x',
+  loggedAs: 'somebody',
+  platformUser: null,
   allowedSandboxes: null,
   canRead: true,
   canWrite: true,

@@ -11,6 +11,8 @@ export function embeddedAuthenticator(credential: Credential, defaultTenant: Ten
     tenant: tenantOf(headers, defaultTenant.org, defaultTenant.sandbox),
     credential,
     principal: 'embedded',
+    loggedAs: 'embedded',
+    platformUser: null,
     ...platformDecides,
   });
 }

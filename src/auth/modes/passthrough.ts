@@ -1,14 +1,18 @@
 import { UnauthenticatedError } from '../../errors.ts';
-import type { Credential } from '../../upstream/caller.ts';
+import type { Caller, Credential } from '../../upstream/caller.ts';
 import type { Authenticate, Session } from '../authenticator.ts';
 import type { RequestHeaders } from '../caller-headers.ts';
+import { nameOfCredential } from '../caller-name.ts';
 import { notBearer, platformDecides, tenantOf } from '../header-tenant.ts';
+import { nameInPlatformToken } from '../name-in-platform-token.ts';
 
 export interface PassthroughOptions {
   readonly defaultOrg: string | null;
   readonly defaultSandbox: string;
   readonly defaultApiKey: string | null;
   readonly createCredential: (options: { readonly authorization: string; readonly apiKey: string }) => Credential;
+  /** Whether the platform accepts the caller's credential. */
+  readonly isAccepted: (caller: Caller) => boolean;
 }
 
 /** A session, with the headers that it was made of. */
@@ -52,7 +56,7 @@ export function passthroughAuthenticator(options: PassthroughOptions): Authentic
 }
 
 function passthroughSession(options: PassthroughOptions): (headers: RequestHeaders) => Session {
-  const { defaultOrg, defaultSandbox, defaultApiKey, createCredential } = options;
+  const { defaultOrg, defaultSandbox, defaultApiKey, createCredential, isAccepted } = options;
   return (headers) => {
     const authorization = headers('authorization');
     const apiKey = headers('x-api-key') ?? defaultApiKey;
@@ -62,6 +66,19 @@ function passthroughSession(options: PassthroughOptions): (headers: RequestHeade
     if (apiKey === null) throw new UnauthenticatedError({ message: 'The header x-api-key is missing.' });
     const tenant = tenantOf(headers, defaultOrg, defaultSandbox);
     const credential = createCredential({ authorization, apiKey });
-    return { tenant, credential, principal: credential.fingerprint, ...platformDecides };
+    const { fingerprint } = credential;
+    const caller = { tenant, credential };
+    let name: string | null | undefined;
+    return {
+      ...caller,
+      principal: fingerprint,
+      loggedAs: nameOfCredential(fingerprint),
+      get platformUser() {
+        if (!isAccepted(caller)) return null;
+        if (name === undefined) name = nameInPlatformToken(authorization.replace(/^bearer +/i, ''));
+        return name;
+      },
+      ...platformDecides,
+    };
   };
 }

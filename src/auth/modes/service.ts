@@ -12,6 +12,7 @@ import { type Clock, lastMomentMs } from '../../runtime/clock.ts';
 import type { Credential } from '../../upstream/caller.ts';
 import type { Authenticate } from '../authenticator.ts';
 import type { RequestHeaders } from '../caller-headers.ts';
+import { nameOfSubject } from '../caller-name.ts';
 import { claimAt, namesIn } from '../claims.ts';
 import { issueOf, notBearer } from '../header-tenant.ts';
 import { type TokenRejections, tokenRejectionOf } from '../token-rejections.ts';
@@ -94,6 +95,8 @@ export function serviceAuthenticator(options: ServiceOptions): Authenticate {
       tenant,
       credential,
       principal: principalOf(payload, org),
+      loggedAs: nameOfSubject(payload),
+      platformUser: null,
       allowedSandboxes: sandboxes,
       canRead: scopes.includes(readScope),
       canWrite: scopes.includes(writeScope),

@@ -3,7 +3,7 @@ import { embeddedAuthenticator } from '../../../src/auth/modes/embedded.ts';
 import { passthroughAuthenticator } from '../../../src/auth/modes/passthrough.ts';
 import { parseTenant } from '../../../src/domain/tenant.ts';
 import { InvalidInputError, UnauthenticatedError } from '../../../src/errors.ts';
-import type { Credential } from '../../../src/upstream/caller.ts';
+import type { Caller, Credential } from '../../../src/upstream/caller.ts';
 
 const org = '0123456789ABCDEF01234567@AdobeOrg';
 const otherOrg = 'FFFFFFFFFFFFFFFFFFFFFFFF@AdobeOrg';
@@ -20,6 +20,8 @@ describe('in embedded mode', () => {
       tenant,
       credential,
       principal: 'embedded',
+      loggedAs: 'embedded',
+      platformUser: null,
       allowedSandboxes: null,
       canRead: true,
       canWrite: true,
@@ -56,6 +58,7 @@ describe('in passthrough mode', () => {
         given.push(options);
         return credential;
       },
+      isAccepted: () => false,
     })(headersOf(headers));
     return { caller, given };
   };
@@ -68,6 +71,8 @@ describe('in passthrough mode', () => {
       tenant: { org, sandbox: 'dev' },
       credential,
       principal: credential.fingerprint,
+      loggedAs: `credential:${credential.fingerprint.slice(0, 22)}`,
+      platformUser: null,
       allowedSandboxes: null,
       canRead: true,
       canWrite: true,
@@ -132,6 +137,23 @@ describe('in passthrough mode', () => {
     await expect(authenticate({ 'x-gw-ims-org-id': 'nonsense' })).rejects.toThrow(UnauthenticatedError);
   });
 
+  it('the name in the token of a caller is known only while the platform accepts this token', async () => {
+    const claims = Buffer.from('{"user_id":"A1B2@AdobeID"}').toString('base64url');
+    const accepted = new Set<Caller['credential']>();
+    const caller = await passthroughAuthenticator({
+      defaultOrg: org,
+      defaultSandbox: 'prod',
+      defaultApiKey: 'ours',
+      createCredential: () => credential,
+      isAccepted: (each) => accepted.has(each.credential),
+    })(headersOf({ authorization: `Bearer e30.${claims}.c2ln` }));
+    expect(caller.platformUser).toBeNull();
+    accepted.add(credential);
+    expect(caller.platformUser).toBe('A1B2@AdobeID');
+    accepted.clear();
+    expect(caller.platformUser).toBeNull();
+  });
+
   describe('on a connection', () => {
     const options = { defaultOrg: org, defaultSandbox: 'prod', defaultApiKey: 'ours' };
     const connect = () => {
@@ -142,6 +164,7 @@ describe('in passthrough mode', () => {
           given.push(made);
           return { ...credential, fingerprint: JSON.stringify(made) };
         },
+        isAccepted: () => false,
       });
       const connection = {};
       return { given, find: async (headers: Readonly<Record<string, string>>) => find(headersOf(headers), connection) };

@@ -74,6 +74,8 @@ describe('a token', () => {
       tenant: { org, sandbox: 'prod' },
       credential,
       principal: JSON.stringify(['jwt', issuer, 'somebody', org]),
+      loggedAs: 'somebody',
+      platformUser: null,
       allowedSandboxes: ['prod', 'dev'],
       canRead: true,
       canWrite: true,
