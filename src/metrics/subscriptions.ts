@@ -5,18 +5,30 @@ export type QuotaLevel = 'caller' | 'tenant' | 'total';
 
 /** Reason for the end of a subscription. */
 export type SubscriptionEnd =
-  /** It could not start: the platform or a check rejected it. */
+  /** It could not start: the platform or a check rejected it, or its client left before. */
   | 'not_started'
   /** All its entities have ended. */
   | 'completed'
-  /** Its client completed it, or the connection of the client ended. */
-  | 'left'
+  /** The client completed the subscription: by a message, a request, or the response 404 to a callback. */
+  | 'client_completed'
+  /** The client closed its WebSocket by a close frame. */
+  | 'client_closed'
+  /** The connection ended without a close frame. Over HTTP, this is how clients leave. */
+  | 'disconnected'
+  /** The client did not respond to pings. */
+  | 'unresponsive'
+  /** The client did not read its results. */
+  | 'too_slow'
+  /** The client violated the protocol of its transport. */
+  | 'protocol_error'
+  /** The router sent the request again, so that a later subscription serves it. */
+  | 'replaced'
+  /** The gateway shuts down. */
+  | 'shutting_down'
   /** The token of its caller has expired. */
   | 'token_expired'
   /** Its caller may no longer read. */
   | 'forbidden'
-  /** The gateway shuts down. */
-  | 'shutting_down'
   | 'failed';
 
 /** Reports of the subscriptions of this replica, over all transports. */
@@ -35,7 +47,7 @@ export function defineSubscriptionMetrics(define: MetricDefinitions) {
   });
   const ended = define.counter({
     name: 'aep_subscriptions_ended_total',
-    help: 'Subscriptions that have ended, each with one reason; "left": the client completed it, or its connection ended.',
+    help: 'Subscriptions that have ended, each with one reason; "disconnected": the connection ended without a close frame, which is how clients over HTTP leave.',
     labels: { reason: label<SubscriptionEnd>() },
   });
   const results = define.counter({

@@ -51,7 +51,9 @@ it('subscriptions count as open until they end with a reason, and their results 
   expect(await gateway.metric('aep_live_connections')).toBe(1);
   controller.abort();
   await response.body?.cancel().catch(() => {});
-  await eventually(async () => expect(await gateway.metric('aep_subscriptions_ended_total{reason="left"}')).toBe(1));
+  await eventually(async () =>
+    expect(await gateway.metric('aep_subscriptions_ended_total{reason="disconnected"}')).toBe(1),
+  );
   expect(await gateway.metric('aep_subscriptions')).toBe(0);
   expect(await gateway.metric('aep_subscriptions_started_total')).toBe(1);
 });

@@ -1,6 +1,6 @@
 import type { ExecutionResult } from 'graphql';
 import type { SubscriptionEnd } from '../../metrics/subscriptions.ts';
-import { endReasonOf } from './end-reason.ts';
+import { endReasonOf, endReasonOfAbort } from './end-reason.ts';
 import type { GroupMember } from './group-member.ts';
 
 const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -8,7 +8,7 @@ const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
 export interface PullSubscriptionOptions {
   readonly events: AsyncIterator<unknown>;
   readonly member: GroupMember;
-  /** Aborts when the client has left. The events then end. */
+  /** Aborts when the client has left, with the reason of the end. The events then end. */
   readonly signal: AbortSignal;
 }
 
@@ -18,13 +18,13 @@ export class PullSubscription implements AsyncIterableIterator<ExecutionResult, 
   readonly #member: GroupMember;
   readonly #signal: AbortSignal;
   /** A transport that waits for a result does not return the stream before the result is there. */
-  readonly #onAbort = () => this.#leave('left');
+  readonly #onAbort = () => this.#leave(endReasonOfAbort(this.#signal.reason));
 
   constructor({ events, member, signal }: PullSubscriptionOptions) {
     this.#events = events;
     this.#member = member;
     this.#signal = signal;
-    if (signal.aborted) this.#leave('left');
+    if (signal.aborted) this.#onAbort();
     else signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
@@ -48,7 +48,7 @@ export class PullSubscription implements AsyncIterableIterator<ExecutionResult, 
   }
 
   async return(): Promise<IteratorReturnResult<undefined>> {
-    this.#leave('left');
+    this.#leave('disconnected');
     await this.#events.return?.();
     return end;
   }

@@ -45,11 +45,8 @@ export class PushSubscription implements AsyncIterable<ExecutionResult, undefine
     this.onReadable();
   }
 
-  /**
-   * Ends the subscription. Its receiver is not called again.
-   * @param reason the client has left by default
-   */
-  stop(reason: SubscriptionEnd = 'left'): void {
+  /** Ends the subscription. Its receiver is not called again. */
+  stop(reason: SubscriptionEnd): void {
     if (this.#member.left) return;
     this.#member.leave(reason);
     void this.#events.return();

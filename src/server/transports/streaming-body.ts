@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { afterPendingReads, type ConnectionRegistry } from '../connections/connection-registry.ts';
 import { maxBufferedBytes, type SendBuffers } from '../connections/send-buffers.ts';
+import type { SubscriptionEnd } from '../sharing/end-reason.ts';
 
 /** The body of a streamed response. */
 export interface StreamingBody {
@@ -14,7 +15,7 @@ export interface StreamingBody {
   write(frame: string): Promise<boolean>;
   /** Sends a last frame, if there is one, and ends the response. */
   end(frame?: string): void;
-  /** Breaks the response off. Its client may connect again. */
+  /** Breaks the response off after a failure. Its client may connect again. */
   cut(): void;
 }
 
@@ -37,8 +38,11 @@ export interface StreamingBodyOptions {
   readonly ping: string;
   /** Ends the connection of the response if its client does not read, or not enough. */
   readonly disconnect: () => void;
-  /** Called once, when the response has ended for any reason. */
-  readonly onEnd?: () => void;
+  /**
+   * Called once, when the response has ended.
+   * @param reason null: `end` was called
+   */
+  readonly onEnd: (reason: SubscriptionEnd | null) => void;
 }
 
 /**
@@ -65,25 +69,26 @@ export function createStreamingBody(options: StreamingBodyOptions): StreamingBod
     return hasRoom;
   };
   const readBytes = () => pushedBytes - stream.readableLength;
-  const finish = () => {
+  const finish = (reason: SubscriptionEnd | null) => {
     if (over) return;
     over = true;
     membership[Symbol.dispose]();
     counted[Symbol.dispose]();
     proceed();
-    onEnd?.();
+    onEnd(reason);
   };
-  const end = (frame?: string) => {
+  const end = (frame: string | undefined, reason: SubscriptionEnd | null) => {
     if (over) return;
     if (frame !== undefined) push(frame);
     stream.push(null);
-    finish();
+    finish(reason);
   };
-  const cut = () => {
+  const cut = (reason: SubscriptionEnd) => {
+    finish(reason);
     stream.destroy();
     disconnect();
   };
-  stream.on('close', finish);
+  stream.on('close', () => finish('disconnected'));
   const counted = buffers.add(
     {
       get waitingBytes() {
@@ -92,7 +97,7 @@ export function createStreamingBody(options: StreamingBodyOptions): StreamingBod
       get progress() {
         return readBytes();
       },
-      cut,
+      cut: () => cut('too_slow'),
     },
     principal,
   );
@@ -106,10 +111,10 @@ export function createStreamingBody(options: StreamingBodyOptions): StreamingBod
         return;
       }
       afterPendingReads(() => {
-        if (!over && readBytes() === before) cut();
+        if (!over && readBytes() === before) cut('unresponsive');
       });
     },
-    goAway: () => end(),
+    goAway: () => end(undefined, 'shutting_down'),
   });
 
   return {
@@ -117,13 +122,13 @@ export function createStreamingBody(options: StreamingBodyOptions): StreamingBod
     write: async (frame) => {
       if (over) return false;
       if (stream.readableLength > maxBufferedBytes) {
-        cut();
+        cut('too_slow');
         return false;
       }
       if (!push(frame)) await new Promise<void>((resolve) => waiting.add(resolve));
       return !over;
     },
-    end,
-    cut,
+    end: (frame) => end(frame, null),
+    cut: () => cut('failed'),
   };
 }

@@ -60,12 +60,12 @@ describe.each([
     const { quota, seen } = setUp(limits);
     const slots = same.map((each) => quota.open(each));
     for (const each of same) expect(() => quota.open(each)).toThrow(new RateLimitedError({ message }));
-    for (const other of others) quota.open(other).end('left');
+    for (const other of others) quota.open(other).end('disconnected');
     expect(seen).toEqual({ open: 2, rejected: [counted, counted] });
     // A second disposal does not free a second slot.
-    for (const _ of [1, 2]) slots[0]?.end('left');
+    for (const _ of [1, 2]) slots[0]?.end('disconnected');
     expect(seen.open).toBe(1);
-    for (const each of same) quota.open(each).end('left');
+    for (const each of same) quota.open(each).end('disconnected');
     quota.open(holder('a'));
     expect(() => quota.open(holder('a'))).toThrow(RateLimitedError);
   });
@@ -76,9 +76,9 @@ it('a subscription that one limit rejects is not counted by another limit', () =
   const first = quota.open(holder('a'));
   for (const other of [holder('b'), holder('c', 'dev')]) expect(() => quota.open(other)).toThrow(RateLimitedError);
   expect(seen.rejected).toEqual(['tenant', 'total']);
-  first.end('left');
-  quota.open(holder('b')).end('left');
-  quota.open(holder('c', 'dev')).end('left');
+  first.end('disconnected');
+  quota.open(holder('b')).end('disconnected');
+  quota.open(holder('c', 'dev')).end('disconnected');
   expect(seen.open).toBe(0);
 });
 
@@ -90,11 +90,11 @@ it('a slot does not keep the object of its holder in memory', async () => {
   };
   const { slot, context } = open();
   expect(await isCollected(context)).toBe(true);
-  slot.end('left');
+  slot.end('disconnected');
 });
 
 it('every subscription ends with one reason, so that those that have not ended are open', async () => {
-  const reasons = ['completed', 'left', 'failed'] as const;
+  const reasons = ['completed', 'disconnected', 'failed'] as const;
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.tuple(fc.nat(20), fc.constantFrom(...reasons)), { maxLength: 60 }),

@@ -19,6 +19,8 @@ it('the metrics show for live views whether this replica polls, its last round, 
   polls.emitted({ kind, events: ['CHANGED', 'CREATED', 'CHANGED'] });
   polls.leaseChanged({ kind, change: 'gained' });
   polls.resynced({ kind });
+  polls.roundServed({ kind, calls: 4, subscribers: 3 });
+  polls.roundServed({ kind, calls: 2, subscribers: 1 });
   expect(await watched()).toEqual([
     'aep_watch_events_total{kind="export-jobs",event="CHANGED"} 2',
     'aep_watch_events_total{kind="export-jobs",event="CREATED"} 1',
@@ -26,6 +28,8 @@ it('the metrics show for live views whether this replica polls, its last round, 
     'aep_watch_feeds{kind="export-jobs",role="following"} 3',
     'aep_watch_subscribers{kind="export-jobs"} 70',
     'aep_watch_last_round_timestamp_seconds{kind="export-jobs"} 1893456000.5',
+    'aep_watch_calls_total{kind="export-jobs"} 6',
+    'aep_watch_saved_calls_total{kind="export-jobs"} 8',
     'aep_watch_rounds_total{kind="export-jobs",outcome="good"} 1',
     'aep_watch_rounds_total{kind="export-jobs",outcome="failed"} 1',
     'aep_watch_lease_changes_total{kind="export-jobs",change="gained"} 1',
@@ -37,13 +41,13 @@ it('the metrics show the number of open subscriptions, and the limits that rejec
   const { subscriptions, render } = createMetrics({ version: '1.2.3' });
   subscriptions.opened();
   subscriptions.opened();
-  subscriptions.closed('left');
+  subscriptions.closed('disconnected');
   subscriptions.rejected({ limit: 'tenant' });
   const lines = (await render()).body.split('\n').filter((line) => line.startsWith('aep_subscriptions'));
   expect(lines).toEqual([
     'aep_subscriptions 1',
     'aep_subscriptions_started_total 2',
-    'aep_subscriptions_ended_total{reason="left"} 1',
+    'aep_subscriptions_ended_total{reason="disconnected"} 1',
     'aep_subscriptions_refused_total{limit="tenant"} 1',
   ]);
 });

@@ -3,6 +3,7 @@ import { GatewayError, ShuttingDownError, UpstreamUnreachableError } from '../..
 import type { Clock } from '../../../runtime/clock.ts';
 import type { ConnectionRegistry } from '../../connections/connection-registry.ts';
 import { type MaskError, publicError, publicResult } from '../../graphql/error-mask.ts';
+import { ClientLeftError } from '../../sharing/end-reason.ts';
 import { textOf } from '../../sharing/serialized-result.ts';
 import type { RouterConnection, SendSignals } from './client.ts';
 import type { CallbackOutcome } from './types.ts';
@@ -67,7 +68,7 @@ export async function deliver(
       case 'taken':
         return;
       case 'gone':
-        operation.abort();
+        operation.abort(new ClientLeftError('client_completed'));
         return;
       case 'failed':
         operation.abort(callbackRejected());

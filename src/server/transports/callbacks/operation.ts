@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { ForbiddenError, InvalidInputError } from '../../../errors.ts';
 import { type OperationDeps, type OperationParams, openOperation, runOperation } from '../../graphql/operation.ts';
 import type { ReadyOperation } from '../../graphql/pipeline-types.ts';
+import { ClientLeftError } from '../../sharing/end-reason.ts';
 import type { AcceptedTypes } from '../http/accept.ts';
 import type { HttpExchange } from '../http/exchange.ts';
 import { callbackProtocol } from './client.ts';
@@ -36,7 +37,7 @@ export function createCallbackOperation(options: CallbackOperationOptions): Call
   const subscribe: CallbackOperation = async (params, { session, host, response, trace, signal: leaving }) => {
     const operation = new AbortController();
     const { signal } = operation;
-    const leave = () => operation.abort();
+    const leave = () => operation.abort(new ClientLeftError('disconnected'));
     leaving.addEventListener('abort', leave);
     try {
       if (callbacks === null)
@@ -77,7 +78,7 @@ export function createCallbackOperation(options: CallbackOperationOptions): Call
         return failedStart(results.errors ?? []);
       }
       const giveUp = async () => {
-        operation.abort();
+        operation.abort(new ClientLeftError('disconnected'));
         confirmed[Symbol.dispose]();
         await results[Symbol.asyncIterator]().return?.();
       };

@@ -4,6 +4,7 @@ import { ShuttingDownError } from '../../../errors.ts';
 import type { CallbackMetrics } from '../../../metrics/callbacks.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { Logger } from '../../../runtime/logger.ts';
+import { ClientLeftError } from '../../sharing/end-reason.ts';
 import { createCallbackClient, type RouterConnection } from './client.ts';
 import { createConfirmations } from './confirmations.ts';
 import { type CallbackSubscriber, type DeliveryOptions, deliver } from './delivery.ts';
@@ -33,7 +34,7 @@ export interface ConfirmedCallback extends Disposable {
    * router and the gateway sends a request again, the running subscription of the same caller, router and id ends
    * without a last callback, because the router would receive each event twice. Other replicas are not involved: they
    * send the same events under the same cursors.
-   * @param operation ends the subscription
+   * @param operation ends the operation
    */
   start(results: AsyncIterable<ExecutionResult>, operation: AbortController): void;
 }
@@ -76,7 +77,7 @@ export function createCallbacks({ config, clock, logger, metrics, ...options }: 
   ): void => {
     const key = JSON.stringify([principal, target.url.href, target.id, target.verifier]);
     const before = running.get(key);
-    before?.operation.abort();
+    before?.operation.abort(new ClientLeftError('replaced'));
     const run = async () => {
       using _ = router;
       metrics.began();

@@ -3,6 +3,7 @@ import { isAsyncIterable } from 'graphql-yoga';
 import type { ConnectionRegistry } from '../../connections/connection-registry.ts';
 import type { SendBuffers } from '../../connections/send-buffers.ts';
 import { httpOf } from '../../graphql/request-error.ts';
+import { ClientLeftError } from '../../sharing/end-reason.ts';
 import { eventStreamFormat, multipartFormat, type StreamFormat, streamHeaders } from '../stream-formats.ts';
 import { createStreamingBody, type StreamingBody, sendBody } from '../streaming-body.ts';
 import {
@@ -31,13 +32,16 @@ export type SendStreamedResponse = (result: Result, format: StreamFormat, exchan
  * gateway's clock, wait for slow clients, and end when the gateway drains.
  */
 export function createStreamedResponses({ connections, buffers }: StreamedResponseOptions): SendStreamedResponse {
-  return (result, format, { response, session }) => {
+  return (result, format, { response, session, signal }) => {
     const body = createStreamingBody({
       connections,
       buffers,
       principal: session.principal,
       ping: format.ping,
       disconnect: () => response.destroy(),
+      onEnd: (reason) => {
+        if (reason !== null) signal.abort(new ClientLeftError(reason));
+      },
     });
     response.writeHead(statusOf(result), headersOf(result, format));
     sendBody(body, response);

@@ -17,6 +17,7 @@ import {
   runOperation,
 } from '../../graphql/operation.ts';
 import { requestError } from '../../graphql/request-error.ts';
+import { ClientLeftError } from '../../sharing/end-reason.ts';
 import { eventStreamType, includesType } from '../http/accept.ts';
 import { type HttpExchange, send } from '../http/exchange.ts';
 import { parametersOf, readRequestBody } from '../http/request.ts';
@@ -68,9 +69,9 @@ export function createEventStreams(options: EventStreamOptions): ServeEventStrea
       principal,
       ping: eventStreamFormat.ping,
       disconnect: () => stream.response?.destroy(),
-      onEnd: () => {
+      onEnd: (reason) => {
         streams.delete(token);
-        for (const controller of operations.values()) controller.abort();
+        for (const controller of operations.values()) controller.abort(new ClientLeftError(reason ?? 'disconnected'));
       },
     });
     const stream: EventStream = { principal, body, operations, response: null };
@@ -166,7 +167,7 @@ export function createEventStreams(options: EventStreamOptions): ServeEventStrea
       case 'DELETE': {
         const { operations } = find(exchange);
         const id = parametersOf(request.url ?? '').get('operationId') ?? '';
-        operations.get(id)?.abort();
+        operations.get(id)?.abort(new ClientLeftError('client_completed'));
         operations.delete(id);
         send(response, { status: 200, headers: {}, body: '' });
         return;

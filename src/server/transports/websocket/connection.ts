@@ -13,6 +13,7 @@ import { connectionHeaders, type RequestHeaders } from '../../../auth/caller-hea
 import { GatewayError, type GatewayErrorCode, RateLimitedError } from '../../../errors.ts';
 import type { Clock, Deadline } from '../../../runtime/clock.ts';
 import type { TracePosition } from '../../../tracing/trace.ts';
+import type { SubscriptionEnd } from '../../sharing/end-reason.ts';
 import { type SocketSender, tryAgainLater } from './keep-alive.ts';
 import { type OperationSocket, SocketOperation, type SocketOperationDeps } from './operation.ts';
 
@@ -47,6 +48,10 @@ const maxQueuedLength = 1_000_000;
  * to one caller. The error of a single field is part of a result and closes nothing.
  */
 const endsSocket: ReadonlySet<unknown> = new Set<GatewayErrorCode>(['TOKEN_EXPIRED', 'FORBIDDEN', 'UNAUTHENTICATED']);
+
+/** The reason for the end of the other operations of a socket after this error of `endsSocket`. */
+const endOfSocket = ({ extensions }: GraphQLError): SubscriptionEnd =>
+  extensions['code'] === 'TOKEN_EXPIRED' ? 'token_expired' : 'forbidden';
 
 /**
  * Whether the platform rejected the credential of one operation. The rejection can be a mistake of one of its servers,
@@ -87,7 +92,7 @@ export class SocketConnection implements OperationSocket {
     this.trace = trace;
     this.#initDeadline = options.clock.deadline(connectionInitTimeoutMs);
     this.#initDeadline.signal.addEventListener('abort', () =>
-      sender.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout'),
+      sender.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout', 'unresponsive'),
     );
   }
 
@@ -122,7 +127,7 @@ export class SocketConnection implements OperationSocket {
         await this.#subscribe(message, text.length);
         return;
       case MessageType.Complete:
-        this.#find(message.id)?.cancel();
+        this.#find(message.id)?.cancel('client_completed');
         return;
       case MessageType.ConnectionAck:
       case MessageType.Next:
@@ -135,11 +140,15 @@ export class SocketConnection implements OperationSocket {
   /** The socket is closed. */
   closed(): void {
     this.#initDeadline?.[Symbol.dispose]();
-    for (const operation of this.#operations) operation.cancel();
+    for (const operation of this.#operations) operation.cancel(this.end);
   }
 
   get open(): boolean {
     return this.#sender.open;
+  }
+
+  get end(): SubscriptionEnd {
+    return this.#sender.end;
   }
 
   send(message: string): Promise<void> | undefined {
@@ -154,7 +163,7 @@ export class SocketConnection implements OperationSocket {
   failed(errors: readonly GraphQLError[]): void {
     const last = errors.find((error) => endsSocket.has(error.extensions['code']) && !isSingleRejection(error));
     // Clients retry with a new token after 4403.
-    if (last !== undefined) this.#close(CloseCode.Forbidden, last.message);
+    if (last !== undefined) this.#close(CloseCode.Forbidden, last.message, endOfSocket(last));
   }
 
   async #init(params: unknown): Promise<void> {
@@ -171,7 +180,7 @@ export class SocketConnection implements OperationSocket {
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       // Clients retry after both codes, with new parameters after 4403.
-      this.#close(error instanceof RateLimitedError ? tryAgainLater : CloseCode.Forbidden, error.message);
+      this.#close(error instanceof RateLimitedError ? tryAgainLater : CloseCode.Forbidden, error.message, 'forbidden');
       return;
     }
     this.#acknowledged = true;
@@ -200,7 +209,11 @@ export class SocketConnection implements OperationSocket {
   async #enqueue(queued: QueuedOperation): Promise<void> {
     const length = this.#queue.reduce((sum, each) => sum + each.length, 0);
     if (length > 0 && length + queued.length > maxQueuedLength) {
-      this.#close(tryAgainLater, 'Too many operations are waiting, because the client does not read responses.');
+      this.#close(
+        tryAgainLater,
+        'Too many operations are waiting, because the client does not read responses.',
+        'too_slow',
+      );
       return;
     }
     this.#queue = [...this.#queue, queued];
@@ -228,9 +241,9 @@ export class SocketConnection implements OperationSocket {
     this.#close(CloseCode.BadRequest, 'Invalid message received');
   }
 
-  #close(code: number, reason: string): void {
+  #close(code: number, reason: string, end: SubscriptionEnd = 'protocol_error'): void {
     const { read } = new TextEncoder().encodeInto(reason, new Uint8Array(maxCloseReasonBytes));
-    this.#sender.close(code, reason.slice(0, read));
+    this.#sender.close(code, reason.slice(0, read), end);
   }
 }
 

@@ -13,6 +13,7 @@ import {
   type SendBuffer,
   type SendBuffers,
 } from '../../connections/send-buffers.ts';
+import type { SubscriptionEnd } from '../../sharing/end-reason.ts';
 
 /** The part of a socket that sends. */
 export interface SocketSender {
@@ -31,7 +32,10 @@ export interface SocketSender {
   room(): Promise<void> | undefined;
   /** Names the caller that the socket is for. */
   belongsTo(principal: string): void;
-  close(code?: number, reason?: string): void;
+  /** @param end the reason for the end of its subscriptions */
+  close(code: number, reason: string, end: SubscriptionEnd): void;
+  /** The reason for the end of its subscriptions. Read it only when the socket is not open. */
+  readonly end: SubscriptionEnd;
 }
 
 /** Time for a client's close frame after the gateway has closed the socket, in milliseconds. */
@@ -45,6 +49,8 @@ const maxWaitingBytes = 64 * 1_024;
  * next.
  */
 const goingAway = 1001;
+/** Code with which ws reports a connection that ended without a close frame. */
+const noCloseFrame = 1006;
 /** The client sends too many operations, or does not read their results. */
 export const tryAgainLater = 1013;
 
@@ -66,6 +72,8 @@ export class KeepAliveSocket implements SocketSender, LongLivedConnection, SendB
   readonly #counted: CountedBuffer;
   /** Resolves when the last message that did not fit has been sent. */
   #sending: Promise<void> | undefined;
+  /** Null until the gateway closes the socket, or its client has. */
+  #end: SubscriptionEnd | null = null;
   #sentPings = 0;
   #acknowledgedPings = 0;
 
@@ -80,7 +88,10 @@ export class KeepAliveSocket implements SocketSender, LongLivedConnection, SendB
     });
     // ws responds to pings itself, also to pings of a client that does not read the responses.
     socket.on('ping', () => this.#hasRoom());
-    socket.on('close', () => {
+    // ws closes the socket itself after a violation of the protocol.
+    socket.on('error', () => this.#endBy('protocol_error'));
+    socket.on('close', (code) => {
+      this.#endBy(code === noCloseFrame ? 'disconnected' : 'client_closed');
       membership[Symbol.dispose]();
       this.#counted[Symbol.dispose]();
     });
@@ -89,6 +100,12 @@ export class KeepAliveSocket implements SocketSender, LongLivedConnection, SendB
   get open(): boolean {
     // ws learns of a lost connection later than the callbacks of its writes.
     return this.#socket.readyState === this.#socket.OPEN && this.#stream.writable;
+  }
+
+  get end(): SubscriptionEnd {
+    if (this.#end !== null) return this.#end;
+    // A close frame has arrived while the connection is still intact.
+    return this.#stream.writable ? 'client_closed' : 'disconnected';
   }
 
   send(data: string): Promise<void> | undefined {
@@ -110,9 +127,10 @@ export class KeepAliveSocket implements SocketSender, LongLivedConnection, SendB
     return this.open && this.#socket.bufferedAmount > maxWaitingBytes ? this.#sending : undefined;
   }
 
-  close(code?: number, reason?: string): void {
+  close(code: number, reason: string, end: SubscriptionEnd): void {
     const socket = this.#socket;
     if (socket.readyState >= socket.CLOSING) return;
+    this.#endBy(end);
     const deadline = this.#clock.deadline(closeTimeoutMs);
     deadline.signal.addEventListener('abort', () => socket.terminate());
     socket.once('close', () => deadline[Symbol.dispose]());
@@ -133,6 +151,7 @@ export class KeepAliveSocket implements SocketSender, LongLivedConnection, SendB
 
   /** Its client does not read, and would not read a close frame either. */
   cut(): void {
+    this.#endBy('too_slow');
     this.#socket.terminate();
   }
 
@@ -144,18 +163,25 @@ export class KeepAliveSocket implements SocketSender, LongLivedConnection, SendB
     }
     const last = this.#sentPings;
     afterPendingReads(() => {
-      if (this.#acknowledgedPings < last) this.#socket.terminate();
+      if (this.#acknowledgedPings >= last) return;
+      this.#endBy('unresponsive');
+      this.#socket.terminate();
     });
   }
 
   goAway(): void {
-    this.close(goingAway, 'Going away.');
+    this.close(goingAway, 'Going away.', 'shutting_down');
   }
 
   #hasRoom(): boolean {
     if (this.#socket.bufferedAmount <= maxBufferedBytes) return true;
-    this.close(tryAgainLater, 'Too many unread bytes.');
+    this.close(tryAgainLater, 'Too many unread bytes.', 'too_slow');
     return false;
+  }
+
+  /** The first reason counts, because the others follow from it. */
+  #endBy(end: SubscriptionEnd): void {
+    this.#end ??= end;
   }
 }
 

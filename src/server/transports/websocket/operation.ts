@@ -6,6 +6,7 @@ import type { RequestHeaders } from '../../../auth/caller-headers.ts';
 import type { TracePosition } from '../../../tracing/trace.ts';
 import { publicErrors, publicResult } from '../../graphql/error-mask.ts';
 import { isRejection, type OperationDeps, openOperation, runOperation } from '../../graphql/operation.ts';
+import { ClientLeftError, endReasonOfAbort, type SubscriptionEnd } from '../../sharing/end-reason.ts';
 import { PushSubscription, type ResultReceiver } from '../../sharing/push-subscription.ts';
 import { textOf } from '../../sharing/serialized-result.ts';
 
@@ -13,6 +14,8 @@ import { textOf } from '../../sharing/serialized-result.ts';
 export interface OperationSocket {
   /** Whether a message that is sent may arrive. */
   readonly open: boolean;
+  /** The reason for the end of its operations. Read it only when the socket is not open. */
+  readonly end: SubscriptionEnd;
   /** Position of its operations in their trace; null: they are not traced. */
   readonly trace: TracePosition | null;
   /** @returns a promise that resolves when there is room for the next message; undefined if there is room */
@@ -59,15 +62,15 @@ export class SocketOperation implements ResultReceiver {
   }
 
   /** Ends the operation without a message, because its client has completed it or has left. */
-  cancel(): void {
+  cancel(reason: SubscriptionEnd): void {
     if (!this.#finish()) return;
-    this.#request?.abort();
-    this.#subscription?.stop();
+    this.#request?.abort(new ClientLeftError(reason));
+    this.#subscription?.stop(reason);
   }
 
   next(result: ExecutionResult): Promise<void> | undefined {
     // A snapshot is long, and a socket takes time to close.
-    if (!this.#socket.open) this.cancel();
+    if (!this.#socket.open) this.cancel(this.#socket.end);
     if (this.#over) return undefined;
     const { id } = this;
     return this.#socket.send(
@@ -109,7 +112,7 @@ export class SocketOperation implements ResultReceiver {
     }
     if (!(result instanceof PushSubscription)) return result;
     if (this.#over) {
-      result.stop();
+      result.stop(endReasonOfAbort(request.signal.reason));
       return null;
     }
     this.#subscription = result;

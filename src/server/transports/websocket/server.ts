@@ -44,7 +44,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
     // ws itself closes the socket after a violation of the protocol.
     socket.on('error', (error) => logger.debug({ err: error }, 'a socket failed'));
     if (socket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) {
-      sender.close(CloseCode.SubprotocolNotAcceptable, 'Subprotocol not acceptable');
+      sender.close(CloseCode.SubprotocolNotAcceptable, 'Subprotocol not acceptable', 'protocol_error');
       return;
     }
     const connection = new SocketConnection(options, sender, { headers, trace });
@@ -53,7 +53,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
       if (socket.readyState !== socket.OPEN) return;
       connection.receive(text).catch((error: unknown) => {
         logger.error({ err: error }, 'a socket failed');
-        sender.close(CloseCode.InternalServerError, 'Internal server error');
+        sender.close(CloseCode.InternalServerError, 'Internal server error', 'failed');
       });
     });
     socket.on('close', () => connection.closed());

@@ -6,7 +6,7 @@ import {
   UnauthenticatedError,
   UpstreamUnreachableError,
 } from '../../../../src/errors.ts';
-import { endReasonOf } from '../../../../src/server/sharing/end-reason.ts';
+import { ClientLeftError, endReasonOf, endReasonOfAbort } from '../../../../src/server/sharing/end-reason.ts';
 
 it.each([
   [new TokenExpiredError({ message: 'x' }), 'token_expired'],
@@ -17,4 +17,12 @@ it.each([
   [new Error('x'), 'failed'],
 ] as const)('a subscription whose events fail with %s ends with the reason %s', (error, reason) => {
   expect(endReasonOf(error)).toBe(reason);
+});
+
+it.each([
+  [new ClientLeftError('replaced'), 'replaced'],
+  [new ShuttingDownError(), 'shutting_down'],
+  [new DOMException('aborted', 'AbortError'), 'disconnected'],
+] as const)('a subscription whose operation is aborted with %s ends with the reason %s', (reason, end) => {
+  expect(endReasonOfAbort(reason)).toBe(end);
 });

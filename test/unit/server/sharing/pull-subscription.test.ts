@@ -66,7 +66,7 @@ it('a stream that is returned leaves its events and its group', async () => {
   const { stream, seen } = setUp([failing, { number: 1 }]);
   await stream.next();
   await stream.return();
-  expect(seen).toEqual({ returned: true, emptied: true, ends: ['left'] });
+  expect(seen).toEqual({ returned: true, emptied: true, ends: ['disconnected'] });
 });
 
 it('is left at once when its client leaves while a result depends on a read', async () => {
@@ -75,5 +75,5 @@ it('is left at once when its client leaves while a result depends on a read', as
   await turn();
   expect(seen.ends).toEqual([]);
   abort();
-  expect(seen).toMatchObject({ emptied: true, ends: ['left'] });
+  expect(seen).toMatchObject({ emptied: true, ends: ['disconnected'] });
 });

@@ -6,6 +6,7 @@ import { createMemoryEventLog } from '../../../../src/events/memory-log.ts';
 import { WatchStream } from '../../../../src/events/subscriber/stream.ts';
 import type { SubscriptionEnd } from '../../../../src/metrics/subscriptions.ts';
 import { publicError } from '../../../../src/server/graphql/error-mask.ts';
+import { ClientLeftError } from '../../../../src/server/sharing/end-reason.ts';
 import { ExecutionGroup } from '../../../../src/server/sharing/execution-group.ts';
 import { GroupMember } from '../../../../src/server/sharing/group-member.ts';
 import { PushSubscription } from '../../../../src/server/sharing/push-subscription.ts';
@@ -125,11 +126,11 @@ describe('a push subscription', () => {
     subscription.start(receiver);
     operation.abort();
     await write(1);
-    subscription.stop();
+    subscription.stop('client_completed');
     await write(2);
-    subscription.stop();
+    subscription.stop('client_completed');
     expect(delivered).toEqual([1]);
-    expect(seen).toMatchObject(over('left'));
+    expect(seen).toMatchObject(over('client_completed'));
   });
 
   it('reads no further events while there is no room', async () => {
@@ -160,11 +161,11 @@ describe('a push subscription', () => {
     const { subscription, receiver, delivered, seen, write } = await setUp();
     subscription.start(receiver);
     await write('slow');
-    subscription.stop();
+    subscription.stop('client_completed');
     seen.completeRead(1);
     await turn();
     expect(delivered).toEqual([]);
-    expect(seen).toMatchObject(over('left'));
+    expect(seen).toMatchObject(over('client_completed'));
   });
 
   it('completes when all watched entities have ended', async () => {
@@ -195,14 +196,14 @@ it('a subscription that is iterated instead of started ends when the signal of t
   const iterator = subscription[Symbol.asyncIterator]();
   expect(await iterator.next()).toMatchObject({ done: false });
   const next = iterator.next();
-  operation.abort();
+  operation.abort(new ClientLeftError('unresponsive'));
   expect(await next).toMatchObject({ done: true });
-  expect(seen).toMatchObject(over('left'));
+  expect(seen).toMatchObject(over('unresponsive'));
 });
 
 it('a started subscription cannot be iterated', async () => {
   const { subscription, receiver } = await setUp();
   subscription.start(receiver);
   expect(() => subscription[Symbol.asyncIterator]()).toThrow('either started or iterated');
-  subscription.stop();
+  subscription.stop('client_completed');
 });

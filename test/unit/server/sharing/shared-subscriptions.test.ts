@@ -95,7 +95,7 @@ function setUp({ most = 100 } = {}) {
   const quota = quotaOf(most);
   const hasRoom = () => {
     try {
-      quota.open({ principal, tenant: tenantOf('prod') }).end('left');
+      quota.open({ principal, tenant: tenantOf('prod') }).end('disconnected');
       return true;
     } catch {
       return false;

@@ -18,7 +18,7 @@ const setup = () => {
     principal: 'somebody',
     ping: '.',
     disconnect: () => calls.push('cut'),
-    onEnd: () => calls.push('end'),
+    onEnd: (reason) => calls.push(reason === null ? 'end' : `end: ${reason}`),
   });
   return { clock, connections, calls, body };
 };
@@ -58,7 +58,7 @@ describe('a live body', () => {
     const written = body.write(large);
     body.stream.destroy();
     expect(await written).toBe(false);
-    expect(calls).toEqual(['end']);
+    expect(calls).toEqual(['end: disconnected']);
   });
 
   it('a live body is cut off when too many bytes wait', async () => {
@@ -68,7 +68,7 @@ describe('a live body', () => {
     expect(calls).toEqual([]);
     expect(await body.write('one more')).toBe(false);
     expect(new Set(await Promise.all(written))).toEqual(new Set([false]));
-    expect(calls).toEqual(['cut', 'end']);
+    expect(calls).toEqual(['end: too_slow', 'cut']);
   });
 
   it('a live body accepts one frame of any length', async () => {
@@ -84,7 +84,7 @@ describe('a live body', () => {
     const { clock, calls } = setup();
     await clock.advanceBy(12_000);
     await clock.advanceBy(12_000);
-    await eventually(() => expect(calls).toEqual(['cut', 'end']));
+    await eventually(() => expect(calls).toEqual(['end: unresponsive', 'cut']));
   });
 
   it('a live body stays open while its pings are read', async () => {
@@ -102,7 +102,7 @@ describe('a live body', () => {
     await body.write('a');
     await connections.drain(0);
     expect(await read).toBe('a');
-    expect(calls).toEqual(['end']);
+    expect(calls).toEqual(['end: shutting_down']);
     expect(clock.pending('deadline')).toBe(0);
   });
 });

@@ -78,6 +78,8 @@ const formOf = (text: string): unknown => {
 
 /** Bytes of a reason that ws takes; of one more, it throws. */
 const maxReasonBytes = 123;
+/** Code of a close frame without a code. */
+const noCode = 1005;
 
 function listen(room: () => Promise<void> | undefined): Heard & SocketSender & { send(text: string): undefined } {
   const heard = {
@@ -88,12 +90,13 @@ function listen(room: () => Promise<void> | undefined): Heard & SocketSender & {
     closed: null as number | null,
     room,
     belongsTo: () => {},
+    end: 'disconnected' as const,
     send: (text: string): undefined => {
       if (heard.closed === null) heard.messages.push(formOf(text));
     },
-    close: (code?: number, reason = '') => {
+    close: (code: number, reason: string) => {
       if (Buffer.byteLength(reason) > maxReasonBytes) throw new RangeError('The reason is too long.');
-      heard.closed ??= code ?? 1005;
+      heard.closed ??= code;
     },
   };
   return heard;
@@ -143,7 +146,7 @@ function reference(): Side {
     {
       protocol: GRAPHQL_TRANSPORT_WS_PROTOCOL,
       send: heard.send,
-      close: heard.close,
+      close: (code = noCode, reason = '') => heard.close(code, reason, 'failed'),
       onMessage: (handle) => {
         take = handle;
       },

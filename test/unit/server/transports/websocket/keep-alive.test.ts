@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
+import type { SubscriptionEnd } from '../../../../../src/metrics/subscriptions.ts';
 import {
   type ConnectionRegistry,
   createConnectionRegistry,
@@ -46,11 +47,17 @@ afterEach(async () => {
 const large = 'x'.repeat(1024 * 1024);
 /** More than the limit and the network hold together. */
 const tooMany = 2 * Math.ceil(maxBufferedBytes / large.length);
+/** The connection under a socket of ws, which has no public access to it. */
+const rawSocketOf = (socket: WebSocket): Socket => (socket as unknown as { readonly _socket: Socket })._socket;
+const closeTwice = () => {
+  sender.close(4403, 'Forbidden', 'forbidden');
+  sender.cut();
+};
 const closed = (socket: WebSocket) => once(socket, 'close').then(([code]) => code);
 
 describe('a socket', () => {
   it.each<[string, () => void]>([
-    ['is being closed', () => sender.close(1000)],
+    ['is being closed', () => sender.close(1000, '', 'failed')],
     ['has lost its connection', () => stream.destroy()],
   ])('that %s is not open any more, before it is closed', (_, end) => {
     expect(sender.open).toBe(true);
@@ -97,7 +104,7 @@ describe('a socket', () => {
   it('is cut off when its client does not respond to the close', async () => {
     client.pause();
     void sender.send(large.repeat(8));
-    sender.close(1001, 'Going away.');
+    sender.close(1001, 'Going away.', 'shutting_down');
     await clock.advanceBy(1_999);
     expect(served.readyState).toBe(WebSocket.CLOSING);
     const code = closed(served);
@@ -112,10 +119,49 @@ describe('a socket', () => {
     expect(await code).toBe(1001);
   });
 
+  it.each<[SubscriptionEnd, string, () => unknown]>([
+    ['client_closed', 'its client sends a close frame', () => client.close()],
+    ['disconnected', 'its client disappears', () => client.terminate()],
+    [
+      'unresponsive',
+      'its client responds to no ping',
+      async () => {
+        client.pause();
+        for (const _ of [1, 2]) await clock.advanceBy(defaultPingInterval.pingIntervalMs);
+      },
+    ],
+    ['too_slow', 'too many bytes wait', () => sender.cut()],
+    ['shutting_down', 'the gateway drains', () => connections.drain(0)],
+    [
+      'protocol_error',
+      'its client sends a frame with a reserved opcode',
+      // A client masks its frames.
+      () => {
+        // ws closes the socket itself, and reports the violation.
+        served.on('error', () => {});
+        rawSocketOf(client).write(Buffer.from([0x83, 0x80, 0, 0, 0, 0]));
+      },
+    ],
+    ['forbidden', 'the gateway closes it, and its client disappears', () => closeTwice()],
+  ])('reports %s as the reason for the end of its subscriptions when %s', async (reason, _, end) => {
+    // `once` of node:events would reject with the violation of the protocol.
+    const over = new Promise((resolve) => served.on('close', resolve));
+    await end();
+    await over;
+    expect(sender.end).toBe(reason);
+  });
+
+  it('knows before it is closed whether its client has sent a close frame or disappeared', async () => {
+    served.once('message', () => stream.destroy());
+    client.send('x');
+    await eventually(() => expect(sender.open).toBe(false));
+    expect(sender.end).toBe('disconnected');
+  });
+
   it('a socket ignores messages after it was closed', async () => {
     client.terminate();
     await closed(served);
     await sender.send('late');
-    sender.close(1000, '');
+    sender.close(1000, '', 'failed');
   });
 });

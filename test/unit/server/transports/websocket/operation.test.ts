@@ -105,6 +105,7 @@ async function setUp({ items = 1 } = {}) {
   const messages: string[] = [];
   const socket = {
     open: true,
+    end: 'disconnected' as const,
     trace: null,
     send: (message: string): undefined => void messages.push(JSON.parse(message).type),
     ended: () => undefined,
@@ -124,7 +125,7 @@ async function setUp({ items = 1 } = {}) {
   const run = (query: string) => operation.run({ query }, () => null);
   const isFree = () => {
     try {
-      quota.open({ principal, tenant: tenantOf('prod') }).end('left');
+      quota.open({ principal, tenant: tenantOf('prod') }).end('disconnected');
       return true;
     } catch {
       return false;
@@ -153,7 +154,7 @@ const subscription = 'subscription { items { cursor } }';
 it('an operation whose client leaves before its caller is known is not executed', async () => {
   const { operation, run, messages, seen, known } = await setUp();
   const running = run('mutation { create }');
-  operation.cancel();
+  operation.cancel('client_completed');
   known.open();
   await running;
   expect(seen.created).toBe(0);
@@ -175,7 +176,7 @@ it.each<[string, (gates: { readonly known: Gate; readonly begun: Gate }) => void
   const running = run(subscription);
   goOn({ known, begun });
   await turn();
-  operation.cancel();
+  operation.cancel('client_completed');
   known.open();
   begun.open();
   await running;
