@@ -4,9 +4,10 @@ import type { RequestHeaders } from './auth/caller-headers.ts';
 import { createAuthenticator } from './auth/create-authenticator.ts';
 import type { Config } from './config/config.ts';
 import { contextFactory } from './context/create-context.ts';
+import { createExportRequests } from './context/created-jobs/export-requests.ts';
+import { createMemoryJobTexts } from './context/created-jobs/memory-store.ts';
+import { createRequesters } from './context/created-jobs/requesters.ts';
 import { createDownloadLinks } from './context/download-links.ts';
-import { createExportRequests } from './context/export-requests/export-requests.ts';
-import { createMemoryRequestStore } from './context/export-requests/memory-store.ts';
 import { createFileSlots } from './context/file-contents.ts';
 import { createIdempotencyRecords } from './context/idempotency/idempotency.ts';
 import { createMemoryIdempotencyStore } from './context/idempotency/memory-store.ts';
@@ -259,9 +260,10 @@ async function start(
       metrics: metrics.writes,
     }),
     exportRequests: createExportRequests({
-      store: redis?.exportRequests ?? createMemoryRequestStore(),
+      store: redis?.exportRequests ?? createMemoryJobTexts(),
       logger: log,
     }),
+    requesters: createRequesters({ store: redis?.requesters ?? createMemoryJobTexts(), logger: log }),
     downloads,
     fileSlots: createFileSlots(clock),
     publicUrl: (host) => urlForCaller(host, { configured: config.server.publicUrl, listening: url }),

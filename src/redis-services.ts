@@ -1,5 +1,5 @@
-import type { RequestStore } from './context/export-requests/export-requests.ts';
-import { createRedisRequestStore } from './context/export-requests/redis-store.ts';
+import { createRedisJobTexts } from './context/created-jobs/redis-store.ts';
+import type { JobTexts } from './context/created-jobs/store.ts';
 import { createRedisIdempotencyStore } from './context/idempotency/redis-store.ts';
 import type { IdempotencyStore } from './context/idempotency/store.ts';
 import type { FeedSharing } from './polling/feed-registry.ts';
@@ -29,7 +29,8 @@ export interface RedisServices {
   readonly state: () => RedisState;
   readonly sharing: FeedSharing;
   readonly idempotency: IdempotencyStore;
-  readonly exportRequests: RequestStore;
+  readonly exportRequests: JobTexts;
+  readonly requesters: JobTexts;
   readonly runs: RunStore;
 }
 
@@ -47,7 +48,8 @@ export function startRedisServices({
     state: () => redis.state,
     sharing: shareByRedis({ redis, pollMinMs, lifecycle, ...shared }),
     idempotency: createRedisIdempotencyStore({ redis, lifetime, ...shared }),
-    exportRequests: createRedisRequestStore({ redis }),
+    exportRequests: createRedisJobTexts({ redis, kind: 'export-request' }),
+    requesters: createRedisJobTexts({ redis, kind: 'requested-by' }),
     runs: createRedisRunStore({ redis }),
   };
 }

@@ -1,5 +1,6 @@
 import type { AuthMode } from '../domain/auth-mode.ts';
 import type { BatchFile } from '../domain/batch.ts';
+import type { CreatedJob } from '../domain/created-job.ts';
 import type { NewExportJob } from '../domain/export-job.ts';
 import type { ExportJobId } from '../domain/ids.ts';
 import type { Tenant } from '../domain/tenant.ts';
@@ -54,6 +55,8 @@ export interface GatewayContext {
     save(id: ExportJobId, request: NewExportJob): Promise<void>;
     find(id: ExportJobId): Promise<NewExportJob | null>;
   };
+  /** See Requesters. The tenant and the name of the caller are added. */
+  saveRequester(job: CreatedJob): Promise<void>;
   /** URL at which the caller reaches the gateway, without a trailing slash. Links begin with it. */
   readonly publicUrl: string;
   /** See DownloadLinks. The same file gets the same link, so that its URL and its expiry belong together. */

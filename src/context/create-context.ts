@@ -1,6 +1,7 @@
 import type { Session } from '../auth/authenticator.ts';
 import type { AuthMode } from '../domain/auth-mode.ts';
 import type { BatchFile } from '../domain/batch.ts';
+import type { CreatedJob } from '../domain/created-job.ts';
 import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import { ForbiddenError } from '../errors.ts';
 import { createLoaders, type Loaders } from '../loaders/index.ts';
@@ -15,8 +16,9 @@ import type { Caller } from '../upstream/caller.ts';
 import type { PlatformApi, Upstream } from '../upstream/platform-api.ts';
 import type { OperationCalls } from '../upstream/types.ts';
 import type { GatewayContext } from './context.ts';
+import type { ExportRequests } from './created-jobs/export-requests.ts';
+import type { Requesters } from './created-jobs/requesters.ts';
 import type { DownloadLinks } from './download-links.ts';
-import type { ExportRequests } from './export-requests/export-requests.ts';
 import { createFileContents, type FileContents } from './file-contents.ts';
 import type { Create, IdempotencyOutcome, IdempotencyRecords } from './idempotency/idempotency.ts';
 import type { SubscriptionQuota } from './subscription-quota.ts';
@@ -32,6 +34,7 @@ export interface ContextServices {
   readonly clock: Clock;
   readonly idempotency: IdempotencyRecords;
   readonly exportRequests: ExportRequests;
+  readonly requesters: Requesters;
   readonly downloads: DownloadLinks;
   /** See createFileSlots. */
   readonly fileSlots: FairSlots;
@@ -131,7 +134,8 @@ class OperationContext implements GatewayContext {
     if (this.#loaders === undefined) {
       const api = this.#connect(this.#request.signal);
       this.#loaders =
-        this.#operation?.loaders.fresh(api) ?? createLoaders(api, this.#services.runs.of(this.tenant), true);
+        this.#operation?.loaders.fresh(api) ??
+        createLoaders(api, { ...readsOf(this.tenant, this.#services), readsRuns: true });
     }
     return this.#loaders;
   }
@@ -149,9 +153,13 @@ class OperationContext implements GatewayContext {
   get exportRequests(): GatewayContext['exportRequests'] {
     const { exportRequests } = this.#services;
     return {
-      save: (id, request) => exportRequests.save(this.tenant, id, request),
-      find: (id) => exportRequests.find(this.tenant, id),
+      save: (id, request) => exportRequests.save(this.tenant, id, request, this.logger),
+      find: (id) => exportRequests.find(this.tenant, id, this.logger),
     };
+  }
+
+  saveRequester(job: CreatedJob): Promise<void> {
+    return this.#services.requesters.save(this.tenant, job, this.#request.session.loggedAs, this.logger);
   }
 
   countSubscription(): Disposable {
@@ -226,6 +234,12 @@ function oncePer<Subject extends object, Result>(make: (subject: Subject) => Res
   };
 }
 
+/** The reads of a tenant that no credential is needed for. */
+const readsOf = (tenant: Tenant, { runs, requesters }: Pick<ContextServices, 'runs' | 'requesters'>) => ({
+  runs: runs.of(tenant),
+  readRequesters: (jobs: readonly CreatedJob[]) => requesters.find(tenant, jobs),
+});
+
 /** Every subscriber of a tenant has proved that it may read, so the context can be independent of the caller. */
 function tenantContext(
   tenant: Tenant,
@@ -235,7 +249,8 @@ function tenantContext(
     logger,
     lifetime,
     runs,
-  }: Pick<ContextServices, 'authMode' | 'clock' | 'logger' | 'lifetime' | 'runs'>,
+    requesters,
+  }: Pick<ContextServices, 'authMode' | 'clock' | 'logger' | 'lifetime' | 'runs' | 'requesters'>,
 ): GatewayContext {
   return {
     tenant,
@@ -247,11 +262,12 @@ function tenantContext(
     canRead: true,
     canWrite: false,
     canReadData: false,
-    loaders: createLoaders(callerless<PlatformApi>(), runs.of(tenant), false),
+    loaders: createLoaders(callerless<PlatformApi>(), { ...readsOf(tenant, { runs, requesters }), readsRuns: false }),
     writes: callerless<GatewayContext['writes']>(),
     watch: unmarked,
     countSubscription: unmarked,
     exportRequests: callerless<GatewayContext['exportRequests']>(),
+    saveRequester: unmarked,
     downloads: callerless<GatewayContext['downloads']>(),
     contents: callerless<FileContents>(),
     assertReader: unmarked,

@@ -1,4 +1,5 @@
 import type { Batch, BatchField, BatchFile } from '../domain/batch.ts';
+import type { CreatedJob } from '../domain/created-job.ts';
 import type { Dataset, DatasetField } from '../domain/dataset.ts';
 import type { ExportJob } from '../domain/export-job.ts';
 import type {
@@ -34,6 +35,7 @@ import { readSegmentDefinitions, type SegmentDefinitionConnectionOptions } from 
 import { readRunsOfSchedule, readSegmentJobs, type SegmentJobConnectionOptions } from './lists/segment-jobs.ts';
 import type { Connection, PageOptions } from './pagination/connection.ts';
 import { createProfileLoader, type ProfileLoader } from './profile.ts';
+import { createRequesterLoader, type ReadRequesters, type RequesterLoader } from './requester.ts';
 
 interface SelectedFields {
   readonly dataset?: ReadonlySet<DatasetField>;
@@ -66,6 +68,8 @@ export interface Loaders {
   runsOfSchedule(id: ScheduleId, first: number): Promise<readonly SegmentJob[]>;
   /** The sandboxes that the caller may use. */
   sandboxes(): Promise<readonly Sandbox[]>;
+  /** Name of the caller who created a job through this gateway. Null if it is not known. */
+  requester(job: CreatedJob): Promise<string | null>;
   /** The ended runs of the tenant, for expectations and comparisons. They cause no call per job. */
   readonly runs: RunReads;
   /** Sets the fields that the operation selects, by type. Only these are requested. Without a call, all fields are. */
@@ -74,20 +78,23 @@ export interface Loaders {
   fresh(api: PlatformApi): Loaders;
 }
 
-/**
- * @param runs the runs of the tenant, which are also filled from the lists that the loaders read
- * @param readsRuns whether an additional page of runs may be read (see createRunReads)
- */
-export const createLoaders = (api: PlatformApi, runs: TenantRuns, readsRuns: boolean): Loaders =>
-  new OperationLoaders(api, runs, readsRuns, {});
+/** What loaders of a tenant read besides the platform. */
+export interface TenantReads {
+  /** The runs of the tenant, which are also filled from the lists that the loaders read. */
+  readonly runs: TenantRuns;
+  /** Whether an additional page of runs may be read (see createRunReads). */
+  readonly readsRuns: boolean;
+  readonly readRequesters: ReadRequesters;
+}
+
+export const createLoaders = (api: PlatformApi, reads: TenantReads): Loaders => new OperationLoaders(api, reads, {});
 
 /**
  * Each loader is created when it is first used, because an operation uses few loaders, and an idle subscription none.
  */
 class OperationLoaders implements Loaders {
   readonly #api: PlatformApi;
-  readonly #tenantRuns: TenantRuns;
-  readonly #readsRuns: boolean;
+  readonly #reads: TenantReads;
   #fields: SelectedFields;
   #runs: RunReads | undefined;
   #exportJob: Loader<ExportJobId, ExportJob | LazyExportJob> | undefined;
@@ -98,12 +105,12 @@ class OperationLoaders implements Loaders {
   #segmentDefinition: Loader<SegmentId, SegmentDefinition> | undefined;
   #mergePolicy: Loader<MergePolicyId, MergePolicy> | undefined;
   #profile: ProfileLoader | undefined;
+  #requester: RequesterLoader | undefined;
   #sandboxes: Promise<readonly Sandbox[]> | undefined;
 
-  constructor(api: PlatformApi, runs: TenantRuns, readsRuns: boolean, fields: SelectedFields) {
+  constructor(api: PlatformApi, reads: TenantReads, fields: SelectedFields) {
     this.#api = api;
-    this.#tenantRuns = runs;
-    this.#readsRuns = readsRuns;
+    this.#reads = reads;
     this.#fields = fields;
   }
 
@@ -222,17 +229,22 @@ class OperationLoaders implements Loaders {
     return readRunsOfSchedule(this.#segmentJobs, id, first);
   }
 
+  requester(job: CreatedJob): Promise<string | null> {
+    this.#requester ??= createRequesterLoader(this.#reads.readRequesters);
+    return this.#requester(job);
+  }
+
   get runs(): RunReads {
-    this.#runs ??= createRunReads(this.#tenantRuns, this.#readsRuns ? this.#api : null);
+    this.#runs ??= createRunReads(this.#reads.runs, this.#reads.readsRuns ? this.#api : null);
     return this.#runs;
   }
 
   get #exportJobs(): ExportJobReads<LazyExportJob> {
-    return notingExports(this.#api.exportJobs.lazy, this.#tenantRuns.exportJobs);
+    return notingExports(this.#api.exportJobs.lazy, this.#reads.runs.exportJobs);
   }
 
   get #segmentJobs(): Pick<SegmentJobsApi, 'list' | 'getMany'> {
-    return notingSegmentations(this.#api.segmentJobs, this.#tenantRuns.segmentJobs);
+    return notingSegmentations(this.#api.segmentJobs, this.#reads.runs.segmentJobs);
   }
 
   sandboxes(): Promise<readonly Sandbox[]> {
@@ -250,7 +262,7 @@ class OperationLoaders implements Loaders {
   }
 
   fresh(api: PlatformApi): Loaders {
-    return new OperationLoaders(api, this.#tenantRuns, false, this.#fields);
+    return new OperationLoaders(api, { ...this.#reads, readsRuns: false }, this.#fields);
   }
 }
 

@@ -67,3 +67,7 @@ export const SegmentMembershipStatusRef = describedEnum<SegmentMembershipStatus>
     UNKNOWN: 'A status that the gateway does not know.',
   },
 );
+
+/** Description of the field `requestedBy`. */
+export const requestedByDescription =
+  'Name of the caller who created the job through this gateway: the subject of its token, else the client; a digest if the name is personal data, or if the caller sent a credential of the platform. Null if the job was created in another way, if the name is no longer stored (30 days with Redis, else until the gateway ends), or while Redis is not reachable.';

@@ -29,18 +29,25 @@ export const CreateExportJobResult = builder.errorUnion('CreateExportJobResult',
   resolveType: () => 'CreateExportJobPayload',
 });
 
-export type StartContext = Pick<GatewayContext, 'writes' | 'loaders' | 'watch' | 'clock' | 'exportRequests'>;
+export type StartContext = Pick<
+  GatewayContext,
+  'writes' | 'loaders' | 'watch' | 'clock' | 'exportRequests' | 'saveRequester'
+>;
 
 /**
- * Creates an export job, and stores its request for `rerunExportJob`.
+ * Creates an export job, and stores its request for `rerunExportJob`, and its caller.
  * @throws {InvalidInputError} the platform rejected an argument. Its paths begin with `input.`.
  * @throws {OutcomeUnknownError} no conclusive response arrived
  */
 export async function startExport(ctx: StartContext, request: NewExportJob): Promise<ExportJob> {
   const created = await ctx.writes.exportJobs.create(request);
+  // Before a subscription can emit the job.
+  await Promise.all([
+    ctx.exportRequests.save(created.id, request),
+    ctx.saveRequester({ type: 'ExportJob', id: created.id }),
+  ]);
   ctx.watch('exportJobs').nudge();
   ctx.loaders.exportJob.prime(created);
-  await ctx.exportRequests.save(created.id, request);
   return created;
 }
 

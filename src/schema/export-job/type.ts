@@ -16,7 +16,13 @@ import { builder } from '../builder.ts';
 import { connectionArgs, parsePage } from '../common/connection.ts';
 import { describedEnum } from '../common/enum.ts';
 import { globalId, parseId } from '../common/global-id.ts';
-import { JobErrorRef, NamespaceCountRef, SegmentMembershipStatusRef, TimeSpanRef } from '../common/job.ts';
+import {
+  JobErrorRef,
+  NamespaceCountRef,
+  requestedByDescription,
+  SegmentMembershipStatusRef,
+  TimeSpanRef,
+} from '../common/job.ts';
 import { BatchRef, DatasetRef, ExportJobConnection, ExportJobRef, SegmentDefinitionRef } from '../common/refs.ts';
 import { addRunFields, previousRunDescription } from '../common/run-fields.ts';
 import { entityKeys, operational } from '../federation/directives.ts';
@@ -315,6 +321,12 @@ ExportJobRef.implement({
     organizationId: t.exposeString('organizationId', {
       nullable: true,
       description: 'Id of the organization that the job belongs to. Null if the platform does not report it.',
+    }),
+    requestedBy: t.string({
+      extensions: { access: 'read' },
+      nullable: true,
+      description: requestedByDescription,
+      resolve: ({ id }, _, { loaders }) => loaders.requester({ type: 'ExportJob', id }),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'Time of creation.' }),
     updatedAt: t.expose('updatedAt', {

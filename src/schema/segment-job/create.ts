@@ -75,6 +75,8 @@ builder.mutationField('createSegmentJob', (t) =>
           if (skipChecks !== true) await runChecks(ctx, [segmentsCheck(ctx, namedSegments(segmentIds))]);
           await starting();
           const job = await ctx.writes.segmentJobs.create(segmentIds);
+          // Before a subscription can emit the job.
+          await ctx.saveRequester({ type: 'SegmentJob', id: job.id });
           ctx.watch('segmentJobs').nudge();
           ctx.loaders.segmentJob.prime(job);
           return job;

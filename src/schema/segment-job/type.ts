@@ -15,7 +15,13 @@ import { connectionArgs, parsePage } from '../common/connection.ts';
 import { describedEnum } from '../common/enum.ts';
 import { globalId, idInput, parseId } from '../common/global-id.ts';
 import { listInput, nullable, optional, parseInput } from '../common/input.ts';
-import { JobErrorRef, NamespaceCountRef, SegmentMembershipStatusRef, TimeSpanRef } from '../common/job.ts';
+import {
+  JobErrorRef,
+  NamespaceCountRef,
+  requestedByDescription,
+  SegmentMembershipStatusRef,
+  TimeSpanRef,
+} from '../common/job.ts';
 import { OrderDirectionRef, orderDirectionInput } from '../common/order-direction.ts';
 import { ScheduleRef, SegmentDefinitionRef, SegmentJobConnection, SegmentJobRef } from '../common/refs.ts';
 import { addRunFields, isOverdueDescription, previousRunDescription } from '../common/run-fields.ts';
@@ -140,6 +146,12 @@ SegmentJobRef.implement({
       extensions: operational,
       nullable: true,
       description: 'The platform’s id of the request that created this job. Null if the platform does not report it.',
+    }),
+    requestedBy: t.string({
+      extensions: { access: 'read' },
+      nullable: true,
+      description: requestedByDescription,
+      resolve: ({ id }, _, { loaders }) => loaders.requester({ type: 'SegmentJob', id }),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'Time of creation.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'Time of the last change.' }),

@@ -35,7 +35,14 @@ describe('a job of a list', () => {
       schedules: { get: (id: string) => held.then(() => schedule(id)) },
     };
     // The cast is safe, because the queries use no other parts of the platform.
-    const contextValue = { canRead: true, loaders: createLoaders(api as unknown as PlatformApi, runsOf(), true) };
+    const contextValue = {
+      canRead: true,
+      loaders: createLoaders(api as unknown as PlatformApi, {
+        runs: runsOf(),
+        readsRuns: true,
+        readRequesters: async () => [],
+      }),
+    };
     const result = execute({ schema, document: parse(query), contextValue });
     await expect.poll(() => kept).toBeDefined();
     // The cast is safe, because `list` has set it, which the compiler does not see.

@@ -5,23 +5,21 @@ import type { Tenant } from '../../domain/tenant.ts';
 import { UpstreamUnreachableError } from '../../errors.ts';
 import { jsonOrUndefined } from '../../runtime/json-or-undefined.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { JobTexts } from './store.ts';
 
 /** Requests of the export jobs that were created through this gateway. The platform’s records of jobs omit parts of them. */
 export interface ExportRequests {
-  /** Never rejects. A failure is logged: the job exists, and only `rerunExportJob` does not know its request. */
-  save(tenant: Tenant, id: ExportJobId, request: NewExportJob): Promise<void>;
+  /**
+   * Never rejects. A failure is logged: the job exists, and only `rerunExportJob` does not know its request.
+   * @param logger of the caller's request. @default the logger of the gateway
+   */
+  save(tenant: Tenant, id: ExportJobId, request: NewExportJob, logger?: Pick<Logger, 'warn'>): Promise<void>;
   /**
    * Null if the job was not created through this gateway, or if its request is no longer stored.
+   * @param logger of the caller's request. @default the logger of the gateway
    * @throws {UpstreamUnreachableError} the store is unavailable
    */
-  find(tenant: Tenant, id: ExportJobId): Promise<NewExportJob | null>;
-}
-
-/** Stores one text per job. */
-export interface RequestStore {
-  set(tenant: Tenant, id: ExportJobId, text: string): Promise<void>;
-  /** Null if there is no text. */
-  get(tenant: Tenant, id: ExportJobId): Promise<string | null>;
+  find(tenant: Tenant, id: ExportJobId, logger?: Pick<Logger, 'warn'>): Promise<NewExportJob | null>;
 }
 
 const date = z.iso.datetime().transform((text) => new Date(text));
@@ -63,21 +61,21 @@ const storedRequest: z.ZodType<NewExportJob> = z.object({
 
 export function createExportRequests({
   store,
-  logger,
+  logger: own,
 }: {
-  readonly store: RequestStore;
+  readonly store: JobTexts;
   readonly logger: Pick<Logger, 'warn'>;
 }): ExportRequests {
   return {
-    save: async (tenant, jobId, request) => {
+    save: async (tenant, jobId, request, logger = own) => {
       try {
         await store.set(tenant, jobId, JSON.stringify(request));
       } catch (err) {
         logger.warn({ err }, 'could not save the request of an export job, so that it cannot be rerun');
       }
     },
-    find: async (tenant, jobId) => {
-      const text = await store.get(tenant, jobId).catch((cause: unknown) => {
+    find: async (tenant, jobId, logger = own) => {
+      const [text = null] = await store.getMany(tenant, [jobId]).catch((cause: unknown) => {
         const message = 'The requests of earlier jobs cannot be read at this moment. Nothing was created.';
         throw new UpstreamUnreachableError({ message, cause });
       });

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import { tenantKey } from '../../domain/tenant.ts';
-import type { RequestStore } from './export-requests.ts';
+import { type Tenant, tenantKey } from '../../domain/tenant.ts';
+import type { JobTexts } from './store.ts';
 
 /** Maximum size of all texts together, in UTF-16 code units. The least recently used ones are dropped first. */
 const maxSize = 8 * 2 ** 20;
@@ -8,14 +8,13 @@ const maxSize = 8 * 2 ** 20;
 const entrySize = 200;
 
 /** A store in the memory of this process. Its texts are lost when the process ends. */
-export function createMemoryRequestStore(): RequestStore {
+export function createMemoryJobTexts(): JobTexts {
   const texts = new LRUCache<string, string>({ maxSize, sizeCalculation: (text) => text.length + entrySize });
-  const keyOf = (...[{ org, sandbox }, id]: Parameters<RequestStore['get']>) =>
-    JSON.stringify([tenantKey({ org, sandbox }), id]);
+  const keyOf = (tenant: Tenant, job: string) => JSON.stringify([tenantKey(tenant), job]);
   return {
-    set: async (tenant, id, text) => {
-      texts.set(keyOf(tenant, id), text);
+    set: async (tenant, job, text) => {
+      texts.set(keyOf(tenant, job), text);
     },
-    get: async (tenant, id) => texts.get(keyOf(tenant, id)) ?? null,
+    getMany: async (tenant, jobs) => jobs.map((job) => texts.get(keyOf(tenant, job)) ?? null),
   };
 }

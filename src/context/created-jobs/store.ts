@@ -1,0 +1,12 @@
+import type { Tenant } from '../../domain/tenant.ts';
+
+/** What is stored about a job, as a part of its keys. */
+export type JobTextKind = 'export-request' | 'requested-by';
+
+/** Stores one text per job. */
+export interface JobTexts {
+  /** @param job unique within the tenant */
+  set(tenant: Tenant, job: string, text: string): Promise<void>;
+  /** One text per job, in their order; null: there is none. All are read at once. */
+  getMany(tenant: Tenant, jobs: readonly string[]): Promise<readonly (string | null)[]>;
+}
