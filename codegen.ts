@@ -16,6 +16,7 @@ import {
 import { variables } from './src/config/variables.ts';
 import { createMetrics } from './src/metrics/index.ts';
 import { describeVariables } from './src/runtime/variable.ts';
+import { printPolicies } from './src/schema/federation/policies.ts';
 import { printApi, printSubgraph } from './src/schema/federation/sdl.ts';
 import { schema } from './src/schema/index.ts';
 import { productionPackages } from './test/repository/licenses.ts';
@@ -114,6 +115,7 @@ function licenses(): string {
 
 const outputs: Record<string, () => string | Promise<string>> = {
   'schema/schema.graphql': () => printSubgraph(schema),
+  'schema/policies.graphql': () => printPolicies(schema),
   'schema/api.graphql': () => printApi(schema),
   'test/e2e/operations.generated.ts': typedOperations,
   'docs/licenses.md': licenses,

@@ -44,13 +44,25 @@ const gatewayOptions = (transport: SubgraphTransport): Omit<GatewayConfigSupergr
 /** A federation gateway, at `url`/graphql. */
 export interface FederationGateway extends AsyncDisposable {
   readonly url: string;
+  /** Replaces the supergraph. */
+  reload(supergraph: string): void;
 }
 
-/** Starts Hive Gateway on a free port. It extends each event of a subgraph with the fields of other subgraphs. */
-export async function startHiveGateway(supergraph: string, transport: SubgraphTransport): Promise<FederationGateway> {
+/**
+ * Starts Hive Gateway on a free port. It extends each event of a subgraph with the fields of other subgraphs.
+ *
+ * @param options further options, such as plugins
+ */
+export async function startHiveGateway(
+  supergraph: string,
+  transport: SubgraphTransport,
+  options: Pick<GatewayConfigSupergraph, 'genericAuth' | 'plugins'> = {},
+): Promise<FederationGateway> {
+  let current = supergraph;
   const runtime = createGatewayRuntime({
     ...gatewayOptions(transport),
-    supergraph: () => supergraph,
+    ...options,
+    supergraph: () => current,
     logging: false,
     landingPage: false,
   });
@@ -60,6 +72,10 @@ export async function startHiveGateway(supergraph: string, transport: SubgraphTr
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,
+    reload: (next) => {
+      current = next;
+      runtime.invalidateUnifiedGraph();
+    },
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));

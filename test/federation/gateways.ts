@@ -9,8 +9,12 @@ interface ApolloContext {
 
 /** @apollo/gateway with its own server. It does not support subscriptions. */
 export async function startApolloGateway(supergraphSdl: string): Promise<FederationGateway> {
+  let reload: (supergraph: string) => void = () => {};
   const gateway = new ApolloGateway({
-    supergraphSdl,
+    supergraphSdl: async ({ update }) => {
+      reload = update;
+      return { supergraphSdl };
+    },
     buildService: ({ url }) =>
       new RemoteGraphQLDataSource<ApolloContext>({
         ...(url === undefined ? {} : { url }),
@@ -25,7 +29,7 @@ export async function startApolloGateway(supergraphSdl: string): Promise<Federat
     listen: { port: 0, host: '127.0.0.1' },
     context: async ({ req }) => ({ headers: propagated((name) => req.headers[name]) }),
   });
-  return { url: url.replace(/\/$/, ''), [Symbol.asyncDispose]: () => server.stop() };
+  return { url: url.replace(/\/$/, ''), reload: (next) => reload(next), [Symbol.asyncDispose]: () => server.stop() };
 }
 
 const propagated = (headerOf: (name: string) => string | readonly string[] | undefined): Record<string, string> =>

@@ -89,6 +89,7 @@ describe('the package', () => {
       'CONTRIBUTING.md',
       'SECURITY.md',
       'schema/api.graphql',
+      'schema/policies.graphql',
       'schema/schema.graphql',
       'src/emulator/README.md',
       'src/emulator/pql/README.md',
@@ -176,7 +177,7 @@ describe('the package', () => {
       expect(output).toBe('503 1\n');
     });
 
-    it.each(['api.graphql', 'schema.graphql'])('exports %s', async (name) => {
+    it.each(['api.graphql', 'policies.graphql', 'schema.graphql'])('exports %s', async (name) => {
       const script = `import { readFileSync } from 'node:fs';
         process.stdout.write(readFileSync(new URL(import.meta.resolve('aep-export-gateway/${name}')), 'utf8'));`;
       const output = await succeed(process.execPath, ['--input-type=module', '--eval', script], consumer());

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { errors, type JWTPayload } from 'jose';
+import { scopeNames } from '../../domain/scopes.ts';
 import { orgProblem, parseTenant, sandboxProblem } from '../../domain/tenant.ts';
 import {
   ForbiddenError,
@@ -40,10 +41,6 @@ export interface ServiceOptions {
   readonly clock: Pick<Clock, 'now'>;
   readonly rejections: TokenRejections;
 }
-
-export const readScope = 'exports:read';
-export const writeScope = 'exports:write';
-export const dataScope = 'exports:data';
 
 /** Maximum length of a token, in characters. Tokens with many claims have a few thousand. */
 const maxTokenLength = 16_384;
@@ -98,9 +95,9 @@ export function serviceAuthenticator(options: ServiceOptions): Authenticate {
       loggedAs: nameOfSubject(payload),
       platformUser: null,
       allowedSandboxes: sandboxes,
-      canRead: scopes.includes(readScope),
-      canWrite: scopes.includes(writeScope),
-      canReadData: scopes.includes(dataScope),
+      canRead: scopes.includes(scopeNames.read),
+      canWrite: scopes.includes(scopeNames.write),
+      canReadData: scopes.includes(scopeNames.data),
       // `exp` is always present, because it is a required claim. Very large values are capped at the latest valid Date.
       expiresAt: new Date(Math.min(((payload.exp ?? 0) + clockToleranceSeconds) * 1_000, lastMomentMs)),
     };

@@ -4,7 +4,7 @@ import type { GatewayContext } from '../../context/context.ts';
 import { ForbiddenError } from '../../errors.ts';
 
 /** The right that a field requires of its caller. `authenticated`: every authenticated caller has it. */
-type Access = 'read' | 'write' | 'data' | 'authenticated';
+export type Access = 'read' | 'write' | 'data' | 'authenticated';
 
 declare global {
   // Pothos finds plugins in this namespace.
@@ -38,24 +38,30 @@ export class AccessPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
     field: PothosOutputFieldConfig<Types>,
   ): GraphQLFieldResolver<unknown, Types['Context'], object> {
     // The events of a subscription are not checked again.
-    return field.kind === 'Subscription' ? resolve : guarded(resolve, accessOf(field));
+    return field.kind === 'Subscription' ? resolve : guarded(resolve, accessOf(field.kind, field.extensions));
   }
 
   override wrapSubscribe(
     subscribe: GraphQLFieldResolver<unknown, Types['Context'], object> | undefined,
     field: PothosOutputFieldConfig<Types>,
   ): GraphQLFieldResolver<unknown, Types['Context'], object> | undefined {
-    return subscribe === undefined ? undefined : guarded(subscribe, accessOf(field));
+    return subscribe === undefined ? undefined : guarded(subscribe, accessOf(field.kind, field.extensions));
   }
 }
 
 SchemaBuilder.registerPlugin('access', AccessPlugin);
 
-/** Null: the field requires nothing, because a field above it does. */
-function accessOf<Types extends SchemaTypes>(field: PothosOutputFieldConfig<Types>): Access | null {
-  const stated: unknown = field.extensions?.['access'];
+/**
+ * The right that a field requires. Null: the field requires nothing, because a field above it does.
+ * @param kind name of the root type that has the field; any other text if it has another parent
+ */
+export function accessOf(
+  kind: string,
+  extensions: Readonly<Record<string, unknown>> | null | undefined,
+): Access | null {
+  const stated: unknown = extensions?.['access'];
   if (stated === 'read' || stated === 'write' || stated === 'data' || stated === 'authenticated') return stated;
-  switch (field.kind) {
+  switch (kind) {
     case 'Query':
     case 'Subscription':
       return 'read';

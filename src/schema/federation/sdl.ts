@@ -57,9 +57,10 @@ scalar federation__FieldSet
 /**
  * The schema with its directives and without `machinery`: the result of `_service` and the content of
  * schema/schema.graphql.
+ * @param more definitions of further directives that the schema uses
  */
-export const printSubgraph = (schema: GraphQLSchema): string =>
-  printDefinitions([...ownDefinitions(schema), ...definitions]);
+export const printSubgraph = (schema: GraphQLSchema, more: readonly DefinitionNode[] = []): string =>
+  printDefinitions([...ownDefinitions(schema), ...definitions, ...more]);
 
 /**
  * The schema for clients, without federation: the content of schema/api.graphql. It has no directives other than those
