@@ -81,7 +81,7 @@ function configurationTable(page: string): string {
 
 async function metricsTable(page: string): Promise<string> {
   const metrics = createMetrics({ version: '' });
-  metrics.watchConnections(() => ({ streams: 0, waitingBytes: 0 }));
+  metrics.watchConnections(() => ({ open: new Map(), waitingBytes: 0 }));
   metrics.watchRedis(() => 'ready');
   const { body } = await metrics.render();
   const types = new Map([...body.matchAll(/^# TYPE (\S+) (.+)$/gm)].map(([, name = '', type = '']) => [name, type]));

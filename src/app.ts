@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import type { Authenticate, Session } from './auth/authenticator.ts';
 import type { RequestHeaders } from './auth/caller-headers.ts';
 import { createAuthenticator } from './auth/create-authenticator.ts';
 import type { Config } from './config/config.ts';
@@ -15,6 +14,7 @@ import { createRateLimiter } from './context/rate-limiter.ts';
 import { createSubscriptionQuota } from './context/subscription-quota.ts';
 import { ShuttingDownError } from './errors.ts';
 import { createMetrics } from './metrics/index.ts';
+import { createOperationRecords } from './observation/operation-record.ts';
 import { unshared } from './polling/feed-registry.ts';
 import { createWatches } from './polling/watches.ts';
 import type { RedisServices, RedisServicesOptions } from './redis-services.ts';
@@ -26,6 +26,7 @@ import { type IsAllowedHost, urlForCaller } from './runtime/host-header.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
 import { isLoopback } from './runtime/loopback.ts';
+import type { RequestLog } from './runtime/request-log.ts';
 import { untilAborted } from './runtime/until-aborted.ts';
 import { schema } from './schema/index.ts';
 import { createConnectionRegistry } from './server/connections/connection-registry.ts';
@@ -34,6 +35,7 @@ import { createFileHandler } from './server/downloads/downloads.ts';
 import { createDocuments } from './server/graphql/documents.ts';
 import { createErrorMask } from './server/graphql/error-mask.ts';
 import { renderGraphiQL } from './server/graphql/graphiql.ts';
+import { createOperationLabels } from './server/graphql/operation-label.ts';
 import { createPipeline } from './server/graphql/pipeline.ts';
 import { createPreparedDocuments } from './server/graphql/prepared-documents.ts';
 import { createCors } from './server/http/cors.ts';
@@ -216,32 +218,30 @@ async function start(
   lifecycle.add('live connections', () => connections[Symbol.dispose]());
   const buffers = createSendBuffers({ clock: connectionClock, logger: log });
   lifecycle.add('send buffers', () => buffers[Symbol.dispose]());
-  metrics.watchConnections(() => ({ streams: connections.size, waitingBytes: buffers.waitingBytes }));
+  metrics.watchConnections(() => ({ open: connections.count(), waitingBytes: buffers.waitingBytes }));
   const limited = { clock, isAccepted: upstream.isAccepted };
   const connectionLimiter = createRateLimiter({ ...connectionRate, ...limited });
   /** Called for each WebSocket. */
-  const authorize = async (headers: RequestHeaders) => {
-    const session = await authenticate(headers);
+  const authorize = async (headers: RequestHeaders, log: RequestLog) => {
+    const session = await authenticate(headers, undefined, log);
     connectionLimiter.take(session);
     return session;
   };
   const rateLimiter = createRateLimiter({ ...config.limits.rate, ...limited });
-  /** Called for each HTTP request and for each operation on a socket. */
-  const admit: Authenticate = (headers, connection) => {
-    const limited = (session: Session): Session => {
-      rateLimiter.take(session);
-      return session;
-    };
-    const session = authenticate(headers, connection);
-    return session instanceof Promise ? session.then(limited) : limited(session);
-  };
-
-  const maskError = createErrorMask(log, { suggestions: config.server.introspection });
+  const records = createOperationRecords({
+    clock,
+    observe: (record, end) => {
+      const { label: operation = 'none', type = 'none' } = record.operation ?? {};
+      const { outcome, codes, durationMs } = end;
+      const { transport } = record;
+      metrics.operations.ended({ operation, type, transport, outcome, codes, seconds: durationMs / 1_000 });
+    },
+  });
+  const maskError = createErrorMask({ suggestions: config.server.introspection });
   const callbacks = createCallbacks({
     config: config.callbacks,
     clock: connectionClock,
     connections,
-    logger: log,
     metrics: metrics.callbacks,
     maskError,
   });
@@ -286,14 +286,15 @@ async function start(
     config.auth.mode !== 'embedded' || isLoopback(hostname) || host === publicHost;
 
   const cors = createCors(config.server.corsOrigins);
-  const documents = createPreparedDocuments(pipeline);
-  const operations = { pipeline, documents, createContext, findDocument, maskError };
+  const labelOf = createOperationLabels(schema, { trusted: config.trustedDocuments !== null });
+  const documents = createPreparedDocuments({ ...pipeline, labelOf });
+  const operations = { pipeline, documents, createContext, findDocument, maskError, records };
   const { maxBodyBytes } = config.server;
   const http = createHttpServer({
     graphql: createGraphqlHandler({
       ...operations,
       authenticate,
-      admit,
+      countOperation: rateLimiter.take,
       maxBodyBytes,
       cors,
       renderPage: config.server.graphiql ? renderGraphiQL : null,
@@ -310,8 +311,9 @@ async function start(
     }),
     files: createFileHandler({
       open: downloads.open,
-      source: ({ caller, file }, trace) => {
-        const filesUntil = (signal: AbortSignal) => upstream.connect(caller, { signal, priority: 'poll', trace }).files;
+      source: ({ caller, file }, request) => {
+        const filesUntil = (signal: AbortSignal) =>
+          upstream.connect(caller, { ...request, signal, priority: 'poll' }).files;
         return {
           stat: (signal) => filesUntil(signal).stat(file),
           read: (range, signal) => filesUntil(signal).read({ ...file, range }),
@@ -322,7 +324,6 @@ async function start(
       cors,
       clock,
       connectionClock,
-      logger: log,
       metrics: metrics.downloads,
     }),
     metrics: metrics.render,
@@ -361,7 +362,8 @@ async function start(
     clock: connectionClock,
     logger: log,
     tracing,
-    admit,
+    authenticate,
+    countOperation: rateLimiter.take,
     authorize,
   });
   lifecycle.add('WebSocket server', () => webSockets[Symbol.asyncDispose]());

@@ -1,3 +1,4 @@
+import type { RequestLog } from '../runtime/request-log.ts';
 import type { Caller } from '../upstream/caller.ts';
 import type { RequestHeaders } from './caller-headers.ts';
 
@@ -26,6 +27,7 @@ export interface Session extends Caller {
  * Determines the caller of a request, before any call to the platform. A failure is thrown, or rejects the promise.
  * @param connection connection of the request, if it can have several requests. The session of its last request is kept
  *   for as long as the connection, and returned again for the same headers.
+ * @param log of the request. The reason of a rejection is logged there.
  * @returns the session, or a promise if it is not available yet
  * @throws {UnauthenticatedError} the request has no credential although one is required, or an invalid one
  * @throws {TokenExpiredError} its token has expired
@@ -33,4 +35,8 @@ export interface Session extends Caller {
  * @throws {InvalidInputError} the organization or sandbox that it names is not a valid name
  * @throws {UpstreamUnreachableError} the keys for verifying tokens cannot be read
  */
-export type Authenticate = (headers: RequestHeaders, connection?: object) => Promise<Session> | Session;
+export type Authenticate = (
+  headers: RequestHeaders,
+  connection?: object,
+  log?: RequestLog,
+) => Promise<Session> | Session;

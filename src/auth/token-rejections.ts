@@ -1,20 +1,22 @@
 import { errors } from 'jose';
 import type { CredentialMetrics, TokenRejection } from '../metrics/credentials.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { LimitedLines } from '../runtime/limited-lines.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { RequestLog } from '../runtime/request-log.ts';
 
 export interface TokenRejections {
-  /** Counts a rejected token, and logs it unless one with the same reason was logged within the last minute. */
-  add(reason: TokenRejection): void;
+  /**
+   * Counts a rejected token, and logs it within a limit.
+   * @param log of the request that sent the token; undefined: it has none
+   */
+  add(reason: TokenRejection, log: RequestLog | undefined): void;
 }
 
-/** Minimum time between two lines with the same reason, in milliseconds. */
-const logIntervalMs = 60_000;
+/** Maximum number of lines with the same reason in a minute. Anyone can send invalid tokens, as often as wanted. */
+const perMinute = 10;
 
-/**
- * Logs rejected tokens for the operator: one line per reason and minute, with the number of tokens since the previous
- * line. A line contains nothing of a token.
- */
+/** Logs rejected tokens for the operator. The caller does not receive the reason. A line contains nothing of a token. */
 export function createTokenRejections({
   clock,
   logger,
@@ -24,19 +26,12 @@ export function createTokenRejections({
   readonly logger: Pick<Logger, 'warn'>;
   readonly metrics: Pick<CredentialMetrics, 'tokenRejected'>;
 }): TokenRejections {
-  const counts = new Map<TokenRejection, { readonly loggedAtMs: number; readonly unlogged: number }>();
+  const lines = new LimitedLines({ clock, perMinute });
   return {
-    add: (reason) => {
+    add: (reason, log) => {
       metrics.tokenRejected({ reason });
-      const nowMs = clock.monotonicMs();
-      const { loggedAtMs, unlogged } = counts.get(reason) ?? { loggedAtMs: Number.NEGATIVE_INFINITY, unlogged: 0 };
-      const count = unlogged + 1;
-      if (nowMs - loggedAtMs < logIntervalMs) {
-        counts.set(reason, { loggedAtMs, unlogged: count });
-        return;
-      }
-      counts.set(reason, { loggedAtMs: nowMs, unlogged: 0 });
-      logger.warn({ reason, count }, 'tokens of callers were rejected');
+      const more = lines.take(reason);
+      if (more !== null) (log?.logger ?? logger).warn({ reason, ...more }, 'the token of a caller was rejected');
     },
   };
 }

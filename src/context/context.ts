@@ -5,6 +5,7 @@ import type { NewExportJob } from '../domain/export-job.ts';
 import type { ExportJobId } from '../domain/ids.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import type { Loaders } from '../loaders/index.ts';
+import type { OperationRecord } from '../observation/operation-record.ts';
 import type { Watches } from '../polling/watches.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -65,11 +66,16 @@ export interface GatewayContext {
   readonly contents: FileContents;
   /** Aborts when the caller leaves or the gateway shuts down. */
   readonly signal: AbortSignal;
+  /** Its lines contain the id of the caller's request. */
   readonly logger: Logger;
+  /** The record of the operation that the caller sent; null: this context is for an event. */
+  readonly record: OperationRecord | null;
   /** Position of the operation in its trace; null: it is not traced. */
   readonly trace: TracePosition | null;
   /** Creates the context of the same operation at another position. Its loaders have read nothing yet. */
   withTrace(trace: TracePosition): GatewayContext;
+  /** Creates the context for the start of a subscription. Its loaders have read nothing yet. */
+  forStart(): GatewayContext;
   /**
    * Creates the context for executing one event of a subscription, once for all subscriptions with the same credential.
    * Its loaders have read nothing yet.

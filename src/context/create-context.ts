@@ -5,6 +5,7 @@ import type { CreatedJob } from '../domain/created-job.ts';
 import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import { ForbiddenError } from '../errors.ts';
 import { createLoaders, type Loaders } from '../loaders/index.ts';
+import type { OperationRecord } from '../observation/operation-record.ts';
 import type { Watches } from '../polling/watches.ts';
 import type { RunStatistics } from '../runs/run-statistics.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -14,7 +15,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { TracePosition } from '../tracing/trace.ts';
 import type { Caller } from '../upstream/caller.ts';
 import type { PlatformApi, Upstream } from '../upstream/platform-api.ts';
-import type { OperationCalls } from '../upstream/types.ts';
+import type { CountedCalls } from '../upstream/types.ts';
 import type { GatewayContext } from './context.ts';
 import type { ExportRequests } from './created-jobs/export-requests.ts';
 import type { Requesters } from './created-jobs/requesters.ts';
@@ -27,7 +28,7 @@ export interface ContextServices {
   readonly authMode: AuthMode;
   readonly upstream: Pick<Upstream, 'connect' | 'prove'>;
   /** Creates the counter of one operation, or of one event of a subscription. */
-  readonly countCalls: () => OperationCalls;
+  readonly countCalls: () => CountedCalls;
   readonly watch: (caller: Caller) => Watches;
   readonly subscriptionQuota: Pick<SubscriptionQuota, 'open'>;
   readonly runs: RunStatistics;
@@ -57,7 +58,11 @@ export interface OperationRequest {
   readonly signal: EndController | AbortSignal;
   /** Position of the client's request in its trace; null: it is not traced. */
   readonly trace: TracePosition | null;
+  readonly record: OperationRecord;
 }
+
+/** What a context is created from. An event has no record, because its caller has sent nothing. */
+type ContextRequest = Omit<OperationRequest, 'record'> & { readonly record: OperationRecord | null };
 
 export type CreateContext = (request: OperationRequest) => GatewayContext;
 
@@ -77,10 +82,10 @@ class OperationContext implements GatewayContext {
   readonly canReadData: boolean;
   readonly expiresAt: Date | null;
   readonly #services: ContextServices;
-  readonly #request: OperationRequest;
+  readonly #request: ContextRequest;
   /** The context of the subscription that an event belongs to; null: this context is not for an event. */
   readonly #operation: OperationContext | null;
-  #calls: OperationCalls | undefined;
+  #calls: CountedCalls | undefined;
   #loaders: Loaders | undefined;
   #writes: GatewayContext['writes'] | undefined;
   #watch: Watches | undefined;
@@ -88,7 +93,7 @@ class OperationContext implements GatewayContext {
   #contents: FileContents | undefined;
 
   /** @param operation the context of the subscription whose event this context is for; null: it is not for an event */
-  constructor(services: ContextServices, request: OperationRequest, operation: OperationContext | null = null) {
+  constructor(services: ContextServices, request: ContextRequest, operation: OperationContext | null = null) {
     const { tenant, principal, allowedSandboxes, canRead, canWrite, canReadData, expiresAt } = request.session;
     this.tenant = tenant;
     this.principal = principal;
@@ -115,7 +120,11 @@ class OperationContext implements GatewayContext {
   }
 
   get logger(): Logger {
-    return this.#services.logger;
+    return this.record?.logger ?? this.#services.logger;
+  }
+
+  get record(): OperationRecord | null {
+    return this.#request.record;
   }
 
   get trace(): TracePosition | null {
@@ -190,21 +199,26 @@ class OperationContext implements GatewayContext {
     if (!this.canRead) throw new ForbiddenError({ message: 'The token does not allow reading.' });
     // In the other modes the platform does not receive a credential of the caller.
     if (this.authMode === 'passthrough') {
-      const { signal, trace } = this.#request;
-      await this.#services.upstream.prove(this.#caller, { signal, trace });
+      const { signal, trace, record } = this.#request;
+      await this.#services.upstream.prove(this.#caller, { signal, trace, requestId: record?.requestId });
     }
   }
 
   idempotent(request: Parameters<GatewayContext['idempotent']>[0], create: Create): Promise<IdempotencyOutcome> {
-    return this.#services.idempotency.run({ ...request, tenant: this.tenant, signal: this.signal }, create);
+    const { tenant, signal } = this;
+    return this.#services.idempotency.run({ ...request, tenant, signal, logger: this.logger }, create);
   }
 
   withTrace(trace: TracePosition): GatewayContext {
     return new OperationContext(this.#services, { ...this.#request, trace }, this.#operation);
   }
 
+  forStart(): GatewayContext {
+    return new OperationContext(this.#services, this.#request, this);
+  }
+
   forEvent(signal: AbortSignal, trace: TracePosition | null): GatewayContext {
-    return new OperationContext(this.#services, { ...this.#request, signal, trace }, this);
+    return new OperationContext(this.#services, { ...this.#request, signal, trace, record: null }, this);
   }
 
   forTenant(): GatewayContext {
@@ -215,10 +229,19 @@ class OperationContext implements GatewayContext {
     return this.#request.session;
   }
 
-  /** All calls of one operation share a counter. */
+  /** All calls of one operation share a counter, and have its request id. */
   #connect(signal: EndSignal): PlatformApi {
-    this.#calls ??= this.#services.countCalls();
-    return this.#services.upstream.connect(this.#caller, { signal, calls: this.#calls, trace: this.trace });
+    const { record } = this;
+    if (this.#calls === undefined) {
+      this.#calls = this.#services.countCalls();
+      if (record !== null) record.calls = this.#calls;
+    }
+    return this.#services.upstream.connect(this.#caller, {
+      signal,
+      calls: this.#calls,
+      trace: this.trace,
+      requestId: record?.requestId,
+    });
   }
 }
 
@@ -259,6 +282,7 @@ function tenantContext(
     logger,
     signal: lifetime,
     trace: null,
+    record: null,
     canRead: true,
     canWrite: false,
     canReadData: false,
@@ -273,6 +297,7 @@ function tenantContext(
     assertReader: unmarked,
     idempotent: unmarked,
     withTrace: unmarked,
+    forStart: unmarked,
     forEvent: unmarked,
     forTenant: unmarked,
     get principal() {

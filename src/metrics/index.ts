@@ -4,6 +4,7 @@ import { type ConnectionNumbers, defineConnectionMetrics } from './connections.t
 import { defineCredentialMetrics } from './credentials.ts';
 import { MetricDefinitions } from './definitions.ts';
 import { defineDownloadMetrics } from './downloads.ts';
+import { defineOperationMetrics } from './operations.ts';
 import { definePlatformMetrics } from './platform.ts';
 import { definePollMetrics } from './polling.ts';
 import { defineProcessMetrics } from './process.ts';
@@ -21,6 +22,7 @@ export function createMetrics({ version }: { readonly version: string }) {
   const define = new MetricDefinitions(registry);
   defineProcessMetrics(registry, define, version);
   return {
+    operations: defineOperationMetrics(define),
     platform: definePlatformMetrics(define),
     polls: definePollMetrics(define),
     callbacks: defineCallbackMetrics(define),

@@ -35,6 +35,12 @@ export interface OperationCalls {
   count(): void;
 }
 
+/** A counter whose number can be read. */
+export interface CountedCalls extends OperationCalls {
+  /** Number of calls until now. */
+  readonly made: number;
+}
+
 /** The resource in which an anomaly was found. */
 export type WireResource =
   | 'ExportJob'

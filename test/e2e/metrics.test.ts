@@ -48,7 +48,7 @@ it('subscriptions count as open until they end with a reason, and their results 
   });
   await eventually(async () => expect(await gateway.metric('aep_subscription_results_total')).toBeGreaterThan(0));
   expect(await gateway.metric('aep_subscriptions')).toBe(1);
-  expect(await gateway.metric('aep_live_connections')).toBe(1);
+  expect(await gateway.metric('aep_live_connections{transport="sse"}')).toBe(1);
   controller.abort();
   await response.body?.cancel().catch(() => {});
   await eventually(async () =>

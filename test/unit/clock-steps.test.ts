@@ -2,7 +2,6 @@ import { buildSchema, GraphQLError, parse } from 'graphql';
 import { errors } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { createKeySet } from '../../src/auth/jwks.ts';
-import { createTokenRejections } from '../../src/auth/token-rejections.ts';
 import type { GatewayContext } from '../../src/context/context.ts';
 import { createIdempotencyRecords } from '../../src/context/idempotency/idempotency.ts';
 import { createMemoryIdempotencyStore } from '../../src/context/idempotency/memory-store.ts';
@@ -11,6 +10,7 @@ import { createRateLimiter } from '../../src/context/rate-limiter.ts';
 import { RequestRate } from '../../src/emulator/http/request-rate.ts';
 import { GatewayError } from '../../src/errors.ts';
 import { AuthorizationLeases, type LeaseHolder } from '../../src/polling/authorization.ts';
+import { LimitedLines } from '../../src/runtime/limited-lines.ts';
 import { createConnectionRegistry } from '../../src/server/connections/connection-registry.ts';
 import { ExecutionGroup } from '../../src/server/sharing/execution-group.ts';
 import { createAttempts } from '../../src/upstream/creates/attempts.ts';
@@ -19,7 +19,6 @@ import { withCircuit } from '../../src/upstream/http/layers/circuit-breaker.ts';
 import { withDeadline } from '../../src/upstream/http/layers/deadline.ts';
 import { withRetry } from '../../src/upstream/http/layers/retry.ts';
 import { createTenantBudgets } from '../../src/upstream/http/layers/tenant-budget.ts';
-import { createCredentialReport } from '../../src/upstream/index.ts';
 import { defaultPingInterval, defaultPolling } from '../support/default-config.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { startStub } from '../support/platform.ts';
@@ -121,47 +120,15 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
     },
   ],
   [
-    'the log of rejected tokens',
+    'the limit of log lines',
     [1, 1, 2],
     async (clock, step) => {
-      let lines = 0;
-      const rejections = createTokenRejections({
-        clock,
-        metrics: uncountedCredentials,
-        logger: {
-          warn: () => {
-            lines += 1;
-          },
-        },
-      });
-      return await linesPerMinute(
-        clock,
-        step,
-        () => rejections.add('audience'),
-        () => lines,
-      );
-    },
-  ],
-  [
-    'the log of the gateway’s own credential',
-    [1, 1, 2],
-    async (clock, step) => {
-      let lines = 0;
-      const report = createCredentialReport({
-        clock,
-        metrics: uncountedCredentials,
-        logger: {
-          error: () => {
-            lines += 1;
-          },
-        },
-      });
-      return await linesPerMinute(
-        clock,
-        step,
-        () => report(new Error('no')),
-        () => lines,
-      );
+      let count = 0;
+      const lines = new LimitedLines({ clock, perMinute: 1 });
+      const write = () => {
+        if (lines.take('key') !== null) count += 1;
+      };
+      return await linesPerMinute(clock, step, write, () => count);
     },
   ],
   [
@@ -262,7 +229,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
       const startMs = clock.monotonicMs();
       const away = new Set<number>();
       const goAway = () => void away.add(clock.monotonicMs() - startMs);
-      for (let count = 0; count < 120; count += 1) connections.add({ ping: () => {}, goAway });
+      for (let count = 0; count < 120; count += 1) connections.add({ transport: 'sse', ping: () => {}, goAway });
       const drained = connections.drain(8_000);
       step();
       await clock.runUntil(drained);

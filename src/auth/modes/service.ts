@@ -9,6 +9,7 @@ import {
   TokenExpiredError,
   UnauthenticatedError,
 } from '../../errors.ts';
+import type { TokenRejection } from '../../metrics/credentials.ts';
 import { type Clock, lastMomentMs } from '../../runtime/clock.ts';
 import type { Credential } from '../../upstream/caller.ts';
 import type { Authenticate } from '../authenticator.ts';
@@ -56,12 +57,13 @@ const maxPrincipalLength = 512;
  */
 export function serviceAuthenticator(options: ServiceOptions): Authenticate {
   const { credential, claims, onlyOrg, defaultSandbox, rejections } = options;
-  return async (headers) => {
-    const payload = await verify(bearerToken(headers, rejections), options);
+  return async (headers, _connection, log) => {
+    const reject = (reason: TokenRejection) => rejections.add(reason, log);
+    const payload = await verify(bearerToken(headers, reject), options, reject);
     const org = claimAt(payload, claims.organization);
     const sandboxes = namesIn(claimAt(payload, claims.sandboxes));
     if (typeof org !== 'string' || (onlyOrg !== null && org !== onlyOrg)) {
-      rejections.add('organization');
+      reject('organization');
       throw new ForbiddenError({ message: 'The token names no organization that is served here.' });
     }
     const requestedOrg = headers('x-gw-ims-org-id');
@@ -72,13 +74,13 @@ export function serviceAuthenticator(options: ServiceOptions): Authenticate {
     ];
     if (issues.length > 0) throw new InvalidInputError(issues);
     if (requestedOrg !== null && requestedOrg !== org) {
-      rejections.add('organization');
+      reject('organization');
       throw new ForbiddenError({ message: 'The token is not for the organization that the request names.' });
     }
     const [only = null, ...more] = sandboxes;
     const sandbox = requestedSandbox ?? (more.length === 0 ? only : defaultSandbox);
     if (sandbox === null || !sandboxes.includes(sandbox)) {
-      rejections.add('sandbox');
+      reject('sandbox');
       throw new ForbiddenError({ message: notAllowed(requestedSandbox, sandboxes) });
     }
     const tenant = parseTenant(org, sandbox);
@@ -117,23 +119,29 @@ function notAllowed(requested: string | null, sandboxes: readonly string[]): str
     : 'The token names several sandboxes. Name one of them in the header x-sandbox-name.';
 }
 
-function bearerToken(headers: RequestHeaders, rejections: TokenRejections): string {
+type Reject = (reason: TokenRejection) => void;
+
+function bearerToken(headers: RequestHeaders, reject: Reject): string {
   const authorization = headers('authorization');
   const token = /^bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
   if (token === undefined) throw new UnauthenticatedError({ message: notBearer(authorization, 'of the issuer') });
   if (token.length <= maxTokenLength) return token;
-  rejections.add('too long');
+  reject('too long');
   throw new UnauthenticatedError({
     message: `The header Authorization must hold a bearer token of at most ${maxTokenLength} characters.`,
   });
 }
 
-async function verify(token: string, { trusted, clock, rejections }: ServiceOptions): Promise<JWTPayload> {
+async function verify(
+  token: string,
+  { trusted, clock }: Pick<ServiceOptions, 'trusted' | 'clock'>,
+  reject: Reject,
+): Promise<JWTPayload> {
   try {
     return await verifyToken(token, trusted, clock);
   } catch (error) {
     if (error instanceof GatewayError) throw error;
-    rejections.add(tokenRejectionOf(error));
+    reject(tokenRejectionOf(error));
     if (error instanceof errors.JWTExpired) throw new TokenExpiredError({ message: 'The token has expired.' });
     // The client does not receive the reason, because the reason would help to forge a token.
     throw new UnauthenticatedError({ message: 'The token is not valid.', cause: error });

@@ -7,6 +7,7 @@ import {
 } from '../../errors.ts';
 import type { WriteMetrics } from '../../metrics/writes.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
 import { type Claim, digest, type IdempotencyKey, type IdempotencyStore } from './store.ts';
 
 /** A create that must happen once, however often it is requested. */
@@ -15,6 +16,8 @@ export interface IdempotentCreate extends IdempotencyKey {
   readonly input: unknown;
   /** Aborts the wait for another request with the same key. A create that has begun is completed. */
   readonly signal: AbortSignal;
+  /** Logger of the caller's request. @default the logger of the store */
+  readonly logger?: Pick<Logger, 'warn'>;
 }
 
 /**
@@ -61,11 +64,11 @@ export function createIdempotencyRecords({
   readonly clock: Pick<Clock, 'deadline'>;
   readonly metrics: WriteMetrics;
 }): IdempotencyRecords {
-  const run: IdempotencyRecords['run'] = async ({ input, signal, ...key }, create) => {
+  const run: IdempotencyRecords['run'] = async ({ input, signal, logger, ...key }, create) => {
     const inputDigest = digest(JSON.stringify(input));
     using patience = clock.deadline(patienceMs);
     for (;;) {
-      const found = await store.claim(key, inputDigest);
+      const found = await store.claim(key, inputDigest, logger);
       switch (found.state) {
         case 'claimed':
           return { id: await createUnder(found.claim, create), replayed: false };

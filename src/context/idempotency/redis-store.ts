@@ -105,8 +105,8 @@ redis.call('DEL', lease)
 export function createRedisIdempotencyStore(options: RedisIdempotencyOptions): IdempotencyStore {
   const { clock } = options;
   return {
-    claim: async (key, inputDigest) => {
-      const claim = new RedisClaim(options, keysOf(key));
+    claim: async (key, inputDigest, logger = options.logger) => {
+      const claim = new RedisClaim({ ...options, logger }, keysOf(key));
       const [state, id] = await claim.attempt(inputDigest);
       switch (state) {
         case 'claimed':

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Tenant } from '../../domain/tenant.ts';
+import type { Logger } from '../../runtime/logger.ts';
 
 /** Identifies one record. The same key of another tenant or operation is another record. */
 export interface IdempotencyKey {
@@ -51,10 +52,11 @@ export interface IdempotencyStore {
   /**
    * Claims a free key, or returns the state of its record.
    * @param inputDigest digest of the input, which must be the same for the same key
+   * @param logger of the caller's request, for lines about the claim. @default the logger of the store
    * @throws {UpstreamUnreachableError} the store is unavailable
    * @throws {RateLimitedError} the store has no room for another running create
    */
-  claim(key: IdempotencyKey, inputDigest: string): Promise<ClaimResult>;
+  claim(key: IdempotencyKey, inputDigest: string, logger?: Pick<Logger, 'warn'>): Promise<ClaimResult>;
 }
 
 /** Time for which a key is remembered, in milliseconds. */

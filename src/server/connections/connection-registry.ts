@@ -1,7 +1,9 @@
+import type { OperationTransport } from '../../metrics/operations.ts';
 import type { Clock, Deadline } from '../../runtime/clock.ts';
 
 /** A connection that stays open until one side ends it: a socket, or a streamed response. */
 export interface LongLivedConnection {
+  readonly transport: OperationTransport;
   /** Called every `pingIntervalMs`. A ping shows proxies that the connection is in use, and detects a client that has left. */
   ping(): void;
   /** Ends the connection so that its client connects to another replica. It is the last call. */
@@ -18,8 +20,8 @@ export interface ConnectionRegistry extends Disposable {
    * @param windowMs maximum duration in milliseconds
    */
   drain(windowMs: number): Promise<void>;
-  /** Number of open connections. */
-  readonly size: number;
+  /** Numbers of open connections, of the transports that have one. */
+  count(): ReadonlyMap<OperationTransport, number>;
 }
 
 export interface ConnectionRegistryOptions {
@@ -90,8 +92,10 @@ export function createConnectionRegistry({
         for (const { connection } of leaving.slice(wave * perWave, (wave + 1) * perWave)) endSoon(connection);
       }
     },
-    get size() {
-      return connections.size;
+    count: () => {
+      const counts = new Map<OperationTransport, number>();
+      for (const { transport } of connections) counts.set(transport, (counts.get(transport) ?? 0) + 1);
+      return counts;
     },
     [Symbol.dispose]: rest,
   };

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Clock, Deadline } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { RequestId } from '../../runtime/request-id.ts';
 
 /** A response or a connection whose bytes wait in this process until its client reads. */
 export interface SendBuffer {
@@ -13,8 +14,11 @@ export interface SendBuffer {
 
 /** A buffer that is counted until it is disposed. */
 export interface CountedBuffer extends Disposable {
-  /** Sets the caller to whom all bytes belong from now on. */
-  belongsTo(principal: string): void;
+  /**
+   * Sets the caller to whom all bytes belong from now on.
+   * @param requestId id of the request of the caller, for log lines
+   */
+  belongsTo(principal: string, requestId?: RequestId): void;
   /** Call it after each write. */
   written(): void;
 }
@@ -26,8 +30,11 @@ export interface CountedBuffer extends Disposable {
  * beyond twice the bound.
  */
 export interface SendBuffers extends Disposable {
-  /** Counts a buffer toward the total, and toward a caller as soon as the caller is known. */
-  add(buffer: SendBuffer, principal?: string): CountedBuffer;
+  /**
+   * Counts a buffer toward the total, and toward a caller as soon as the caller is known.
+   * @param requestId id of the request of the caller, for log lines
+   */
+  add(buffer: SendBuffer, principal?: string, requestId?: RequestId): CountedBuffer;
   /** Numbers of counted buffers and of their callers. */
   readonly size: { readonly buffers: number; readonly callers: number };
   /** Unread bytes of all counted buffers, as of their last writes and checks. */
@@ -59,6 +66,8 @@ interface Entry {
   readonly buffer: SendBuffer;
   /** null until it is known. */
   principal: string | null;
+  /** Undefined until it is known. */
+  requestId: RequestId | undefined;
   bytes: number;
   progress: number;
   /** Time since which its client reads nothing; null if no bytes wait. */
@@ -116,7 +125,7 @@ export function createSendBuffers({ clock, logger }: SendBuffersOptions): SendBu
     if (all.entries.size === 0) rest();
   };
   const cut = (entry: Entry, reason: string) => {
-    logger.info({ waitingBytes: entry.bytes }, reason);
+    logger.info({ requestId: entry.requestId, waitingBytes: entry.bytes }, reason);
     remove(entry);
     entry.buffer.cut();
   };
@@ -155,12 +164,14 @@ export function createSendBuffers({ clock, logger }: SendBuffersOptions): SendBu
   };
 
   return {
-    add: (buffer, principal) => {
-      const entry: Entry = { buffer, principal: null, bytes: 0, progress: buffer.progress, stalledSinceMs: null };
+    add: (buffer, principal, requestId) => {
+      const counts = { bytes: 0, progress: buffer.progress, stalledSinceMs: null };
+      const entry: Entry = { buffer, principal: null, requestId, ...counts };
       all.entries.add(entry);
       if (principal !== undefined) join(entry, principal);
       return {
-        belongsTo: (named) => {
+        belongsTo: (named, request) => {
+          entry.requestId = request;
           if (named !== entry.principal && all.entries.has(entry)) {
             remove(entry);
             all.entries.add(entry);

@@ -5,6 +5,8 @@ import { GatewayError, httpStatusByCode, NotFoundError } from '../../errors.ts';
 import type { DownloadMetrics } from '../../metrics/downloads.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { RequestId } from '../../runtime/request-id.ts';
+import type { RequestLog } from '../../runtime/request-log.ts';
 import type { TracePosition } from '../../tracing/trace.ts';
 import { extensionsOf, internalError, logUnexpected } from '../graphql/error-mask.ts';
 import type { Cors } from '../http/cors.ts';
@@ -19,14 +21,20 @@ import { checkPreconditions, rangeApplies } from './preconditions.ts';
 import { startingWith } from './starting-with.ts';
 import { counted, StalledClientError, writeBody } from './write-body.ts';
 
+/** The request for a file. */
+interface DownloadRequest {
+  readonly requestId: RequestId;
+  /** Position of the request in its trace; null: it is not traced. */
+  readonly trace: TracePosition | null;
+}
+
 export interface FileHandlerOptions {
   /**
    * @param path the path after `/files/`, without a query
    * @throws {GatewayError} the link is invalid or has expired
    */
   readonly open: (path: string) => Promise<Download>;
-  /** @param trace position of the request in its trace; null: it is not traced */
-  readonly source: (download: Download, trace: TracePosition | null) => DownloadSource;
+  readonly source: (download: Download, request: DownloadRequest) => DownloadSource;
   readonly limits: Omit<DownloadLimitsOptions, 'clock'>;
   /** Maximum number of concurrent conversions of all tenants together. They also count as downloads. */
   readonly maxConversions: number;
@@ -34,7 +42,6 @@ export interface FileHandlerOptions {
   readonly clock: Clock;
   /** Time on the connections to clients. */
   readonly connectionClock: Pick<Clock, 'sleep'>;
-  readonly logger: Logger;
   readonly metrics: DownloadMetrics;
 }
 
@@ -47,12 +54,17 @@ const conditionalHeaders = ['range', 'if-match', 'if-none-match', 'if-range'] as
  * the rows of a Parquet file as text, if the link has a format.
  */
 export function createFileHandler(options: FileHandlerOptions) {
-  const { open, cors, clock, logger, metrics } = options;
+  const { open, cors, clock, metrics } = options;
   const limits = createDownloadLimits({ ...options.limits, clock });
   const conversionLimits = createDownloadLimits({ ...options.limits, total: options.maxConversions, clock });
   const knownFiles = createKnownFiles({ clock });
 
-  return async (request: IncomingMessage, response: ServerResponse, trace: TracePosition | null): Promise<void> => {
+  return async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    log: RequestLog,
+    trace: TracePosition | null,
+  ): Promise<void> => {
     if (cors.preflight(request, response, { methods, headers: conditionalHeaders })) return;
     cors.allow(request, response);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -70,12 +82,12 @@ export function createFileHandler(options: FileHandlerOptions) {
       const download = await open(path);
       using _ = limits.enter(download);
       using __ = download.format === 'ORIGINAL' ? null : conversionLimits.enter(download);
-      const source = options.source(download, trace);
+      const source = options.source(download, { requestId: log.requestId, trace });
       await serve({ ...options, request, response, download, source, knownFiles, signal: gone.signal });
       outcome = 'complete';
     } catch (error) {
       if (gone.signal.aborted) outcome = 'left';
-      else sendFailure(response, error, logger);
+      else sendFailure(response, error, log.logger);
     } finally {
       metrics.ended(outcome);
     }

@@ -3,9 +3,11 @@ import { type ExecutionResult, GraphQLError } from 'graphql';
 import { GatewayError, httpStatusByCode, InvalidInputError } from '../../errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { boundedErrors, boundedLocations, boundedMessage } from './bounded-errors.ts';
-import { httpOf, type RequestErrorCode } from './request-error.ts';
+import { codeOfGraphql } from './error-codes.ts';
+import { httpOf } from './request-error.ts';
 
-export type MaskError = (error: unknown) => GraphQLError;
+/** @param log receives the errors that clients must not see: the record or the context of an operation, … */
+export type MaskError = (error: unknown, log: { readonly logger: Pick<Logger, 'debug' | 'error'> }) => GraphQLError;
 
 /**
  * Creates the error that a client receives. A GatewayError keeps its code and details, and an error of graphql about
@@ -13,11 +15,8 @@ export type MaskError = (error: unknown) => GraphQLError;
  * @param options.suggestions whether graphql may suggest names of the schema that are similar to an unknown name.
  *   @default true
  */
-export function createErrorMask(
-  logger: Logger,
-  { suggestions = true }: { readonly suggestions?: boolean } = {},
-): MaskError {
-  return (error) => {
+export function createErrorMask({ suggestions = true }: { readonly suggestions?: boolean } = {}): MaskError {
+  return (error, log) => {
     const failure = findGatewayError(error);
     if (failure !== null) return toGraphQLError(failure, error);
     const cause = rootCause(error);
@@ -26,8 +25,8 @@ export function createErrorMask(
     }
 
     const extensions = isAbort(cause)
-      ? logUnexpected(logger, cause, 'the caller cancelled an operation', 'debug')
-      : logUnexpected(logger, cause, 'unexpected error');
+      ? logUnexpected(log.logger, cause, 'the caller cancelled an operation', 'debug')
+      : logUnexpected(log.logger, cause, 'unexpected error');
     return new GraphQLError(internalError, {
       ...locationOf(error),
       extensions: { ...extensions, ...atRequest(error, 500) },
@@ -106,14 +105,11 @@ export function publicError(error: GraphQLError): GraphQLError {
     originalError: error.originalError ?? null,
     extensions: {
       ...extensions,
-      code: extensions['code'] ?? codeOf(error),
+      code: extensions['code'] ?? codeOfGraphql(error),
       retryable: extensions['retryable'] === true,
     },
   });
 }
-
-/** Code of an error that graphql itself made. During execution such an error concerns an argument without a value. */
-const codeOf = ({ path }: GraphQLError): RequestErrorCode => (path === undefined ? 'BAD_REQUEST' : 'BAD_USER_INPUT');
 
 /** The form of several errors that clients receive, of bounded size in total. */
 export const publicErrors = (errors: readonly GraphQLError[]): readonly GraphQLError[] =>

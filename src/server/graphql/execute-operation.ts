@@ -1,4 +1,5 @@
 import type { ExecutionResult } from 'graphql';
+import type { GatewayContext } from '../../context/context.ts';
 import { execute } from '../../execution/execute.ts';
 import type { MaskError } from './error-mask.ts';
 import type { CheckOperation } from './operation-limits.ts';
@@ -20,7 +21,9 @@ export const createExecution =
     if (variables.errors !== undefined) return { errors: variables.errors };
     const coercedVariables = variables.coerced;
     const result = execute({ schema, document, operationName, variableValues, contextValue, coercedVariables });
-    return result instanceof Promise ? result.then((found) => masked(found, checks)) : masked(result, checks);
+    return result instanceof Promise
+      ? result.then((found) => masked(found, contextValue, checks))
+      : masked(result, contextValue, checks);
   };
 
 /** Creates the function that starts subscriptions. Their variables are coerced again for each event. */
@@ -39,11 +42,17 @@ export const createSubscription =
  */
 function prepare(args: OperationArgs, { check, maskError }: ExecutionChecks): ReturnType<typeof coerceBounded> {
   const variables = coerceBounded(args);
-  if (variables.errors !== undefined) return { errors: variables.errors.map(maskError) };
+  if (variables.errors !== undefined) {
+    return { errors: variables.errors.map((error) => maskError(error, args.contextValue)) };
+  }
   check(args);
   selectFields(args);
   return variables;
 }
 
-const masked = (result: ExecutionResult, { maskError }: Pick<ExecutionChecks, 'maskError'>): ExecutionResult =>
-  result.errors === undefined ? result : { ...result, errors: result.errors.map(maskError) };
+const masked = (
+  result: ExecutionResult,
+  context: GatewayContext,
+  { maskError }: Pick<ExecutionChecks, 'maskError'>,
+): ExecutionResult =>
+  result.errors === undefined ? result : { ...result, errors: result.errors.map((error) => maskError(error, context)) };

@@ -1,7 +1,10 @@
 import { type DocumentNode, type ExecutionResult, type GraphQLError, Kind } from 'graphql';
 import type { GatewayContext } from '../../context/context.ts';
 import type { CreateContext, OperationRequest } from '../../context/create-context.ts';
+import type { OperationRecord } from '../../observation/operation-record.ts';
+import type { RequestLog } from '../../runtime/request-log.ts';
 import type { FindDocument } from './documents.ts';
+import { endRecord, errorCodesOf } from './end-record.ts';
 import { type MaskError, publicError } from './error-mask.ts';
 import type { Outcome, Pipeline, ReadyOperation } from './pipeline-types.ts';
 import type { PreparedDocuments } from './prepared-documents.ts';
@@ -40,32 +43,47 @@ export function openOperation(
   params: OperationParams,
   request: OperationRequest,
 ): Opened | Promise<Opened> {
+  const { record } = request;
+  record.leaving = request.signal;
+  record.trace = request.trace;
   try {
     const contextValue = createContext(request);
     const prepared = documents.prepare(findDocument(params));
     const { schema, document } = prepared;
     // Some clients send an empty name for an anonymous operation.
     const operationName = params.operationName || null;
-    const { operation: kind } = prepared.operation(operationName) ?? noOperation(document, operationName);
+    const operation = prepared.operation(operationName) ?? noOperation(document, operationName);
+    record.operation = operation;
     const errors = prepared.validate();
-    if (errors.length > 0)
-      return shownTo(contextValue, errors, hiddenErrors).catch((error: unknown) => [maskError(error)]);
+    if (errors.length > 0) {
+      return shownTo(contextValue, errors, hiddenErrors).then(
+        (shown) => rejected(record, shown),
+        (error: unknown) => rejected(record, [maskError(error, record)]),
+      );
+    }
     const args: ReadyOperation = {
       schema,
       document,
       operationName,
-      kind,
+      kind: operation.type,
       variableValues: params.variables ?? null,
       contextValue,
+      record,
     };
     if (!prepared.selectsIntrospection) return args;
     return contextValue.assertReader().then(
       () => args,
-      (error: unknown) => [maskError(error)],
+      (error: unknown) => rejected(record, [maskError(error, record)]),
     );
   } catch (error) {
-    return [maskError(error)];
+    return rejected(record, [maskError(error, record)]);
   }
+}
+
+/** Ends the record of an operation that is not executed. */
+function rejected(record: OperationRecord, errors: readonly GraphQLError[]): readonly GraphQLError[] {
+  endRecord(record, { errors });
+  return errors;
 }
 
 /** @throws {GraphQLError} `OPERATION_RESOLUTION_FAILURE` */
@@ -109,11 +127,12 @@ type Executing = Pick<OperationDeps, 'pipeline' | 'maskError'>;
  * @returns a promise if a value is awaited. It never rejects.
  */
 export function runOperation(deps: Executing, args: ReadyOperation): Outcome | Promise<Outcome> {
-  const { contextValue, document, operationName, kind } = args;
+  const { contextValue, document, operationName, kind, record } = args;
   const span = contextValue.trace?.startOperation(() => tracedOperation(document, operationName, kind)) ?? null;
   if (span === null) return run(deps, args);
+  record.trace = span;
   const ended = (outcome: Outcome): Outcome => {
-    span.end('errors' in outcome ? errorTypeOf(outcome.errors) : null);
+    span.end(errorCodesOf(record, outcome)[0] ?? null);
     return outcome;
   };
   const outcome = run(deps, { ...args, contextValue: contextValue.withTrace(span) });
@@ -126,11 +145,21 @@ export function errorTypeOf(errors: ExecutionResult['errors']): string | null {
   return first === undefined ? null : String(first.extensions['code'] ?? 'UNKNOWN');
 }
 
+/** Executes an operation, and ends its record. */
 function run({ pipeline, maskError }: Executing, args: ReadyOperation): Outcome | Promise<Outcome> {
-  const failed = (error: unknown): Outcome => ({ errors: [maskError(error)] });
+  const { record } = args;
+  const failed = (error: unknown): Outcome => {
+    const errors = [maskError(error, record)];
+    endRecord(record, { errors });
+    return { errors };
+  };
   const ended = (outcome: Outcome): Outcome | Promise<Outcome> => {
-    if (!isRejection(outcome)) return outcome;
+    if (!isRejection(outcome)) {
+      endRecord(record, outcome);
+      return outcome;
+    }
     const errors = outcome.errors.map(rejection);
+    endRecord(record, { errors });
     if (!errors.some(describesInput)) return { errors };
     return shownTo(args.contextValue, errors, hiddenInput).then((shown) => ({ errors: shown }), failed);
   };
@@ -168,6 +197,7 @@ const hiddenInput = () =>
 export function resultsUntilFailure(
   results: AsyncIterable<ExecutionResult>,
   maskError: MaskError,
+  log: RequestLog,
 ): AsyncIterableIterator<ExecutionResult, undefined> {
   const iterator = results[Symbol.asyncIterator]();
   const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -183,7 +213,7 @@ export function resultsUntilFailure(
         return done === true ? end : { done: false, value };
       } catch (error) {
         failed = true;
-        return { done: false, value: { errors: [publicError(maskError(error))] } };
+        return { done: false, value: { errors: [publicError(maskError(error, log))] } };
       }
     },
     return: async () => {

@@ -7,6 +7,7 @@ import type {
   OperationTypeNode,
 } from 'graphql';
 import type { GatewayContext } from '../../context/context.ts';
+import type { OperationRecord } from '../../observation/operation-record.ts';
 
 /** The pipeline that all transports share. */
 export interface Pipeline {
@@ -33,4 +34,6 @@ export interface OperationArgs extends ExecutionArgs {
 /** An operation that can be executed. */
 export interface ReadyOperation extends OperationArgs {
   readonly kind: `${OperationTypeNode}`;
+  /** Ended when the operation is executed, or a subscription has started. */
+  readonly record: OperationRecord;
 }

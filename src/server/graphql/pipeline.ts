@@ -28,7 +28,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const checks = { check: createOperationCheck(limits), maskError };
   const yoga = createYoga<object, GatewayContext>({
     schema,
-    maskedErrors: { maskError },
+    // Only executions mask errors, and Yoga executes nothing here.
+    maskedErrors: false,
     plugins: [useDocumentLimits(limits), useRequestValidation(), ...(introspection ? [] : [withoutIntrospection])],
     // `createPreparedDocuments` keeps what is parsed and validated.
     parserAndValidationCache: false,

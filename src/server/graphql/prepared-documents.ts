@@ -6,7 +6,9 @@ import {
   type OperationDefinitionNode,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
+import type { OperationDescription } from '../../observation/operation-record.ts';
 import { selectsIntrospection } from './introspection.ts';
+import type { LabelOf } from './operation-label.ts';
 import type { Pipeline } from './pipeline-types.ts';
 
 /** Maximum size of all kept prepared documents, in bytes. The least recently used are discarded first. */
@@ -22,7 +24,7 @@ export interface PreparedDocument {
   readonly document: DocumentNode;
   readonly selectsIntrospection: boolean;
   /** Null if the document has no such operation, or several operations and no name is given. */
-  operation(name: string | null): OperationDefinitionNode | null;
+  operation(name: string | null): OperationDescription | null;
   /** The errors of the document, none if it is valid. They are determined once. */
   validate(): readonly GraphQLError[];
 }
@@ -31,6 +33,10 @@ export interface PreparedDocument {
 export interface PreparedDocuments {
   /** @throws {GraphQLError} the text is no document, or is above a limit */
   prepare(text: string): PreparedDocument;
+}
+
+export interface PreparedDocumentsOptions extends Pick<Pipeline, 'parse' | 'validate' | 'schema'> {
+  readonly labelOf: LabelOf;
 }
 
 /**
@@ -42,23 +48,28 @@ export function createPreparedDocuments({
   parse,
   validate,
   schema,
-}: Pick<Pipeline, 'parse' | 'validate' | 'schema'>): PreparedDocuments {
+  labelOf,
+}: PreparedDocumentsOptions): PreparedDocuments {
   const known = new LRUCache<string, PreparedDocument>({
     maxSize: maxBytes,
     sizeCalculation: ({ document }, text) => 2 * text.length + bytesPerToken * tokensOf(document),
   });
   const prepare = (text: string): PreparedDocument => {
     const document: DocumentNode = parse(text);
-    const operations = new Map<string | null, OperationDefinitionNode | null>();
+    const operations = new Map<string | null, OperationDescription>();
     let errors: readonly GraphQLError[] | null = null;
     return {
       schema,
       document,
       selectsIntrospection: selectsIntrospection(document),
       operation: (name) => {
-        const found = operations.get(name) ?? getOperationAST(document, name) ?? null;
+        const known = operations.get(name);
+        if (known !== undefined) return known;
+        const definition = getOperationAST(document, name);
         // Names that the document does not have are not kept.
-        if (found !== null) operations.set(name, found);
+        if (definition === null || definition === undefined) return null;
+        const found = describe(definition, labelOf(document, definition));
+        operations.set(name, found);
         return found;
       },
       validate: () => {
@@ -78,6 +89,12 @@ export function createPreparedDocuments({
     },
   };
 }
+
+const describe = ({ operation, name }: OperationDefinitionNode, label: string): OperationDescription => ({
+  type: operation,
+  name: name?.value ?? null,
+  label,
+});
 
 function tokensOf({ loc }: DocumentNode): number {
   let count = 1;

@@ -1,4 +1,5 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestId } from '../../runtime/request-id.ts';
 import { type CountedBuffer, progressOf, type SendBuffer, type SendBuffers } from '../connections/send-buffers.ts';
 
 /** A response whose unread bytes are counted. */
@@ -8,6 +9,7 @@ export class CountedResponse<Request extends IncomingMessage = IncomingMessage>
 {
   #buffers: SendBuffers | null = null;
   #principal: string | undefined;
+  #requestId: RequestId | undefined;
   /** Null until bytes wait, because most clients read a response at once. */
   #counted: CountedBuffer | null = null;
 
@@ -23,9 +25,10 @@ export class CountedResponse<Request extends IncomingMessage = IncomingMessage>
   }
 
   /** Names the caller that the response is for. */
-  belongsTo(principal: string): void {
+  belongsTo(principal: string, requestId: RequestId): void {
     this.#principal = principal;
-    this.#counted?.belongsTo(principal);
+    this.#requestId = requestId;
+    this.#counted?.belongsTo(principal, requestId);
   }
 
   /** Includes the bytes of a pipelined response that waits for an earlier response. */
@@ -56,7 +59,7 @@ export class CountedResponse<Request extends IncomingMessage = IncomingMessage>
 
   #written(): void {
     if (this.#counted === null && this.waitingBytes > 0) {
-      this.#counted = this.#buffers?.add(this, this.#principal) ?? null;
+      this.#counted = this.#buffers?.add(this, this.#principal, this.#requestId) ?? null;
     }
     this.#counted?.written();
   }

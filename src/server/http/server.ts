@@ -1,9 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../../runtime/clock.ts';
 import { checkHostHeader, type IsAllowedHost } from '../../runtime/host-header.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import { requestIdOf } from '../../runtime/request-id.ts';
+import { RequestLog } from '../../runtime/request-log.ts';
 import type { TraceSpan, Tracing } from '../../tracing/trace.ts';
 import type { ConnectionRegistry } from '../connections/connection-registry.ts';
 import type { SendBuffers } from '../connections/send-buffers.ts';
@@ -20,6 +21,7 @@ import { UpgradableRequest } from './upgrade.ts';
 type Handler = (
   request: IncomingMessage,
   response: ServerResponse,
+  log: RequestLog,
   trace: TraceSpan | null,
 ) => Promise<void> | undefined;
 
@@ -112,6 +114,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const lingering = createLingering(clock);
   let draining = false;
 
+  const logOf = ({ headers }: IncomingMessage): RequestLog =>
+    new RequestLog(logger, requestIdOf(headers['x-request-id']));
+
   const sendReadiness = (response: ServerResponse): void => {
     const readiness = readinessOf(dependencies(), draining);
     send(response, statusOfReadiness(readiness), 'application/json', `${JSON.stringify(readiness)}\n`);
@@ -135,7 +140,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     }
   };
 
-  const route = (request: IncomingMessage, response: ServerResponse): ReturnType<Handler> => {
+  const route = (request: IncomingMessage, response: ServerResponse, log: RequestLog): ReturnType<Handler> => {
     const path = pathOf(request);
     const wrongHost = checkHostHeader(request.headers.host, isAllowedHost);
     const isGraphql = path === graphqlPath || path === eventStreamPath;
@@ -158,9 +163,14 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         return undefined;
       }
       response.setHeader('cache-control', 'no-store');
-      return graphql(request, response, tracing === null ? null : startTrace(tracing, request, response, path));
+      return graphql(request, response, log, tracing === null ? null : startTrace(tracing, request, response, path));
     } else if (path.startsWith(filesPath)) {
-      return files(request, response, tracing === null ? null : startTrace(tracing, request, response, filesRoute));
+      return files(
+        request,
+        response,
+        log,
+        tracing === null ? null : startTrace(tracing, request, response, filesRoute),
+      );
     } else {
       const served = hasAdminPort ? null : serveOperator(path, response);
       if (served !== null) return served;
@@ -169,13 +179,13 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     return undefined;
   };
 
-  const fail = (request: IncomingMessage, response: ServerResponse, error: unknown): void => {
+  const fail = (request: IncomingMessage, response: ServerResponse, log: RequestLog, error: unknown): void => {
     if (response.headersSent || response.destroyed) {
       response.destroy();
       return;
     }
     cors.allow(request, response);
-    const extensions = logUnexpected(logger, error, 'a request failed');
+    const extensions = logUnexpected(log.logger, error, 'a request failed');
     sendErrors(response, 500, internalError, extensions);
   };
 
@@ -195,14 +205,15 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       // A response that had begun before could not announce that its connection ends with it.
       if (draining) server.closeIdleConnections();
     });
-    response.setHeader('x-request-id', requestIdOf(request));
+    const log = logOf(request);
+    response.setHeader('x-request-id', log.requestId);
     // The client of a WebSocket sends nothing more, and may wait for the end of a connection that became none.
     if (request.missesWebSocket) response.setHeader('connection', 'close');
     lingering.limit(request, response);
     try {
-      route(request, response)?.catch((error: unknown) => fail(request, response, error));
+      route(request, response, log)?.catch((error: unknown) => fail(request, response, log, error));
     } catch (error) {
-      fail(request, response, error);
+      fail(request, response, log, error);
     }
   });
 
@@ -236,7 +247,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
 
   const operators = createServer({ requestTimeout: requestTimeoutMs }, (request, response) => {
-    response.setHeader('x-request-id', requestIdOf(request));
+    const log = logOf(request);
+    response.setHeader('x-request-id', log.requestId);
     const wrongHost = checkHostHeader(request.headers.host, isAllowedHost);
     if (wrongHost !== null) {
       sendText(response, wrongHost.status, wrongHost.message);
@@ -244,7 +256,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     }
     const served = serveOperator(pathOf(request), response);
     if (served === null) sendText(response, 404, 'not found: this port serves /metrics, /healthz and /readyz');
-    else served?.catch((error: unknown) => fail(request, response, error));
+    else served?.catch((error: unknown) => fail(request, response, log, error));
   });
 
   return {
@@ -312,12 +324,6 @@ const isStrippedHandshake = ({ method, headers }: IncomingMessage): boolean =>
 
 const strippedHandshake =
   'This WebSocket handshake arrived without its headers Upgrade and Connection. The proxy in front must forward them.';
-
-/** The caller's request id if it is safe, so that the logs of both sides contain the same id. */
-function requestIdOf(request: IncomingMessage): string {
-  const given = request.headers['x-request-id'];
-  return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
-}
 
 function sendText(response: ServerResponse, status: number, text: string): void {
   send(response, status, 'text/plain; charset=utf-8', `${text}\n`);

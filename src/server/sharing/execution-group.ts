@@ -139,7 +139,7 @@ export class ExecutionGroup {
       contextValue = contexts;
     }
     const result = execute({ ...operation, rootValue: event, contextValue });
-    if (!(result instanceof Promise)) return this.#finish(result, span);
+    if (!(result instanceof Promise)) return this.#finish(result, contextValue, span);
     const giveUp = () => {
       // A member that was alone at the execution has not kept the result.
       if (this.#results.get(event)?.result === pending) this.#results.delete(event);
@@ -151,7 +151,7 @@ export class ExecutionGroup {
         span?.end('aborted');
         return found;
       }
-      const final = this.#finish(found, span);
+      const final = this.#finish(found, contextValue, span);
       const kept = this.#results.get(event);
       if (kept?.result !== pending) return final;
       kept.result = final;
@@ -171,9 +171,9 @@ export class ExecutionGroup {
     return startEvent(tracedOperation(document, operationName, 'subscription'), { links, subscribers: this.#members });
   }
 
-  #finish(result: ExecutionResult, span: TraceSpan | null): ExecutionResult {
+  #finish(result: ExecutionResult, context: GatewayContext, span: TraceSpan | null): ExecutionResult {
     const { data = null, errors } = result;
-    const masked = errors?.map(this.#options.maskError);
+    const masked = errors?.map((error) => this.#options.maskError(error, context));
     span?.end(errorTypeOf(masked));
     return masked === undefined ? new SerializedResult(data) : { ...result, errors: masked };
   }

@@ -57,8 +57,10 @@ export function createSharedSubscriptions({ maskError, quota }: SharedSubscripti
     const { signal, trace } = contextValue;
     // The start has a separate context, so that data that plugins keep by context is released after the stream has
     // started.
-    const events = await createSourceEventStream({ ...args, contextValue: contextValue.forEvent(signal, trace) });
-    if (!(Symbol.asyncIterator in events)) return { ...events, errors: (events.errors ?? []).map(maskError) };
+    const events = await createSourceEventStream({ ...args, contextValue: contextValue.forStart() });
+    if (!(Symbol.asyncIterator in events)) {
+      return { ...events, errors: (events.errors ?? []).map((error) => maskError(error, contextValue)) };
+    }
     const member = new GroupMember({ group: groupOf(args), slot, link: trace?.link ?? null });
     return isPullSource(events)
       ? new PushSubscription({ events, member, signal })

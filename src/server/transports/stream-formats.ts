@@ -1,10 +1,12 @@
 import type { ExecutionResult } from 'graphql';
 import { print } from 'graphql-sse';
+import type { OperationTransport } from '../../metrics/operations.ts';
 import { publicResult } from '../graphql/error-mask.ts';
 import { textOf } from '../sharing/serialized-result.ts';
 
 /** Format of the results of one operation in one streamed response. */
 export interface StreamFormat {
+  readonly transport: OperationTransport;
   readonly contentType: string;
   readonly opening: string;
   readonly ping: string;
@@ -21,6 +23,7 @@ const eventStreamPing = ':\n';
 
 /** GraphQL over server-sent events, with one event stream per operation ("distinct connections mode"). */
 export const eventStreamFormat: StreamFormat = {
+  transport: 'sse',
   contentType: 'text/event-stream; charset=utf-8',
   // Some browsers report the start of a response only after the first bytes of its body.
   opening: eventStreamPing,
@@ -37,6 +40,7 @@ const part = (json: string): string => `\r\ncontent-type: application/json\r\n\r
  * each part at once, so that the part can be read before the next one arrives.
  */
 export const multipartFormat: StreamFormat = {
+  transport: 'multipart',
   // Without quotes, because several clients compare the parameters as text.
   contentType: 'multipart/mixed;boundary=graphql;subscriptionSpec=1.0',
   opening: '\r\n--graphql',

@@ -1,5 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
+import type { OperationTransport } from '../../metrics/operations.ts';
+import type { RequestId } from '../../runtime/request-id.ts';
 import { afterPendingReads, type ConnectionRegistry } from '../connections/connection-registry.ts';
 import { maxBufferedBytes, type SendBuffers } from '../connections/send-buffers.ts';
 import type { SubscriptionEnd } from '../sharing/end-reason.ts';
@@ -32,8 +34,11 @@ export function sendBody({ stream }: StreamingBody, response: ServerResponse): v
 export interface StreamingBodyOptions {
   readonly connections: ConnectionRegistry;
   readonly buffers: SendBuffers;
+  readonly transport: OperationTransport;
   /** The caller that the body is for. */
   readonly principal: string;
+  /** Id of the request that opened the stream, for log lines. */
+  readonly requestId?: RequestId | undefined;
   /** A frame without content. */
   readonly ping: string;
   /** Ends the connection of the response if its client does not read, or not enough. */
@@ -50,7 +55,7 @@ export interface StreamingBodyOptions {
  * its protocol. Clients treat this as a lost connection, and connect again.
  */
 export function createStreamingBody(options: StreamingBodyOptions): StreamingBody {
-  const { connections, buffers, principal, ping, disconnect, onEnd } = options;
+  const { connections, buffers, transport, principal, requestId, ping, disconnect, onEnd } = options;
   const waiting = new Set<() => void>();
   let pushedBytes = 0;
   let readAtLastPing = -1;
@@ -100,9 +105,11 @@ export function createStreamingBody(options: StreamingBodyOptions): StreamingBod
       cut: () => cut('too_slow'),
     },
     principal,
+    requestId,
   );
 
   const membership = connections.add({
+    transport,
     ping: () => {
       const before = readBytes();
       if (stream.readableLength === 0 || before !== readAtLastPing) {

@@ -1,19 +1,25 @@
 import { InvalidInputError } from '../../errors.ts';
-import type { OperationCalls } from '../types.ts';
+import type { CountedCalls } from '../types.ts';
 import type { CallLayer } from './call.ts';
 
 /** @param max maximum number of calls of the operation (`MAX_OPERATION_CALLS`) */
-export function createOperationCalls(max: number): OperationCalls {
-  let made = 0;
-  return {
-    count: () => {
-      if (made >= max) {
-        const message = `needs more calls to the platform than the ${max} that MAX_OPERATION_CALLS allows`;
-        throw new InvalidInputError([{ path: 'query', message }]);
-      }
-      made += 1;
-    },
-  };
+export const createOperationCalls = (max: number): CountedCalls => new BoundedCalls(max);
+
+class BoundedCalls implements CountedCalls {
+  made = 0;
+  readonly #max: number;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  count(): void {
+    if (this.made >= this.#max) {
+      const message = `needs more calls to the platform than the ${this.#max} that MAX_OPERATION_CALLS allows`;
+      throw new InvalidInputError([{ path: 'query', message }]);
+    }
+    this.made += 1;
+  }
 }
 
 /**

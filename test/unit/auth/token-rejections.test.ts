@@ -1,32 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import { createTokenRejections } from '../../../src/auth/token-rejections.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { testLog } from '../../support/records.ts';
 import { uncountedCredentials } from '../../support/uncounted-metrics.ts';
 
 describe('rejected tokens', () => {
-  it('are logged once a minute for each reason, with their number', async () => {
+  it('are logged with the id of their request, ten times a minute for each reason', async () => {
     const clock = new FakeClock();
-    const lines: unknown[] = [];
-    const rejections = createTokenRejections({
-      clock,
-      metrics: uncountedCredentials,
-      logger: { warn: (line: unknown) => void lines.push(line) },
-    });
-    for (let count = 0; count < 1_000; count += 1) rejections.add('audience');
-    rejections.add('issuer');
-    expect(lines).toEqual([
-      { reason: 'audience', count: 1 },
-      { reason: 'issuer', count: 1 },
-    ]);
-    await clock.advanceBy(59_999);
-    rejections.add('audience');
-    expect(lines).toHaveLength(2);
-    await clock.advanceBy(1);
-    rejections.add('audience');
-    expect(lines[2]).toEqual({ reason: 'audience', count: 1_001 });
-    rejections.add('issuer');
-    expect(lines[3]).toEqual({ reason: 'issuer', count: 1 });
-    rejections.add('audience');
-    expect(lines).toHaveLength(4);
+    const lines: Record<string, unknown>[] = [];
+    const logger = createLogger({ destination: { write: (line) => void lines.push(JSON.parse(line)) } });
+    const rejections = createTokenRejections({ clock, metrics: uncountedCredentials, logger });
+    for (let count = 0; count < 1_000; count += 1) rejections.add('audience', testLog(logger));
+    rejections.add('issuer', undefined);
+    expect(lines).toHaveLength(11);
+    expect(lines[0]).toMatchObject({ level: 'warn', reason: 'audience', requestId: 'request-1' });
+    expect(lines[10]).toMatchObject({ level: 'warn', reason: 'issuer' });
+    await clock.advanceBy(60_000);
+    rejections.add('audience', undefined);
+    expect(lines.slice(11)).toMatchObject([{ level: 'warn', reason: 'audience', suppressed: 990 }]);
   });
 });

@@ -5,6 +5,7 @@ import { type DataSetFileId, type DatasetId, platformId } from '../../../src/dom
 import type { EndSignal } from '../../../src/runtime/end-signal.ts';
 import type { ConnectOptions, PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { isCollected } from '../../support/garbage.ts';
+import { testRecord } from '../../support/records.ts';
 import { testSession } from '../../support/session.ts';
 import { runsOf } from '../../support/tenant-runs.ts';
 
@@ -38,7 +39,7 @@ async function setUp() {
   } as unknown as ContextServices;
   const signal = new AbortController().signal;
   const session = testSession();
-  const context = contextFactory(services)({ session, host: 'gateway.test:4000', signal, trace: null });
+  const context = contextFactory(services)({ session, host: 'gateway.test:4000', signal, trace: null, record: testRecord() });
   return { context, credential: session.credential, asked, counters, counting };
 }
 

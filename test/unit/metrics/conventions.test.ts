@@ -5,7 +5,7 @@ import { createMetrics } from '../../../src/metrics/index.ts';
 /** All metrics, with at least one time series of each that a report creates. */
 async function rendered(): Promise<string> {
   const metrics = createMetrics({ version: '1.2.3' });
-  metrics.watchConnections(() => ({ streams: 1, waitingBytes: 2 }));
+  metrics.watchConnections(() => ({ open: new Map(), waitingBytes: 2 }));
   metrics.watchRedis(() => 'ready');
   metrics.platform.callEnded({ service: 'export', method: 'GET', status: 200, seconds: 0.1 });
   metrics.platform.budgetWaited({ priority: 'poll', seconds: 1, granted: true });

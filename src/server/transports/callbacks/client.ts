@@ -4,15 +4,24 @@ import { RateLimitedError } from '../../../errors.ts';
 import type { CallbackMetrics } from '../../../metrics/callbacks.ts';
 import { jitteredBackoffMs } from '../../../runtime/backoff.ts';
 import type { Clock } from '../../../runtime/clock.ts';
-import type { Logger } from '../../../runtime/logger.ts';
+import type { RequestLog } from '../../../runtime/request-log.ts';
 import type { CallbackPolicy } from './policy.ts';
 import { type PoolUse, RouterPools } from './router-pools.ts';
 import type { CallbackOutcome } from './types.ts';
 
 /** Sends callbacks to routers. Disposing cancels callbacks in flight. */
 export interface CallbackClient extends AsyncDisposable {
-  /** Opens the connections to the router of a URL. The connections close when the last use of them ends. */
-  connect(url: URL): RouterConnection;
+  /** Opens the connections to the router of a subscription. The connections close when the last use of them ends. */
+  connect(destination: CallbackDestination): RouterConnection;
+}
+
+/** The receiver of the callbacks of one subscription. */
+export interface CallbackDestination {
+  readonly url: URL;
+  /** Id of the subscription, which the router has chosen. It is in the log lines. */
+  readonly id: string;
+  /** Log of the request that began the subscription. */
+  readonly log: RequestLog;
 }
 
 /** The connections to one callback URL, until it is disposed. */
@@ -31,7 +40,6 @@ export interface SendSignals {
 export interface CallbackClientOptions {
   readonly policy: Pick<CallbackPolicy, 'allowsAddress'>;
   readonly clock: Pick<Clock, 'deadline' | 'sleep'>;
-  readonly logger: Pick<Logger, 'debug' | 'warn'>;
   readonly metrics: Pick<CallbackMetrics, 'sent'>;
   /** Maximum number of callbacks in flight to one router. Further callbacks wait within their deadline. */
   readonly maxInFlightPerRouter: number;
@@ -67,7 +75,7 @@ const maxResponseBytes = 16 * 1_024;
 export const callbackProtocol = { 'subscription-protocol': 'callback/1.0' } as const;
 
 export function createCallbackClient(options: CallbackClientOptions): CallbackClient {
-  const { policy, clock, logger, metrics, random = Math.random, lookup = systemLookup } = options;
+  const { policy, clock, metrics, random = Math.random, lookup = systemLookup } = options;
   let closed = false;
   const pools = new RouterPools({
     connections: options.maxInFlightPerRouter,
@@ -77,7 +85,7 @@ export function createCallbackClient(options: CallbackClientOptions): CallbackCl
   /** @returns null if the callback may be sent again */
   const sendOnce = async (
     { dispatcher }: PoolUse,
-    { origin, pathname, search }: URL,
+    { url, id, log }: CallbackDestination,
     body: string,
     brokenOff: AbortSignal | undefined,
   ): Promise<CallbackOutcome | null> => {
@@ -85,7 +93,7 @@ export function createCallbackClient(options: CallbackClientOptions): CallbackCl
     const signal = brokenOff === undefined ? deadline.signal : AbortSignal.any([deadline.signal, brokenOff]);
     try {
       const response = await dispatcher.request({
-        path: `${pathname}${search}`,
+        path: `${url.pathname}${url.search}`,
         method: 'POST',
         headers: { 'content-type': 'application/json', ...callbackProtocol },
         body,
@@ -96,19 +104,24 @@ export function createCallbackClient(options: CallbackClientOptions): CallbackCl
       return outcomeOf(response.statusCode);
     } catch (error) {
       if (error instanceof AddressNotAllowedError) {
-        logger.warn({ err: error }, 'could not send a callback');
+        log.logger.warn({ err: error, callbackId: id }, 'could not send a callback');
         return 'failed';
       }
-      logger.debug({ err: error, router: origin }, 'a router did not respond to a callback');
+      log.logger.debug({ err: error, callbackId: id, router: url.origin }, 'a router did not respond to a callback');
       // The router may still process a timed-out callback later, so that it is not repeated: events could arrive out of
       // order.
       return signal.aborted || closed ? 'failed' : null;
     }
   };
 
-  const sendAgain = async (use: PoolUse, url: URL, body: string, signals: SendSignals): Promise<CallbackOutcome> => {
+  const sendAgain = async (
+    use: PoolUse,
+    destination: CallbackDestination,
+    body: string,
+    signals: SendSignals,
+  ): Promise<CallbackOutcome> => {
     for (let attempt = 1; ; attempt += 1) {
-      const outcome = await sendOnce(use, url, body, signals.request);
+      const outcome = await sendOnce(use, destination, body, signals.request);
       if (outcome !== null) return outcome;
       if (attempt === maxAttempts) return 'failed';
       try {
@@ -121,11 +134,11 @@ export function createCallbackClient(options: CallbackClientOptions): CallbackCl
   };
 
   return {
-    connect: (url) => {
-      const use = pools.use(url.origin);
+    connect: (destination) => {
+      const use = pools.use(destination.url.origin);
       return {
         send: async (body, signals) => {
-          const outcome = await sendAgain(use, url, body, signals);
+          const outcome = await sendAgain(use, destination, body, signals);
           metrics.sent({ outcome });
           return outcome;
         },

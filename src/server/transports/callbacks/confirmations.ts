@@ -34,10 +34,10 @@ export function createConfirmations(options: Omit<CallbackClientOptions, 'maxInF
   const principals = new FairSlots({ total: maxAdmitted, perOwner: maxInFlightPerPrincipal, ...waiting });
   const organizations = new FairSlots({ total: maxInFlight, perOwner: maxInFlightPerOrganization, ...waiting });
   return {
-    confirm: async ({ organization, principal, target }, signal) => {
+    confirm: async ({ organization, principal, target, log }, signal) => {
       using _principal = await principals.take(principal, signal);
       using _organization = await organizations.take(organization, signal);
-      using router = client.connect(target.url);
+      using router = client.connect({ url: target.url, id: target.id, log });
       using deadline = clock.deadline(callbackTimeoutMs);
       const ended = AbortSignal.any([signal, deadline.signal]);
       const outcome = await check(router, target, { attempts: ended, request: ended });

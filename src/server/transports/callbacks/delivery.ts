@@ -1,6 +1,7 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import { GatewayError, ShuttingDownError, UpstreamUnreachableError } from '../../../errors.ts';
 import type { Clock } from '../../../runtime/clock.ts';
+import type { RequestLog } from '../../../runtime/request-log.ts';
 import type { ConnectionRegistry } from '../../connections/connection-registry.ts';
 import { type MaskError, publicError, publicResult } from '../../graphql/error-mask.ts';
 import { ClientLeftError } from '../../sharing/end-reason.ts';
@@ -23,6 +24,8 @@ export interface CallbackSubscriber {
   readonly organization: string;
   readonly principal: string;
   readonly target: CallbackTarget;
+  /** Log of the request that began the subscription. */
+  readonly log: RequestLog;
 }
 
 export interface DeliveryOptions {
@@ -30,6 +33,8 @@ export interface DeliveryOptions {
   readonly clock: Pick<Clock, 'sleep'>;
   readonly connections: Pick<ConnectionRegistry, 'add'>;
   readonly maskError: MaskError;
+  /** Log of the request that began the subscription. */
+  readonly log: RequestLog;
   /** Aborts when no time is left for the last callback. */
   readonly closing: AbortSignal;
   /** Numbers from 0 up to 1. @default Math.random */
@@ -55,13 +60,13 @@ export async function deliver(
   results: AsyncIterable<ExecutionResult>,
   target: CallbackTarget,
   operation: AbortController,
-  { router, clock, connections, maskError, closing, random = Math.random }: DeliveryOptions,
+  { router, clock, connections, maskError, log, closing, random = Math.random }: DeliveryOptions,
 ): Promise<void> {
   const { signal } = operation;
   // Without a last callback, a router waits for the next heartbeat and then completes its client's subscription.
   const goAway = () => operation.abort(new ShuttingDownError());
   // The router determines its own heartbeat interval, so that the common ping is not used.
-  using _ = connections.add({ ping: () => {}, goAway });
+  using _ = connections.add({ transport: 'callback', ping: () => {}, goAway });
 
   const endAfter = (outcome: CallbackOutcome) => {
     switch (outcome) {
@@ -99,8 +104,8 @@ export async function deliver(
   };
 
   const checks = sendChecks().catch(() => {});
-  const ended = await pump().catch((error: unknown) => [publicError(maskError(error))]);
-  const errors = signal.aborted ? lastErrors(signal.reason, maskError) : ended;
+  const ended = await pump().catch((error: unknown) => [publicError(maskError(error, log))]);
+  const errors = signal.aborted ? lastErrors(signal.reason, (reason) => maskError(reason, log)) : ended;
   if (errors !== null) {
     const rest = errors.length === 0 ? '' : `,"errors":${JSON.stringify(errors)}`;
     await router.send(message('complete', target, rest), { attempts: closing });
@@ -113,8 +118,8 @@ export async function deliver(
 const callbackRejected = () => new UpstreamUnreachableError({ message: 'The router rejected a callback.' });
 
 /** The errors of the last callback after an abort, so that clients subscribe again; null if the router has gone. */
-const lastErrors = (reason: unknown, maskError: MaskError): readonly GraphQLError[] | null =>
-  reason instanceof GatewayError ? [publicError(maskError(reason))] : null;
+const lastErrors = (reason: unknown, mask: (error: GatewayError) => GraphQLError): readonly GraphQLError[] | null =>
+  reason instanceof GatewayError ? [publicError(mask(reason))] : null;
 
 /** @param rest members of the action, as JSON text that begins with a comma */
 const message = (

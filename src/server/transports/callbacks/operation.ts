@@ -4,6 +4,7 @@ import type { ExecutionResult, GraphQLError } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
 import { z } from 'zod';
 import { ForbiddenError, InvalidInputError } from '../../../errors.ts';
+import type { RequestLog } from '../../../runtime/request-log.ts';
 import { type OperationDeps, type OperationParams, openOperation, runOperation } from '../../graphql/operation.ts';
 import type { ReadyOperation } from '../../graphql/pipeline-types.ts';
 import { ClientLeftError } from '../../sharing/end-reason.ts';
@@ -34,7 +35,7 @@ interface ConfirmedOperation {
 export function createCallbackOperation(options: CallbackOperationOptions): CallbackOperation {
   const { callbacks, maskError } = options;
 
-  const subscribe: CallbackOperation = async (params, { session, host, response, trace, signal: leaving }) => {
+  const subscribe: CallbackOperation = async (params, { session, host, response, trace, record, signal: leaving }) => {
     const operation = new AbortController();
     const { signal } = operation;
     const leave = () => operation.abort(new ClientLeftError('disconnected'));
@@ -46,15 +47,16 @@ export function createCallbackOperation(options: CallbackOperationOptions): Call
       if (!callbacks.allows(target.url)) {
         throw new ForbiddenError({ message: 'SUBSCRIPTION_CALLBACK_URLS does not allow the callback URL.' });
       }
-      const args = await openOperation(options, params, { session, host, signal, trace });
-      if (!('kind' in args)) return failedStart(args);
+      const args = await openOperation(options, params, { session, host, signal, trace, record });
+      if (!('kind' in args)) return failedStart(args, record.log);
       if (args.kind !== 'subscription') {
         throw invalidExtension('', 'only a subscription can use callbacks');
       }
       // A caller without an accepted credential must not make the gateway send requests to hosts of its choice.
       await args.contextValue.assertReader();
       const { principal, tenant } = session;
-      const confirmed = await callbacks.confirm({ organization: tenant.org, principal, target }, signal);
+      const subscriber = { organization: tenant.org, principal, target, log: record.log };
+      const confirmed = await callbacks.confirm(subscriber, signal);
       if (confirmed === null)
         throw invalidExtension('callbackUrl', 'the router at this URL does not confirm the subscription');
       return await begin(args, { confirmed, operation, response });
@@ -70,12 +72,13 @@ export function createCallbackOperation(options: CallbackOperationOptions): Call
     args: ReadyOperation,
     { confirmed, operation, response }: ConfirmedOperation,
   ): Promise<ExecutionResult> => {
+    const { log } = args.record;
     try {
       operation.signal.throwIfAborted();
       const results = await runOperation(options, args);
       if (!isAsyncIterable(results)) {
         confirmed[Symbol.dispose]();
-        return failedStart(results.errors ?? []);
+        return failedStart(results.errors ?? [], log);
       }
       const giveUp = async () => {
         operation.abort(new ClientLeftError('disconnected'));
@@ -85,7 +88,7 @@ export function createCallbackOperation(options: CallbackOperationOptions): Call
       // The first callback follows the response, which announces that the subscription has begun.
       finished(response)
         .then(() => confirmed.start(results, operation), giveUp)
-        .catch((error: unknown) => maskError(error));
+        .catch((error: unknown) => maskError(error, log));
       return begun;
     } catch (error) {
       confirmed[Symbol.dispose]();
@@ -94,8 +97,8 @@ export function createCallbackOperation(options: CallbackOperationOptions): Call
   };
 
   /** The status of the request is 200, as over HTTP, because only a field has failed. */
-  const failedStart = (errors: readonly GraphQLError[]): ExecutionResult => ({
-    errors: errors.map(maskError),
+  const failedStart = (errors: readonly GraphQLError[], log: RequestLog): ExecutionResult => ({
+    errors: errors.map((error) => maskError(error, log)),
     extensions: { http: { status: 200 } },
   });
 

@@ -3,7 +3,6 @@ import type { CallbackConfig } from '../../../config/config.ts';
 import { ShuttingDownError } from '../../../errors.ts';
 import type { CallbackMetrics } from '../../../metrics/callbacks.ts';
 import type { Clock } from '../../../runtime/clock.ts';
-import type { Logger } from '../../../runtime/logger.ts';
 import { ClientLeftError } from '../../sharing/end-reason.ts';
 import { createCallbackClient, type RouterConnection } from './client.ts';
 import { createConfirmations } from './confirmations.ts';
@@ -42,7 +41,6 @@ export interface ConfirmedCallback extends Disposable {
 export interface CallbacksOptions extends Pick<DeliveryOptions, 'connections' | 'maskError' | 'random'> {
   readonly config: CallbackConfig;
   readonly clock: Pick<Clock, 'sleep' | 'deadline'>;
-  readonly logger: Logger;
   readonly metrics: CallbackMetrics;
   /** Routers of one organization that may have running subscriptions. @default 128 */
   readonly maxRoutersPerOrganization?: number;
@@ -58,12 +56,12 @@ interface Delivery {
 const lastCallbacksMs = 2_000;
 
 /** @returns null if no callback URL is allowed */
-export function createCallbacks({ config, clock, logger, metrics, ...options }: CallbacksOptions): Callbacks | null {
+export function createCallbacks({ config, clock, metrics, ...options }: CallbacksOptions): Callbacks | null {
   if (config.urls.length === 0) return null;
   const policy = createCallbackPolicy(config);
   const { maxInFlightPerRouter } = config;
-  const client = createCallbackClient({ policy, clock, logger, metrics, maxInFlightPerRouter });
-  const confirmations = createConfirmations({ policy, clock, logger, metrics });
+  const client = createCallbackClient({ policy, clock, metrics, maxInFlightPerRouter });
+  const confirmations = createConfirmations({ policy, clock, metrics });
   const routerSlots = new RouterSlots({ client, clock, maxPerOrganization: options.maxRoutersPerOrganization });
   /** Ends the last callbacks. */
   const closed = new AbortController();
@@ -71,7 +69,7 @@ export function createCallbacks({ config, clock, logger, metrics, ...options }: 
 
   const start = (
     results: AsyncIterable<ExecutionResult>,
-    { principal, target }: CallbackSubscriber,
+    { principal, target, log }: CallbackSubscriber,
     operation: AbortController,
     router: RouterConnection,
   ): void => {
@@ -82,7 +80,7 @@ export function createCallbacks({ config, clock, logger, metrics, ...options }: 
       using _ = router;
       metrics.began();
       await before?.ended;
-      await deliver(results, target, operation, { ...options, clock, router, closing: closed.signal });
+      await deliver(results, target, operation, { ...options, clock, router, log, closing: closed.signal });
       metrics.ended();
       if (running.get(key) === delivery) running.delete(key);
     };
@@ -112,7 +110,11 @@ export function createCallbacks({ config, clock, logger, metrics, ...options }: 
       const ended = new AbortController();
       const leave = () => ended.abort(signal.reason);
       signal.addEventListener('abort', leave);
-      using _ = options.connections.add({ ping: () => {}, goAway: () => ended.abort(new ShuttingDownError()) });
+      using _ = options.connections.add({
+        transport: 'callback',
+        ping: () => {},
+        goAway: () => ended.abort(new ShuttingDownError()),
+      });
       try {
         signal.throwIfAborted();
         if (!(await confirmations.confirm(subscriber, ended.signal))) return null;

@@ -47,11 +47,11 @@ export class RouterSlots {
    * @throws {RateLimitedError} no slot was free in time, or too many subscriptions of the organization are waiting
    * @throws the reason of `signal`, when it aborts before a slot is free
    */
-  async take({ organization, target }: CallbackSubscriber, signal: AbortSignal): Promise<RouterConnection> {
+  async take({ organization, target, log }: CallbackSubscriber, signal: AbortSignal): Promise<RouterConnection> {
     const { origin } = target.url;
     const router = this.#slots.get(origin) ?? (await this.#newSlot(origin, organization, signal));
     router.subscriptions += 1;
-    const connection = this.#client.connect(target.url);
+    const connection = this.#client.connect({ url: target.url, id: target.id, log });
     return {
       send: connection.send,
       [Symbol.dispose]: () => {

@@ -15,7 +15,9 @@ const maxKnownLength = 500;
  */
 export function parseAccept(header: string | null): AcceptedTypes {
   const text = header ?? '*/*';
-  const types = known.get(text) ?? readTypes(text);
+  const found = known.get(text);
+  if (found !== undefined) return found;
+  const types = readTypes(text);
   if (text.length <= maxKnownLength) known.set(text, types);
   return types;
 }
@@ -62,11 +64,24 @@ export const acceptsStream = (accepted: AcceptedTypes): boolean =>
 export const jsonType = 'application/json';
 export const graphqlResponseType = 'application/graphql-response+json';
 
+type JsonType = typeof jsonType | typeof graphqlResponseType;
+
+/** Results of `jsonTypeOf`, because a request needs it several times, and `parseAccept` returns the same lists. */
+const jsonTypes = new WeakMap<AcceptedTypes, JsonType | null>();
+
 /**
  * Media type of a JSON response. A range of types stands for `application/json`, which every client can read. Null: the
  * client reads neither.
  */
-export function jsonTypeOf(accepted: AcceptedTypes): typeof jsonType | typeof graphqlResponseType | null {
+export function jsonTypeOf(accepted: AcceptedTypes): JsonType | null {
+  const found = jsonTypes.get(accepted);
+  if (found !== undefined) return found;
+  const type = firstJsonType(accepted);
+  jsonTypes.set(accepted, type);
+  return type;
+}
+
+function firstJsonType(accepted: AcceptedTypes): JsonType | null {
   for (const each of accepted) {
     if (includes(each, jsonType)) return jsonType;
     if (each.essence === graphqlResponseType) return graphqlResponseType;

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Session } from '../../../auth/authenticator.ts';
+import type { OperationRecord } from '../../../observation/operation-record.ts';
 import type { EndController } from '../../../runtime/end-signal.ts';
 import type { TracePosition } from '../../../tracing/trace.ts';
 import type { AcceptedTypes } from './accept.ts';
@@ -17,11 +18,15 @@ export interface HttpExchange {
   readonly signal: EndController;
   /** Position of the request in its trace; null: it is not traced. */
   readonly trace: TracePosition | null;
+  /** The operation in the request, if it has one. */
+  readonly record: OperationRecord;
 }
 
 /** Sends a whole response, unless the client has left. */
 export function send(response: ServerResponse, { status, headers, body }: SingleResponse): void {
   if (response.destroyed) return;
-  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
-  response.end(body);
+  // Node would join a text with its header, and V8 would then copy both as one string before they are sent.
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  response.writeHead(status, { ...headers, 'content-length': bytes.length });
+  response.end(bytes);
 }

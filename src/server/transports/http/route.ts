@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
-import type { Authenticate } from '../../../auth/authenticator.ts';
+import type { Authenticate, Session } from '../../../auth/authenticator.ts';
 import type { RequestHeaders } from '../../../auth/caller-headers.ts';
+import type { OperationRecords } from '../../../observation/operation-record.ts';
 import { EndController } from '../../../runtime/end-signal.ts';
+import type { RequestLog } from '../../../runtime/request-log.ts';
 import type { TracePosition } from '../../../tracing/trace.ts';
+import { endRecord } from '../../graphql/end-record.ts';
 import {
   type OperationDeps,
   type OperationParams,
@@ -32,13 +35,17 @@ import {
 import { type HttpExchange, send } from './exchange.ts';
 import { readQueryString, readRequestBody } from './request.ts';
 import { jsonResponse, multipartResponse, type SingleResponse } from './response.ts';
-import { type SendStreamedResponse, streamFormatOf } from './streamed-response.ts';
+import { type SendStreamedResponse, streamFormatOf, transportOf } from './streamed-response.ts';
 
 export interface GraphqlHttpOptions extends OperationDeps {
-  /** Called for each request without an operation, before any other part of it is read. */
+  readonly records: OperationRecords;
+  /** Called for each request, before any other part of it is read. */
   readonly authenticate: Authenticate;
-  /** Called for each request with an operation, before its body is read. It also counts the operation. */
-  readonly admit: Authenticate;
+  /**
+   * Called for each request with an operation, before its body is read.
+   * @throws {RateLimitedError} the caller has sent too many operations recently
+   */
+  readonly countOperation: (session: Session) => void;
   readonly maxBodyBytes: number;
   readonly cors: Pick<Cors, 'preflight'>;
   /** Renders the page of GraphiQL, for browsers that open the path; null if GraphiQL is off. */
@@ -62,22 +69,23 @@ const requestHeaders = ['authorization', 'content-type', 'x-api-key', 'x-gw-ims-
  */
 export function createGraphqlHandler(
   options: GraphqlHttpOptions,
-): (request: IncomingMessage, response: ServerResponse, trace: TracePosition | null) => Promise<void> {
-  const { authenticate, admit, maxBodyBytes, cors, renderPage, eventStreams, callbacks, sendStream, maskError } =
-    options;
+): (request: IncomingMessage, response: ServerResponse, log: RequestLog, trace: TracePosition | null) => Promise<void> {
+  const { records, authenticate, countOperation, maxBodyBytes, cors, renderPage } = options;
+  const { eventStreams, callbacks, sendStream, maskError } = options;
 
   const serve = async (exchange: HttpExchange): Promise<void> => {
-    const { request, response, accepted, session, host, signal, trace } = exchange;
+    const { request, response, accepted, session, host, signal, trace, record } = exchange;
     const read = readParams(request, maxBodyBytes);
     const params = read instanceof Promise ? await read : read;
     if (request.method === 'POST' && requestsCallbacks(params, accepted)) {
+      record.transport = 'callback';
       send(response, singleResponse(await callbacks(params, exchange), accepted));
       return;
     }
-    const opened = openOperation(options, params, { session, host, signal, trace });
+    const opened = openOperation(options, params, { session, host, signal, trace, record });
     const args = opened instanceof Promise ? await opened : opened;
     const outcome = 'kind' in args ? await execute(args, exchange) : { errors: args };
-    const result = isAsyncIterable(outcome) ? resultsUntilFailure(outcome, maskError) : outcome;
+    const result = isAsyncIterable(outcome) ? resultsUntilFailure(outcome, maskError, record.log) : outcome;
     const format = streamFormatOf(accepted, result);
     if (format !== null) sendStream(result, format, exchange);
     else if (!isAsyncIterable(result)) send(response, singleResponse(result, accepted));
@@ -86,20 +94,26 @@ export function createGraphqlHandler(
   };
 
   /** @throws {GraphQLError} `METHOD_NOT_ALLOWED`, `NOT_ACCEPTABLE` */
-  const execute = (args: ReadyOperation, { request, accepted }: HttpExchange): ReturnType<typeof runOperation> => {
+  const execute = (
+    args: ReadyOperation,
+    { request, accepted, record }: HttpExchange,
+  ): ReturnType<typeof runOperation> => {
     if (args.kind === 'mutation' && request.method === 'GET') {
       throw requestError('METHOD_NOT_ALLOWED', 'A mutation must be sent as POST.', {
         http: { headers: { allow: 'POST' } },
       });
     }
-    if (args.kind === 'subscription' && !acceptsStream(accepted)) {
+    if (args.kind === 'subscription') {
       // Rejected before the subscription begins, because no response could deliver it.
-      throw notAcceptable('A subscription needs the header Accept: text/event-stream, or a WebSocket.');
+      if (!acceptsStream(accepted)) {
+        throw notAcceptable('A subscription needs the header Accept: text/event-stream, or a WebSocket.');
+      }
+      record.transport = transportOf(accepted, true);
     }
     return runOperation(options, args);
   };
 
-  return async (request, response, trace) => {
+  return async (request, response, log, trace) => {
     const path = pathOf(request);
     if (cors.preflight(request, response, preflightOf(path))) return;
     if (renderPage !== null && path === graphqlPath && wantsPage(request)) {
@@ -107,25 +121,33 @@ export function createGraphqlHandler(
       return;
     }
     const accepted = parseAccept(request.headers.accept ?? null);
+    const record = records.begin(log, path === eventStreamPath ? 'sse_single' : transportOf(accepted, false));
+    const carriesOperation = path === graphqlPath || request.method === 'POST';
+    if (!carriesOperation) record.discard();
     const signal = new EndController();
     response.once('close', () => {
-      if (!response.writableFinished) signal.abort();
+      if (response.writableFinished) return;
+      signal.abort();
+      record.end('left');
     });
     try {
-      const carriesOperation = path === graphqlPath || request.method === 'POST';
-      const found = (carriesOperation ? admit : authenticate)(headersOf(request), request.socket);
+      const found = authenticate(headersOf(request), request.socket, log);
       const session = found instanceof Promise ? await found : found;
+      record.session = session;
+      if (carriesOperation) countOperation(session);
       if (path === graphqlPath && !isReadable(accepted)) {
         throw notAcceptable('The header Accept must name application/json or another type of GraphQL over HTTP.');
       }
-      if (response instanceof CountedResponse) response.belongsTo(session.principal);
+      if (response instanceof CountedResponse) response.belongsTo(session.principal, log.requestId);
       const host = request.headers.host ?? null;
-      const exchange = { request, response, session, host, accepted, signal, trace };
+      const exchange = { request, response, session, host, accepted, signal, trace, record };
       if (path === eventStreamPath) await eventStreams(exchange);
       else await serve(exchange);
     } catch (error) {
       const type = path === eventStreamPath ? jsonType : (jsonTypeOf(accepted) ?? jsonType);
-      send(response, jsonResponse({ errors: [maskError(error)] }, type));
+      const result = { errors: [maskError(error, log)] };
+      endRecord(record, result);
+      send(response, jsonResponse(result, type));
     }
   };
 }

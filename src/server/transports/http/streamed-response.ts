@@ -1,5 +1,6 @@
 import type { ExecutionResult } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
+import type { OperationTransport } from '../../../metrics/operations.ts';
 import type { ConnectionRegistry } from '../../connections/connection-registry.ts';
 import type { SendBuffers } from '../../connections/send-buffers.ts';
 import { httpOf } from '../../graphql/request-error.ts';
@@ -32,11 +33,13 @@ export type SendStreamedResponse = (result: Result, format: StreamFormat, exchan
  * gateway's clock, wait for slow clients, and end when the gateway drains.
  */
 export function createStreamedResponses({ connections, buffers }: StreamedResponseOptions): SendStreamedResponse {
-  return (result, format, { response, session, signal }) => {
+  return (result, format, { response, session, signal, record }) => {
     const body = createStreamingBody({
       connections,
       buffers,
+      transport: format.transport,
       principal: session.principal,
+      requestId: record.requestId,
       ping: format.ping,
       disconnect: () => response.destroy(),
       onEnd: (reason) => {
@@ -62,12 +65,33 @@ async function pump(result: Result, body: StreamingBody, format: StreamFormat): 
 /** The format in which a result is streamed; null if it is sent as one body. */
 export function streamFormatOf(accepted: AcceptedTypes, result: Result): StreamFormat | null {
   // A subscription that failed at its start is streamed like a running one, unless the request itself was invalid.
-  const continues = isAsyncIterable(result) || hasFailedToStart(result);
+  const isStream = isAsyncIterable(result);
+  return formatFor(accepted, isStream || hasFailedToStart(result), isStream);
+}
+
+/** How the results of an operation will be sent, before it is executed. */
+export function transportOf(accepted: AcceptedTypes, isSubscription: boolean): OperationTransport {
+  if (isSubscription) return formatFor(accepted, true, true)?.transport ?? 'http';
+  const known = transports.get(accepted) ?? formatFor(accepted, false, false)?.transport ?? 'http';
+  transports.set(accepted, known);
+  return known;
+}
+
+/** Transports of queries. Clients send few different headers, each of which is read once. */
+const transports = new WeakMap<AcceptedTypes, OperationTransport>();
+
+/**
+ * @param continues whether there is, or was to be, a stream of results
+ * @param isStream whether there is one
+ */
+function formatFor(accepted: AcceptedTypes, continues: boolean, isStream: boolean): StreamFormat | null {
   const acceptsJson = jsonTypeOf(accepted) !== null;
+  // Most results are of this kind, and each of the conditions below is false for them.
+  if (acceptsJson && !continues) return null;
   const acceptsSingle = acceptsJson || includesType(accepted, multipartType);
   for (const each of accepted) {
     if (isMultipartSubscription(each) && (continues || !acceptsJson)) return multipartFormat;
-    if (isAsyncIterable(result) && includesType([each], eventStreamType)) return eventStreamFormat;
+    if (isStream && includesType([each], eventStreamType)) return eventStreamFormat;
     if (each.essence === eventStreamType && (continues || !acceptsSingle)) return eventStreamFormat;
   }
   return null;

@@ -6,6 +6,7 @@ import { isAsyncIterable } from 'graphql-yoga';
 import type { Session } from '../../../auth/authenticator.ts';
 import type { OperationRequest } from '../../../context/create-context.ts';
 import { ConflictError, InvalidInputError, NotFoundError, RateLimitedError } from '../../../errors.ts';
+import type { RequestId } from '../../../runtime/request-id.ts';
 import type { ConnectionRegistry } from '../../connections/connection-registry.ts';
 import type { SendBuffers } from '../../connections/send-buffers.ts';
 import { publicResult } from '../../graphql/error-mask.ts';
@@ -60,13 +61,15 @@ export function createEventStreams(options: EventStreamOptions): ServeEventStrea
   const streams = new Map<string, EventStream>();
 
   /** A stream that is never opened is ended by its pings, because no client reads them. */
-  const reserve = (principal: string): string => {
+  const reserve = (principal: string, requestId: RequestId): string => {
     const token = randomUUID();
     const operations = new Map<string, AbortController>();
     const body = createStreamingBody({
       connections,
       buffers,
+      transport: 'sse_single',
       principal,
+      requestId,
       ping: eventStreamFormat.ping,
       disconnect: () => stream.response?.destroy(),
       onEnd: (reason) => {
@@ -91,7 +94,7 @@ export function createEventStreams(options: EventStreamOptions): ServeEventStrea
 
   /** Starts an operation, which outlives its request. */
   const start = async (exchange: HttpExchange): Promise<void> => {
-    const { request, session, host, trace, signal: leaving } = exchange;
+    const { request, session, host, trace, record, signal: leaving } = exchange;
     const params = await readRequestBody(request, maxBodyBytes);
     // The stream may end while the request is read, and nothing would end an operation that starts after it.
     const { operations, body } = find(exchange);
@@ -105,7 +108,7 @@ export function createEventStreams(options: EventStreamOptions): ServeEventStrea
     const controller = new AbortController();
     const { signal } = controller;
     operations.set(id, controller);
-    sendResults(resultsOf(params, { session, host, signal, trace }), id, body, signal)
+    sendResults(resultsOf(params, { session, host, signal, trace, record }), id, body, signal)
       .catch(body.cut)
       .finally(() => {
         if (operations.get(id) === controller) operations.delete(id);
@@ -120,7 +123,7 @@ export function createEventStreams(options: EventStreamOptions): ServeEventStrea
       return;
     }
     const result = await runOperation(options, args);
-    if (isAsyncIterable(result)) yield* resultsUntilFailure(result, maskError);
+    if (isAsyncIterable(result)) yield* resultsUntilFailure(result, maskError, request.record.log);
     else yield result;
   }
 
@@ -144,7 +147,7 @@ export function createEventStreams(options: EventStreamOptions): ServeEventStrea
       case 'PUT': {
         countConnection(session);
         const headers = { 'content-type': 'text/plain; charset=utf-8' };
-        send(response, { status: 201, headers, body: reserve(session.principal) });
+        send(response, { status: 201, headers, body: reserve(session.principal, exchange.record.requestId) });
         return;
       }
       case 'GET': {

@@ -11,13 +11,19 @@ import {
 } from 'graphql-ws';
 import { connectionHeaders, type RequestHeaders } from '../../../auth/caller-headers.ts';
 import { GatewayError, type GatewayErrorCode, RateLimitedError } from '../../../errors.ts';
+import type { OperationRecord, OperationRecords } from '../../../observation/operation-record.ts';
 import type { Clock, Deadline } from '../../../runtime/clock.ts';
+import type { Logger } from '../../../runtime/logger.ts';
+import { nthRequestId, type RequestId } from '../../../runtime/request-id.ts';
+import { RequestLog } from '../../../runtime/request-log.ts';
 import type { TracePosition } from '../../../tracing/trace.ts';
 import type { SubscriptionEnd } from '../../sharing/end-reason.ts';
 import { type SocketSender, tryAgainLater } from './keep-alive.ts';
 import { type OperationSocket, SocketOperation, type SocketOperationDeps } from './operation.ts';
 
 export interface SocketConnectionOptions extends SocketOperationDeps {
+  readonly records: OperationRecords;
+  readonly logger: Logger;
   /** Maximum number of concurrent operations on one socket. */
   readonly maxOperations: number;
   readonly clock: Pick<Clock, 'deadline'>;
@@ -25,7 +31,15 @@ export interface SocketConnectionOptions extends SocketOperationDeps {
    * Called when a socket has sent its credential, before it may start an operation.
    * @throws {GatewayError} the socket may not start operations, and is closed
    */
-  readonly authorize: (headers: RequestHeaders) => Promise<{ readonly principal: string }>;
+  readonly authorize: (headers: RequestHeaders, log: RequestLog) => Promise<{ readonly principal: string }>;
+}
+
+/** The part of the upgrade request that a socket keeps, because the request itself is far larger. */
+export interface SocketRequest {
+  readonly headers: RequestHeaders;
+  readonly requestId: RequestId;
+  /** Null: its operations are not traced. */
+  readonly trace: TracePosition | null;
 }
 
 /** Maximum length of a message before authentication, in characters. Every credential in `connection_init` fits. */
@@ -80,16 +94,15 @@ export class SocketConnection implements OperationSocket {
   /** Operations that start in sequence after the client has read earlier results. */
   #queue: readonly QueuedOperation[] = [];
   #draining = false;
+  readonly #requestId: RequestId;
+  #begun = 0;
 
-  constructor(
-    options: SocketConnectionOptions,
-    sender: SocketSender,
-    { headers, trace }: { readonly headers: RequestHeaders; readonly trace: TracePosition | null },
-  ) {
+  constructor(options: SocketConnectionOptions, sender: SocketSender, { headers, requestId, trace }: SocketRequest) {
     this.#options = options;
     this.#sender = sender;
     this.#headers = headers;
     this.trace = trace;
+    this.#requestId = requestId;
     this.#initDeadline = options.clock.deadline(connectionInitTimeoutMs);
     this.#initDeadline.signal.addEventListener('abort', () =>
       sender.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout', 'unresponsive'),
@@ -175,8 +188,11 @@ export class SocketConnection implements OperationSocket {
     this.#initDeadline = null;
     this.#headers = connectionHeaders(params, this.#headers);
     try {
-      const { principal } = await this.#options.authorize(this.#headers);
-      this.#sender.belongsTo(principal);
+      const { principal } = await this.#options.authorize(
+        this.#headers,
+        new RequestLog(this.#options.logger, this.#requestId),
+      );
+      this.#sender.belongsTo(principal, this.#requestId);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       // Clients retry after both codes, with new parameters after 4403.
@@ -198,11 +214,18 @@ export class SocketConnection implements OperationSocket {
     }
     const { maxOperations } = this.#options;
     const full = this.#operations.length >= maxOperations;
-    const operation = new SocketOperation(id, this, this.#options);
+    const operation = new SocketOperation(id, this, this.#options, this.#begin());
     this.#operations = [...this.#operations, operation];
     if (full) operation.fail(tooManyOperations(maxOperations));
     else if (this.#sender.room() === undefined) await operation.run(payload, this.#headers);
     else await this.#enqueue({ operation, payload, length });
+  }
+
+  /** Begins the record of the next operation. */
+  #begin(): OperationRecord {
+    const { records, logger } = this.#options;
+    this.#begun += 1;
+    return records.begin(new RequestLog(logger, nthRequestId(this.#requestId, this.#begun)), 'websocket');
   }
 
   /** Runs an operation after the client has read what it requested before. */

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../../../runtime/clock.ts';
+import type { RequestId } from '../../../runtime/request-id.ts';
 import {
   afterPendingReads,
   type ConnectionRegistry,
@@ -31,7 +32,7 @@ export interface SocketSender {
    */
   room(): Promise<void> | undefined;
   /** Names the caller that the socket is for. */
-  belongsTo(principal: string): void;
+  belongsTo(principal: string, requestId: RequestId): void;
   /** @param end the reason for the end of its subscriptions */
   close(code: number, reason: string, end: SubscriptionEnd): void;
   /** The reason for the end of its subscriptions. Read it only when the socket is not open. */
@@ -66,6 +67,7 @@ export interface SocketDeps {
  * Keeps a socket alive with pings. It is closed if its client does not respond to them, or does not read its results.
  */
 export class KeepAliveSocket implements SocketSender, LongLivedConnection, SendBuffer {
+  readonly transport = 'websocket';
   readonly #socket: WebSocket;
   readonly #clock: SocketDeps['clock'];
   readonly #stream: SocketDeps['stream'];
@@ -137,8 +139,8 @@ export class KeepAliveSocket implements SocketSender, LongLivedConnection, SendB
     socket.close(code, reason);
   }
 
-  belongsTo(principal: string): void {
-    this.#counted.belongsTo(principal);
+  belongsTo(principal: string, requestId: RequestId): void {
+    this.#counted.belongsTo(principal, requestId);
   }
 
   get waitingBytes(): number {

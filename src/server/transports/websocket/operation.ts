@@ -1,9 +1,12 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import { MessageType, type SubscribePayload } from 'graphql-ws';
 import { isAsyncIterable } from 'graphql-yoga';
-import type { Authenticate } from '../../../auth/authenticator.ts';
+import type { Authenticate, Session } from '../../../auth/authenticator.ts';
 import type { RequestHeaders } from '../../../auth/caller-headers.ts';
+import type { OperationRecord } from '../../../observation/operation-record.ts';
+import type { RequestLog } from '../../../runtime/request-log.ts';
 import type { TracePosition } from '../../../tracing/trace.ts';
+import { endRecord } from '../../graphql/end-record.ts';
 import { publicErrors, publicResult } from '../../graphql/error-mask.ts';
 import { isRejection, type OperationDeps, openOperation, runOperation } from '../../graphql/operation.ts';
 import { ClientLeftError, endReasonOfAbort, type SubscriptionEnd } from '../../sharing/end-reason.ts';
@@ -28,7 +31,12 @@ export interface OperationSocket {
 
 export interface SocketOperationDeps extends OperationDeps {
   /** Called for each operation, because the caller's token can have expired since the socket was opened. */
-  readonly admit: Authenticate;
+  readonly authenticate: Authenticate;
+  /**
+   * Called for each operation.
+   * @throws {RateLimitedError} the caller has sent too many operations recently
+   */
+  readonly countOperation: (session: Session) => void;
 }
 
 /** An operation that runs on a socket, in the messages of `graphql-transport-ws`. */
@@ -40,9 +48,14 @@ export class SocketOperation implements ResultReceiver {
   #request: AbortController | null = new AbortController();
   #subscription: PushSubscription | null = null;
   #over = false;
+  readonly #log: RequestLog;
+  /** Null after the operation has ended or, if it is a subscription, has started. */
+  #record: OperationRecord | null;
 
-  constructor(id: string, socket: OperationSocket, deps: SocketOperationDeps) {
+  constructor(id: string, socket: OperationSocket, deps: SocketOperationDeps, record: OperationRecord) {
     this.id = id;
+    this.#log = record.log;
+    this.#record = record;
     this.#socket = socket;
     this.#deps = deps;
   }
@@ -63,7 +76,9 @@ export class SocketOperation implements ResultReceiver {
 
   /** Ends the operation without a message, because its client has completed it or has left. */
   cancel(reason: SubscriptionEnd): void {
+    const record = this.#record;
     if (!this.#finish()) return;
+    record?.end('left');
     this.#request?.abort(new ClientLeftError(reason));
     this.#subscription?.stop(reason);
   }
@@ -83,8 +98,11 @@ export class SocketOperation implements ResultReceiver {
   }
 
   fail(...errors: readonly unknown[]): void {
+    const record = this.#record;
     if (!this.#finish()) return;
-    const payload = publicErrors(errors.map(this.#deps.maskError));
+    const masked = errors.map((error) => this.#deps.maskError(error, this.#log));
+    if (record !== null) endRecord(record, { errors: masked });
+    const payload = publicErrors(masked);
     void this.#socket.send(JSON.stringify({ id: this.id, type: MessageType.Error, payload }));
     this.#socket.failed(payload);
   }
@@ -95,10 +113,13 @@ export class SocketOperation implements ResultReceiver {
     headers: RequestHeaders,
   ): Promise<ExecutionResult | AsyncIterable<ExecutionResult> | null> {
     const request = this.#request;
-    if (request === null) throw new Error('An operation runs once.');
-    const session = await this.#deps.admit(headers);
+    const record = this.#record;
+    if (request === null || record === null) throw new Error('An operation runs once.');
+    const session = await this.#deps.authenticate(headers, undefined, this.#log);
     if (this.#over) return null;
-    const operation = { session, host: headers('host'), signal: request.signal, trace: this.#socket.trace };
+    record.session = session;
+    this.#deps.countOperation(session);
+    const operation = { session, host: headers('host'), signal: request.signal, trace: this.#socket.trace, record };
     const args = await openOperation(this.#deps, payload, operation);
     if (this.#over) return null;
     if (!('kind' in args)) {
@@ -117,6 +138,7 @@ export class SocketOperation implements ResultReceiver {
     }
     this.#subscription = result;
     this.#request = null;
+    this.#record = null;
     result.start(this);
     return null;
   }
@@ -125,6 +147,7 @@ export class SocketOperation implements ResultReceiver {
   #finish(): boolean {
     if (this.#over) return false;
     this.#over = true;
+    this.#record = null;
     this.#socket.ended(this);
     return true;
   }

@@ -3,17 +3,18 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, handleProtocols } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { callerHeadersOf, type RequestHeaders } from '../../../auth/caller-headers.ts';
+import { callerHeadersOf } from '../../../auth/caller-headers.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import { checkHostHeader, type IsAllowedHost } from '../../../runtime/host-header.ts';
-import type { Logger } from '../../../runtime/logger.ts';
-import type { TracePosition, Tracing } from '../../../tracing/trace.ts';
+import { type RequestId, requestIdOf } from '../../../runtime/request-id.ts';
+import { RequestLog } from '../../../runtime/request-log.ts';
+import type { Tracing } from '../../../tracing/trace.ts';
 import type { ConnectionRegistry } from '../../connections/connection-registry.ts';
 import type { SendBuffers } from '../../connections/send-buffers.ts';
 import { foreignPage, isFromForeignPage } from '../../http/origin.ts';
 import { graphqlPath, notFound, pathOf } from '../../http/paths.ts';
 import { endRaw, type RawResponse } from '../../http/raw-response.ts';
-import { SocketConnection, type SocketConnectionOptions } from './connection.ts';
+import { SocketConnection, type SocketConnectionOptions, type SocketRequest } from './connection.ts';
 import { KeepAliveSocket } from './keep-alive.ts';
 import { handleMessages } from './messages.ts';
 
@@ -26,7 +27,6 @@ export interface WebSocketOptions extends SocketConnectionOptions {
   readonly connections: ConnectionRegistry;
   readonly buffers: SendBuffers;
   readonly clock: Clock;
-  readonly logger: Logger;
   /** Null: operations are not traced. */
   readonly tracing: Tracing | null;
 }
@@ -36,10 +36,18 @@ export interface WebSocketOptions extends SocketConnectionOptions {
  * pipeline as over HTTP. Disposing closes the remaining sockets.
  */
 export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable {
-  const { server, maxMessageBytes, connections, buffers, clock, logger, tracing } = options;
+  const { server, maxMessageBytes, connections, buffers, clock, tracing } = options;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, handleProtocols });
 
-  const serve = (socket: WebSocket, { stream, headers, trace }: Upgrade): void => {
+  /** Ids of handshakes that are being answered. */
+  const requestIds = new WeakMap<IncomingMessage, RequestId>();
+  sockets.on('headers', (lines, request) => {
+    const id = requestIds.get(request);
+    if (id !== undefined) lines.push(`x-request-id: ${id}`);
+  });
+
+  const serve = (socket: WebSocket, stream: Socket, request: SocketRequest): void => {
+    const { logger } = new RequestLog(options.logger, request.requestId);
     const sender = new KeepAliveSocket(socket, { connections, buffers, clock, stream });
     // ws itself closes the socket after a violation of the protocol.
     socket.on('error', (error) => logger.debug({ err: error }, 'a socket failed'));
@@ -47,7 +55,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
       sender.close(CloseCode.SubprotocolNotAcceptable, 'Subprotocol not acceptable', 'protocol_error');
       return;
     }
-    const connection = new SocketConnection(options, sender, { headers, trace });
+    const connection = new SocketConnection(options, sender, request);
     handleMessages(socket, (text) => {
       // A message that arrives after the gateway has closed its side is ignored.
       if (socket.readyState !== socket.OPEN) return;
@@ -62,12 +70,14 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const rejection = checkUpgrade(request, options);
     if (rejection === null) {
-      sockets.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, upgradeOf(request, tracing)));
+      const kept = socketRequestOf(request, tracing);
+      requestIds.set(request, kept.requestId);
+      sockets.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, request.socket, kept));
       return;
     }
     // Node no longer serves the socket: an error without a listener would end the process, and a client that does not
     // close its side would keep the socket open.
-    socket.on('error', (error) => logger.debug({ err: error }, 'a rejected socket failed'));
+    socket.on('error', (error) => options.logger.debug({ err: error }, 'a rejected socket failed'));
     socket.once('finish', () => socket.destroy());
     endRaw(socket, rejection);
   };
@@ -82,15 +92,8 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
   };
 }
 
-/** The part of the upgrade request that a socket keeps, because the request itself is far larger. */
-interface Upgrade {
-  readonly stream: Socket;
-  readonly headers: RequestHeaders;
-  readonly trace: TracePosition | null;
-}
-
-const upgradeOf = (request: IncomingMessage, tracing: Tracing | null): Upgrade => ({
-  stream: request.socket,
+const socketRequestOf = (request: IncomingMessage, tracing: Tracing | null): SocketRequest => ({
+  requestId: requestIdOf(request.headers['x-request-id']),
   headers: callerHeadersOf((name) => headerOf(request, name)),
   trace: tracing?.positionOf(request.headers) ?? null,
 });

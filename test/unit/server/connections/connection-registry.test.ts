@@ -13,13 +13,14 @@ const setup = (random: () => number = () => 0.5, pingIntervalMs = defaultPingInt
   const events: string[] = [];
   const connection = (name: string): LongLivedConnection => ({
     ping: () => events.push(`ping ${name}`),
+    transport: 'websocket' as const,
     goAway: () => events.push(`away ${name}`),
   });
   /** Adds many connections, and returns the time at which each is ended, in milliseconds from the start. */
   const addMany = (count: number) => {
     const awayAtMs: number[] = [];
     const goAway = () => void awayAtMs.push(clock.now().getTime() - startedAtMs);
-    for (let index = 0; index < count; index += 1) connections.add({ ping: () => {}, goAway });
+    for (let index = 0; index < count; index += 1) connections.add({ transport: 'sse', ping: () => {}, goAway });
     return awayAtMs;
   };
   return { clock, connections, events, connection, addMany };

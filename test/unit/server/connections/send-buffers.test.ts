@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { requestIdOf } from '../../../../src/runtime/request-id.ts';
 import { principalBytes, totalBytes } from '../../../../src/server/connections/send-buffers.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { quietSendBuffers } from '../../../support/send-buffers.ts';
@@ -121,6 +122,20 @@ describe('a caller that leaves too much unread', () => {
     connect('late', 'x').write(1);
     expect(cut).toEqual(['early']);
   });
+});
+
+it('a line about a closed connection contains the id of its request', async () => {
+  const clock = new FakeClock();
+  const lines: unknown[] = [];
+  using buffers = quietSendBuffers(clock, { write: (line) => void lines.push(JSON.parse(line)) });
+  const buffer = { waitingBytes: principalBytes + 1, progress: 0, cut: () => {} };
+  buffers.add(buffer, 'one', requestIdOf('known')).written();
+  const later = buffers.add(buffer);
+  later.belongsTo('other', requestIdOf('later'));
+  later.written();
+  await clock.advanceBy(30_000);
+  const line = { level: 'info', waitingBytes: principalBytes + 1 };
+  expect(lines).toMatchObject(['known', 'later'].map((requestId) => ({ ...line, requestId })));
 });
 
 describe('all callers together', () => {

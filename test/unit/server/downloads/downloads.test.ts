@@ -7,6 +7,7 @@ import { pieceBytes } from '../../../../src/server/downloads/file-body.ts';
 import { createCors } from '../../../../src/server/http/cors.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
+import { testLog } from '../../../support/records.ts';
 import { uncountedDownloads } from '../../../support/uncounted-metrics.ts';
 import { bodyOf, bytesOf, download, fakeSource, get, mebibyte, origin, serve } from './file-fixtures.ts';
 import { exchangeBytes, httpHost } from './http-host.ts';
@@ -353,6 +354,7 @@ describe('a reader that leaves', () => {
     const signals: AbortSignal[] = [];
     const source = fakeSource({ content: bytesOf(64 * mebibyte) });
     const log: string[] = [];
+    const logger = createLogger({ destination: { write: (line) => void log.push(line) } });
     const handler = createFileHandler({
       metrics: uncountedDownloads,
       clock: new FakeClock(),
@@ -368,11 +370,10 @@ describe('a reader that leaves', () => {
           return source.stat(signal);
         },
       }),
-      logger: createLogger({ destination: { write: (line) => void log.push(line) } }),
     });
     let handled: Promise<void> | undefined;
     await using host = await httpHost((request, response) => {
-      handled = handler(request, response, null);
+      handled = handler(request, response, testLog(logger), null);
       return handled;
     });
     const leaving = new AbortController();

@@ -7,6 +7,7 @@ import { createFileHandler, type FileHandlerOptions } from '../../../../src/serv
 import type { DownloadPiece, DownloadSource, FileInfo } from '../../../../src/server/downloads/file-body.ts';
 import { createCors } from '../../../../src/server/http/cors.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
+import { testLog } from '../../../support/records.ts';
 import { uncountedDownloads } from '../../../support/uncounted-metrics.ts';
 import { type HttpHost, httpHost } from './http-host.ts';
 
@@ -149,10 +150,11 @@ export async function serve(source: DownloadSource, options: Partial<FileHandler
     connectionClock: new FakeClock(),
     limits: { total: 128 },
     maxConversions: 4,
-    logger: createLogger({ destination: { write: (line) => void log.push(JSON.parse(line)) } }),
     ...options,
   });
-  return { ...(await httpHost((request, response) => handler(request, response, null))), log, pauses };
+  const logger = createLogger({ destination: { write: (line) => void log.push(JSON.parse(line)) } });
+  const host = await httpHost((request, response) => handler(request, response, testLog(logger), null));
+  return { ...host, log, pauses };
 }
 
 export const get = (gateway: HttpHost, headers: Record<string, string> = {}, method = 'GET') =>

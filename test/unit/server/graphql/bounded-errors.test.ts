@@ -1,9 +1,9 @@
 import { GraphQLError, Source } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { InvalidInputError } from '../../../../src/errors.ts';
-import { createLogger } from '../../../../src/runtime/logger.ts';
 import { boundedErrors } from '../../../../src/server/graphql/bounded-errors.ts';
 import { createErrorMask, publicErrors } from '../../../../src/server/graphql/error-mask.ts';
+import { testLog } from '../../../support/records.ts';
 
 const rejected = (message: string, more: object = {}) =>
   new GraphQLError(message, { ...more, extensions: { code: 'BAD_USER_INPUT', retryable: false } });
@@ -20,8 +20,7 @@ describe('the errors of a response', () => {
       path: `input.tags.${index}`,
       message: 'must not be empty',
     }));
-    const mask = createErrorMask(createLogger({ level: 'fatal' }));
-    const [error] = publicErrors([mask(new InvalidInputError(issues))]);
+    const [error] = publicErrors([createErrorMask()(new InvalidInputError(issues), testLog())]);
     expect(error?.message).toMatch(/; and 10 more$/);
   });
 

@@ -3,13 +3,15 @@ import { describe, expect, it } from 'vitest';
 import * as errors from '../../../../src/errors.ts';
 import { createLogger } from '../../../../src/runtime/logger.ts';
 import { createErrorMask } from '../../../../src/server/graphql/error-mask.ts';
+import { testLog } from '../../../support/records.ts';
 
 const httpOf = ({ extensions: { http } }: GraphQLError) => http;
 
 function setUp() {
   const log: Record<string, unknown>[] = [];
   const logger = createLogger({ destination: { write: (line) => void log.push(JSON.parse(line)) } });
-  return { mask: createErrorMask(logger), log };
+  const mask = createErrorMask();
+  return { mask: (error: unknown) => mask(error, { logger }), log };
 }
 
 const upstream = { service: 'catalog', status: 429, requestId: 'r-1', code: null, title: null };
@@ -129,7 +131,8 @@ describe('an error that a client receives', () => {
   });
 
   it('loses the suggestion of graphql where the schema is hidden, and nothing of the client’s own value', () => {
-    const mask = createErrorMask(createLogger({ level: 'fatal' }), { suggestions: false });
+    const withoutSuggestions = createErrorMask({ suggestions: false });
+    const mask = (error: unknown) => withoutSuggestions(error, testLog());
     const value = 'Value " Did you mean " does not exist.';
     expect(mask(new GraphQLError(`${value} Did you mean "A" or "B"?`)).message).toBe(value);
     expect(mask(new GraphQLError(value)).message).toBe(value);

@@ -99,6 +99,15 @@ describe('the other sizes of an operation', () => {
     expect(measure(text, { x: true })).toMatchObject({ depth: 3, aliases: 2, directives: 2 });
   });
 
+  it('20,000 selections are measured, and one more is rejected, if fragments stand for them', () => {
+    // Each use of the fragment counts as itself and its 99 fields.
+    const fields = Array.from({ length: 99 }, () => '__typename').join(' ');
+    const document = (uses: number, more: string) =>
+      `{ ${'...F '.repeat(uses)} ${more} } fragment F on Query { ${fields} }`;
+    expect(measure(document(200, '')).depth).toBe(1);
+    expect(() => measure(document(200, '__typename'))).toThrow(UnmeasurableError);
+  });
+
   it('fragments that expand to too many selections are rejected quickly', () => {
     const names = Array.from({ length: 40 }, (_, index) => `f${index}`);
     const fragments = names.map((name, index) => {

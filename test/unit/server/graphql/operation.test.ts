@@ -1,6 +1,7 @@
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { expect, it } from 'vitest';
 import { resultsUntilFailure } from '../../../../src/server/graphql/operation.ts';
+import { testLog } from '../../../support/records.ts';
 
 const maskError = () => new GraphQLError('masked');
 
@@ -20,7 +21,7 @@ function subscription() {
       },
     }),
   };
-  return { results: resultsUntilFailure(results, maskError), seen };
+  return { results: resultsUntilFailure(results, maskError, testLog()), seen };
 }
 
 it('the failure of a subscription is its last result', async () => {

@@ -19,9 +19,9 @@ beforeEach(() => {
     },
   };
   const schema = buildSchema('type Query { field: Int }');
-  documents = createPreparedDocuments(
-    createYoga({ schema, plugins: [count], parserAndValidationCache: false, logging: false }).getEnveloped(),
-  );
+  const options = { schema, plugins: [count], parserAndValidationCache: false, logging: false };
+  const pipeline = createYoga(options).getEnveloped();
+  documents = createPreparedDocuments({ ...pipeline, labelOf: () => 'label' });
 });
 
 /** A document of `fields` fields, which has as many tokens. */
@@ -82,10 +82,10 @@ it('validates a document once, whether it is valid or not', () => {
 
 it('finds the operation of a name, or the only one', () => {
   const one = documents.prepare('{ field }');
-  expect(one.operation(null)?.operation).toBe('query');
+  expect(one.operation(null)?.type).toBe('query');
   expect(one.operation('A')).toBeNull();
   const two = documents.prepare('query A { field } query B { field }');
   expect(two.operation(null)).toBeNull();
-  for (const name of ['A', 'B']) expect(two.operation(name)?.name?.value).toBe(name);
+  for (const name of ['A', 'B']) expect(two.operation(name)?.name).toBe(name);
   expect(two.operation('C')).toBeNull();
 });

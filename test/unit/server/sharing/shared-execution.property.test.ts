@@ -76,13 +76,14 @@ function contextOf(): GatewayContext {
     expiresAt: null,
     signal: new AbortController().signal,
     clock: new FakeClock(),
-    loaders: { runs: createRunReads(runsOf(), null) },
+    loaders: { runs: createRunReads(runsOf(), null), requester: async () => 'somebody' },
     watch: () => ({
       subscribe: async () =>
         (async function* () {
           yield* events;
         })(),
     }),
+    forStart: () => context,
     forEvent: () => context,
     forTenant: () => context,
   } as unknown as GatewayContext;

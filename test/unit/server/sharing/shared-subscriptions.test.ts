@@ -2,6 +2,7 @@ import { type DocumentNode, type ExecutionResult, type GraphQLObjectType, isObje
 import { createSchema, isAsyncIterable } from 'graphql-yoga';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { GatewayContext } from '../../../../src/context/context.ts';
+import { createLogger, type Logger } from '../../../../src/runtime/logger.ts';
 import { createErrorMask } from '../../../../src/server/graphql/error-mask.ts';
 import { createSharedSubscriptions } from '../../../../src/server/sharing/shared-subscriptions.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
@@ -88,10 +89,8 @@ function setUp({ most = 100 } = {}) {
   if (!isObjectType(tick)) throw new Error('There is no type Tick.');
   markAsReading(tick, 'read');
 
-  const maskError = createErrorMask({
-    error: (line: unknown) => logged.push(line),
-    // The mask writes nothing else.
-  } as never);
+  const maskError = createErrorMask();
+  const logger = createLogger({ destination: { write: (line) => void logged.push(JSON.parse(line)) } });
   const quota = quotaOf(most);
   const hasRoom = () => {
     try {
@@ -106,7 +105,7 @@ function setUp({ most = 100 } = {}) {
   const documents = new Map<string, DocumentNode>();
 
   const subscribe = async (ask: Ask): Promise<AsyncIterator<ExecutionResult>> => {
-    const context = contextOf(ask);
+    const context = contextOf(ask, logger);
     contexts.push(new WeakRef(context));
     const document = documents.get(ask.query) ?? parse(ask.query);
     documents.set(ask.query, document);
@@ -131,12 +130,10 @@ function markAsReading(type: GraphQLObjectType, name: string): void {
 const principal = 'somebody';
 
 /** The parts of a context that the plugin and these resolvers read. */
-function contextOf({
-  sandbox = 'prod',
-  organization,
-  credential = 'a',
-  publicUrl = 'http://gateway',
-}: Ask): GatewayContext {
+function contextOf(
+  { sandbox = 'prod', organization, credential = 'a', publicUrl = 'http://gateway' }: Ask,
+  logger: Logger,
+): GatewayContext {
   const context: GatewayContext = {
     tenant: tenantOf(sandbox, organization),
     principal,
@@ -144,9 +141,11 @@ function contextOf({
     publicUrl,
     signal: new AbortController().signal,
     clock,
+    logger,
+    forStart: () => ({ ...context }),
     forEvent: (signal: AbortSignal) => ({ ...context, signal }),
     // The fields that every subscriber of a tenant may receive use no context here.
-    forTenant: () => ({}),
+    forTenant: () => ({ logger }),
   } as unknown as GatewayContext;
   return context;
 }

@@ -13,6 +13,7 @@ const setup = () => {
   const connections = createConnectionRegistry({ ...defaultPingInterval, clock });
   const calls: string[] = [];
   const body = createStreamingBody({
+    transport: 'sse',
     connections,
     buffers: quietSendBuffers(clock),
     principal: 'somebody',

@@ -2,6 +2,7 @@ import type { LookupAddress } from 'node:dns';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
+import { createLogger } from '../../../../../src/runtime/logger.ts';
 import {
   type CallbackClientOptions,
   createCallbackClient,
@@ -11,6 +12,7 @@ import { createCallbackPolicy } from '../../../../../src/server/transports/callb
 import { defaultConfig } from '../../../../support/default-config.ts';
 import { eventually } from '../../../../support/eventually.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
+import { testLog } from '../../../../support/records.ts';
 import { startSilentHost } from '../../../../support/silent-host.ts';
 import { httpHost } from '../../downloads/http-host.ts';
 
@@ -45,13 +47,14 @@ async function setup(handler: Handler, options: Partial<CallbackClientOptions> &
     await handler(request, response);
   });
   const clock = new FakeClock();
-  const warnings: string[] = [];
+  const lines: string[] = [];
+  const logger = createLogger({ level: 'warn', destination: { write: (line) => void lines.push(line) } });
+  const destination = (url: URL) => ({ url, id: 'subscription-1', log: testLog(logger) });
   const outcomes: string[] = [];
   const { port } = new URL(host.url);
   const client = createCallbackClient({
     policy: createCallbackPolicy({ urls: [host.url], networks: options.named === false ? [] : [loopback] }),
     clock,
-    logger: { debug: () => {}, warn: (fields: unknown) => void warnings.push(JSON.stringify(fields)) },
     metrics: { sent: ({ outcome }) => void outcomes.push(outcome) },
     random: () => 0.5,
     maxInFlightPerRouter: defaultConfig.callbacks.maxInFlightPerRouter,
@@ -62,11 +65,13 @@ async function setup(handler: Handler, options: Partial<CallbackClientOptions> &
     client,
     /** Sends over a connection of its own. */
     send: async (url: URL, body: string, attempts: AbortSignal) => {
-      using connection = client.connect(url);
+      using connection = client.connect(destination(url));
       return await connection.send(body, { attempts });
     },
     requests,
-    warnings,
+    /** Log lines. */
+    lines,
+    connect: (url: URL) => client.connect(destination(url)),
     /** The counted metrics. */
     outcomes,
     url: new URL(`${host.url}/callback/1?x=1`),
@@ -230,7 +235,7 @@ describe('a callback', () => {
       request.socket.once('close', () => open.delete(request.socket));
       response.writeHead(204).end();
     });
-    const [one, other] = [router.client.connect(router.url), router.client.connect(router.url)];
+    const [one, other] = [router.connect(router.url), router.connect(router.url)];
     expect(await one.send('', { attempts: never })).toBe('taken');
     one[Symbol.dispose]();
     one[Symbol.dispose]();
@@ -253,7 +258,7 @@ describe('a callback', () => {
     };
     await using router = await setup(status(204), { lookup });
     const leaving = new AbortController();
-    const connection = router.client.connect(new URL(`http://router.example:${host.port}/callback`));
+    const connection = router.connect(new URL(`http://router.example:${host.port}/callback`));
     const sending = connection.send('', { attempts: leaving.signal, request: leaving.signal });
     await eventually(() => expect(names).toHaveLength(1));
     leaving.abort();
@@ -261,7 +266,7 @@ describe('a callback', () => {
     connection[Symbol.dispose]();
     find();
     // A connection of the one before would have come before this one.
-    const last = router.client.connect(new URL(`http://127.0.0.1:${host.port}/callback`));
+    const last = router.connect(new URL(`http://127.0.0.1:${host.port}/callback`));
     void last.send('', { attempts: never });
     await eventually(() => expect(host.open).toBe(1));
     expect(host.opened).toBe(1);
@@ -306,13 +311,20 @@ describe('a name', () => {
   });
 
   it.each(['127.0.0.1', '169.254.169.254', '10.0.0.1', '::1', '::ffff:127.0.0.1', 'fd00::1', '0.0.0.0'])(
-    'with the address %s alone is not called, which the log says',
+    'with the address %s alone is not called, and the log contains the ids of the request and the subscription',
     async (address) => {
       const lookup = fakeLookup([address]);
       await using router = await setup(status(204), { lookup, named: false });
       expect(await router.send(router.namedUrl, 'body', never)).toBe('failed');
       expect([router.requests.length, lookup.names.length]).toEqual([0, 1]);
-      expect(router.warnings).toEqual([expect.not.stringContaining('body')]);
+      expect(router.lines.map((line) => JSON.parse(line))).toEqual([
+        expect.objectContaining({
+          msg: 'could not send a callback',
+          requestId: 'request-1',
+          callbackId: 'subscription-1',
+        }),
+      ]);
+      expect(router.lines.join('')).not.toContain('body');
     },
   );
 

@@ -3,6 +3,7 @@ import { createConnectionRegistry } from '../../../../../src/server/connections/
 import { type CallbackTarget, deliver } from '../../../../../src/server/transports/callbacks/delivery.ts';
 import { defaultPingInterval } from '../../../../support/default-config.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
+import { testLog } from '../../../../support/records.ts';
 
 const { signal: never } = new AbortController();
 
@@ -26,6 +27,7 @@ function startDelivery(clock: FakeClock, random: () => number, heartbeatMs: numb
     maskError: () => {
       throw new Error('No error is expected.');
     },
+    log: testLog(),
     closing: never,
     random,
   });

@@ -13,10 +13,10 @@ import { createCallbackOperation } from '../../../../../src/server/transports/ca
 import type { Callbacks } from '../../../../../src/server/transports/callbacks/registry.ts';
 import { createGraphqlHandler } from '../../../../../src/server/transports/http/route.ts';
 import { eventually } from '../../../../support/eventually.ts';
+import { testLog, testRecords } from '../../../../support/records.ts';
 import { testSession } from '../../../../support/session.ts';
 import { httpHost } from '../../downloads/http-host.ts';
 
-const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const callback = { callbackUrl: 'http://router.example/1', subscriptionId: '1', verifier: 'v', heartbeatIntervalMs: 0 };
 const body = JSON.stringify({ query: 'subscription { changed }', extensions: { subscription: callback } });
 
@@ -49,8 +49,8 @@ async function setUp({ subscribe, check = async () => true }: Options) {
     },
     [Symbol.asyncDispose]: async () => {},
   };
-  // The fields of a logger and of a context that this path uses.
-  const maskError = createErrorMask(quiet as unknown as Parameters<typeof createErrorMask>[0]);
+  // The fields of a context that this path uses.
+  const maskError = createErrorMask();
   const context = { canRead: true, assertReader: async () => {} } as unknown as GatewayContext;
   const field = { type: GraphQLString };
   const yoga = createYoga<object, GatewayContext>({
@@ -58,13 +58,12 @@ async function setUp({ subscribe, check = async () => true }: Options) {
       query: new GraphQLObjectType({ name: 'Query', fields: { changed: field } }),
       subscription: new GraphQLObjectType({ name: 'Subscription', fields: { changed: { ...field, subscribe } } }),
     }),
-    maskedErrors: { maskError },
     logging: false,
   });
   const pipeline = yoga.getEnveloped();
   const operations = {
     pipeline,
-    documents: createPreparedDocuments(pipeline),
+    documents: createPreparedDocuments({ ...pipeline, labelOf: () => 'label' }),
     createContext: () => context,
     findDocument: ({ query }: DocumentRequest) => query ?? '',
     maskError,
@@ -76,7 +75,8 @@ async function setUp({ subscribe, check = async () => true }: Options) {
   const handler = createGraphqlHandler({
     ...operations,
     authenticate,
-    admit: authenticate,
+    countOperation: () => {},
+    records: testRecords(),
     maxBodyBytes: 10_000,
     cors: createCors([]),
     renderPage: null,
@@ -84,7 +84,7 @@ async function setUp({ subscribe, check = async () => true }: Options) {
     callbacks: createCallbackOperation({ ...operations, callbacks }),
     sendStream: unused,
   });
-  const host = await httpHost((request, response) => handler(request, response, null));
+  const host = await httpHost((request, response) => handler(request, response, testLog(), null));
   const post = () => {
     const headers = { 'content-type': 'application/json', accept: 'application/json;callbackSpec=1.0' };
     return sendRequest(`${host.url}/graphql`, { method: 'POST', headers }).end(body);

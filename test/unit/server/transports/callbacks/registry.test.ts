@@ -10,6 +10,7 @@ import { createCallbacks } from '../../../../../src/server/transports/callbacks/
 import { defaultPingInterval } from '../../../../support/default-config.ts';
 import { eventually } from '../../../../support/eventually.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
+import { testLog } from '../../../../support/records.ts';
 import { httpHost } from '../../downloads/http-host.ts';
 
 interface Message {
@@ -22,7 +23,6 @@ interface Message {
 const staying = () => new AbortController().signal;
 /** Before connections that are kept alive would close by themselves. */
 const soon = { patienceMs: 2_000 };
-const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** Results of a subscription in which nothing happens. */
 const resultsUntil = (signal: AbortSignal) =>
@@ -60,8 +60,6 @@ async function setUp({ maxRoutersPerOrganization, silentTo, maxInFlightPerRouter
     ...(maxRoutersPerOrganization === undefined ? {} : { maxRoutersPerOrganization }),
     clock,
     connections,
-    // The fields of a logger that callbacks use.
-    logger: quiet as unknown as Parameters<typeof createCallbacks>[0]['logger'],
     metrics: {
       began: () => {
         metrics.open += 1;
@@ -71,7 +69,7 @@ async function setUp({ maxRoutersPerOrganization, silentTo, maxInFlightPerRouter
       },
       sent: () => {},
     },
-    maskError: createErrorMask(quiet as unknown as Parameters<typeof createErrorMask>[0], { suggestions: false }),
+    maskError: createErrorMask({ suggestions: false }),
   });
   if (callbacks === null) throw new Error('There are callback URLs.');
 
@@ -81,7 +79,7 @@ async function setUp({ maxRoutersPerOrganization, silentTo, maxInFlightPerRouter
   };
   const confirm = async (changes: Partial<CallbackSubscriber> = {}, id = '1', signal = staying()) => {
     const target = targetOf(id);
-    const subscriber = { organization: 'organization', principal: 'principal', target, ...changes };
+    const subscriber = { organization: 'organization', principal: 'principal', target, log: testLog(), ...changes };
     const confirmed = await callbacks.confirm(subscriber, signal);
     if (confirmed === null) throw new Error('The router confirms everything.');
     return confirmed;

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { CallbackClient } from '../../../../../src/server/transports/callbacks/client.ts';
 import { RouterSlots } from '../../../../../src/server/transports/callbacks/router-slots.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
+import { testLog } from '../../../../support/records.ts';
 
 const { signal: never } = new AbortController();
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -24,7 +25,7 @@ function setUp() {
   const take = (organization: string, router: number, signal: AbortSignal = never) => {
     const url = new URL(`http://router-${router}.example/callback/1`);
     const target = { url, id: '1', verifier: '', heartbeatMs: 0 };
-    return slots.take({ organization, principal: organization, target }, signal);
+    return slots.take({ organization, principal: organization, target, log: testLog() }, signal);
   };
   return { clock, open, take };
 }

@@ -4,11 +4,13 @@ import { createSchema, createYoga, type YogaInitialContext } from 'graphql-yoga'
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { GatewayContext } from '../../../../../src/context/context.ts';
 import { createLogger } from '../../../../../src/runtime/logger.ts';
+import { newRequestId } from '../../../../../src/runtime/request-id.ts';
 import { createErrorMask } from '../../../../../src/server/graphql/error-mask.ts';
 import { createPreparedDocuments } from '../../../../../src/server/graphql/prepared-documents.ts';
 import { SocketConnection } from '../../../../../src/server/transports/websocket/connection.ts';
 import type { SocketSender } from '../../../../../src/server/transports/websocket/keep-alive.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
+import { testRecords } from '../../../../support/records.ts';
 import { testSession } from '../../../../support/session.ts';
 
 const schema = createSchema<YogaInitialContext & { readonly principal: string }>({
@@ -109,14 +111,14 @@ interface OurOptions {
 }
 
 function ours({ maxOperations = 10, room = () => undefined }: OurOptions = {}): Side & { leave(): void } {
-  const maskError = createErrorMask(createLogger({ level: 'silent' }));
+  const maskError = createErrorMask();
   const heard = listen(room);
   // Of the context of the gateway, only the principal is looked at here.
   const pipeline = createYoga({ schema, logging: false }).getEnveloped();
   const socket = new SocketConnection(
     {
       pipeline,
-      documents: createPreparedDocuments(pipeline),
+      documents: createPreparedDocuments({ ...pipeline, labelOf: () => 'label' }),
       // Of the context of the gateway, these resolvers read the principal alone.
       createContext: () => ({ principal: 'x' }) as GatewayContext,
       findDocument: ({ query }) => query ?? '',
@@ -124,10 +126,13 @@ function ours({ maxOperations = 10, room = () => undefined }: OurOptions = {}): 
       maxOperations,
       clock,
       authorize: async () => ({ principal: 'somebody' }),
-      admit: async () => testSession(),
+      authenticate: async () => testSession(),
+      countOperation: () => {},
+      records: testRecords(),
+      logger: createLogger({ level: 'silent' }),
     },
     heard,
-    { headers: () => null, trace: null },
+    { headers: () => null, requestId: newRequestId(), trace: null },
   );
   return {
     heard,

@@ -10,9 +10,10 @@ import { createErrorMask } from '../../../../../src/server/graphql/error-mask.ts
 import { createPipeline } from '../../../../../src/server/graphql/pipeline.ts';
 import { createPreparedDocuments } from '../../../../../src/server/graphql/prepared-documents.ts';
 import { createSharedSubscriptions } from '../../../../../src/server/sharing/shared-subscriptions.ts';
-import { SocketOperation } from '../../../../../src/server/transports/websocket/operation.ts';
+import { SocketOperation, type SocketOperationDeps } from '../../../../../src/server/transports/websocket/operation.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 import { quotaOf } from '../../../../support/quota.ts';
+import { testRecord } from '../../../../support/records.ts';
 import { testSession } from '../../../../support/session.ts';
 import { tenantOf } from '../../../polling/fake-platform.ts';
 
@@ -91,7 +92,7 @@ async function setUp({ items = 1 } = {}) {
     },
   });
 
-  const maskError = createErrorMask(createLogger({ level: 'silent' }));
+  const maskError = createErrorMask();
   const quota = quotaOf(1);
   const pipeline = createPipeline({
     schema,
@@ -111,17 +112,19 @@ async function setUp({ items = 1 } = {}) {
     ended: () => undefined,
     failed: () => undefined,
   };
-  const operation = new SocketOperation('1', socket, {
+  const deps: SocketOperationDeps = {
     pipeline,
-    documents: createPreparedDocuments(pipeline),
+    documents: createPreparedDocuments({ ...pipeline, labelOf: () => 'label' }),
     createContext: ({ signal }) => contextOf(abortSignalOf(signal)),
     findDocument: ({ query }) => query ?? '',
     maskError,
-    admit: async () => {
+    authenticate: async () => {
       await known.passed;
       return testSession();
     },
-  });
+    countOperation: () => {},
+  };
+  const operation = new SocketOperation('1', socket, deps, testRecord());
   const run = (query: string) => operation.run({ query }, () => null);
   const isFree = () => {
     try {
@@ -143,6 +146,7 @@ function contextOf(signal: AbortSignal): GatewayContext {
     loaders: { select: () => {} },
     clock: new FakeClock(),
     signal,
+    forStart: () => context,
     forEvent: () => context,
     forTenant: () => context,
   } as unknown as GatewayContext;

@@ -19,6 +19,7 @@ import { createPreparedDocuments } from '../../../../../src/server/graphql/prepa
 import { startWebSocketServer } from '../../../../../src/server/transports/websocket/server.ts';
 import { defaultPingInterval } from '../../../../support/default-config.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
+import { testLog, testRecords } from '../../../../support/records.ts';
 import { quietSendBuffers } from '../../../../support/send-buffers.ts';
 import { testSession } from '../../../../support/session.ts';
 
@@ -50,7 +51,7 @@ beforeEach(async () => {
     onGivenUp = resolve;
   });
   const logger = createLogger({ level: 'silent' });
-  const maskError = createErrorMask(logger);
+  const maskError = createErrorMask();
   const pipeline = createYoga<object, { readonly principal: string }>({
     schema: createSchema<OperationContext & { readonly principal: string }>({
       typeDefs: 'type Query { never: Int, gone: Int } type Subscription { count: Int }',
@@ -78,7 +79,7 @@ beforeEach(async () => {
         },
       },
     }),
-    maskedErrors: { maskError },
+    maskedErrors: { maskError: (error) => maskError(error, testLog()) },
     logging: false,
   }).getEnveloped();
   http = createServer();
@@ -86,7 +87,7 @@ beforeEach(async () => {
   webSockets = startWebSocketServer({
     server: http,
     pipeline,
-    documents: createPreparedDocuments(pipeline),
+    documents: createPreparedDocuments({ ...pipeline, labelOf: () => 'label' }),
     // Of the context of the gateway, these resolvers read the principal and the signal.
     createContext: ({ signal }) => ({ principal: 'somebody', signal }) as GatewayContext,
     corsOrigins: [],
@@ -100,10 +101,12 @@ beforeEach(async () => {
     logger,
     tracing: null,
     maskError,
-    admit: async () => {
+    authenticate: async () => {
       onAdmit();
       return testSession();
     },
+    countOperation: () => {},
+    records: testRecords(),
     authorize: async () => {
       if (refusal !== null) throw refusal;
       return { principal: 'somebody' };

@@ -1,0 +1,98 @@
+import type { Session } from '../auth/authenticator.ts';
+import type { OperationErrorCode, OperationOutcome, OperationTransport, OperationType } from '../metrics/operations.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { EndSignal } from '../runtime/end-signal.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { RequestId } from '../runtime/request-id.ts';
+import type { RequestLog } from '../runtime/request-log.ts';
+import type { TracePosition } from '../tracing/trace.ts';
+import type { CountedCalls } from '../upstream/types.ts';
+
+/** An operation of a document, without its variables. */
+export interface OperationDescription {
+  readonly type: OperationType;
+  /** Null if the operation has no name. The client chooses it, so that it is no label of a metric. */
+  readonly name: string | null;
+  /** Stands for the operation in metrics. It contains no text that a client chose. */
+  readonly label: string;
+}
+
+/** The end of an operation. */
+export interface OperationEnd {
+  readonly outcome: OperationOutcome;
+  /** The different codes of its errors. */
+  readonly codes: readonly OperationErrorCode[];
+  /** Time from the arrival of its request until its result was ready; for a subscription, until it had started. */
+  readonly durationMs: number;
+}
+
+/** Receives each operation once, when it ends. */
+export type ObserveOperation = (record: OperationRecord, end: OperationEnd) => void;
+
+export interface OperationRecordsOptions {
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly observe: ObserveOperation;
+}
+
+/** Begins the record of each operation, when its request arrives. */
+export interface OperationRecords {
+  begin(log: RequestLog, transport: OperationTransport): OperationRecord;
+}
+
+export const createOperationRecords = (options: OperationRecordsOptions): OperationRecords => ({
+  begin: (log, transport) => new OperationRecord(options, log, transport),
+});
+
+/**
+ * What is known about one operation, over every transport: its metrics, its lines in the logs, and the ids of its calls
+ * to the platform come from here. It is filled while the request is read. It ends once, even if the request is rejected
+ * before its document is known.
+ */
+export class OperationRecord {
+  /** It may outlive the operation: the lines of a subscription contain the id of the request that began it. */
+  readonly log: RequestLog;
+  transport: OperationTransport;
+  /** Null until the caller is authenticated. */
+  session: Pick<Session, 'tenant' | 'loggedAs' | 'platformUser'> | null = null;
+  /** Null until the document is parsed. */
+  operation: OperationDescription | null = null;
+  /** Aborts when the client leaves. Null until the request has a signal. */
+  leaving: Pick<EndSignal, 'aborted'> | null = null;
+  /** Position of the operation in its trace; null: it is not traced. */
+  trace: TracePosition | null = null;
+  /** The ends of its mutation fields: the code of an error, which may be returned as data, or null after a success. */
+  readonly mutations: (OperationErrorCode | null)[] = [];
+  /** Counter of its calls to the platform; null if there were none. */
+  calls: Pick<CountedCalls, 'made'> | null = null;
+  readonly #options: OperationRecordsOptions;
+  readonly #startedAtMs: number;
+  #ended = false;
+
+  constructor(options: OperationRecordsOptions, log: RequestLog, transport: OperationTransport) {
+    this.#options = options;
+    this.log = log;
+    this.transport = transport;
+    this.#startedAtMs = options.clock.monotonicMs();
+  }
+
+  get requestId(): RequestId {
+    return this.log.requestId;
+  }
+
+  get logger(): Logger {
+    return this.log.logger;
+  }
+
+  /** The request carries no operation. */
+  discard(): void {
+    this.#ended = true;
+  }
+
+  /** Ends the operation. Only the first call has an effect. */
+  end(outcome: OperationOutcome, codes: readonly OperationErrorCode[] = []): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const { clock, observe } = this.#options;
+    observe(this, { outcome, codes, durationMs: clock.monotonicMs() - this.#startedAtMs });
+  }
+}
