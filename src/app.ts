@@ -14,6 +14,7 @@ import { createRateLimiter } from './context/rate-limiter.ts';
 import { createSubscriptionQuota } from './context/subscription-quota.ts';
 import { ShuttingDownError } from './errors.ts';
 import { createMetrics } from './metrics/index.ts';
+import { createAccessLog } from './observation/access-log.ts';
 import { createOperationRecords } from './observation/operation-record.ts';
 import { unshared } from './polling/feed-registry.ts';
 import { createWatches } from './polling/watches.ts';
@@ -228,6 +229,7 @@ async function start(
     return session;
   };
   const rateLimiter = createRateLimiter({ ...config.limits.rate, ...limited });
+  const accessLog = createAccessLog({ logger: log, rate: config.accessLog });
   const records = createOperationRecords({
     clock,
     observe: (record, end) => {
@@ -235,6 +237,7 @@ async function start(
       const { outcome, codes, durationMs } = end;
       const { transport } = record;
       metrics.operations.ended({ operation, type, transport, outcome, codes, seconds: durationMs / 1_000 });
+      accessLog?.(record, end);
     },
   });
   const maskError = createErrorMask({ suggestions: config.server.introspection });

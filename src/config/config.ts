@@ -36,6 +36,8 @@ export interface Config {
   readonly redisUrl: string | null;
   readonly downloads: { readonly linkTtlMs: number; readonly secret: string | null };
   readonly logLevel: LogLevel;
+  /** Share of the operations that are logged, from 0 to 1. */
+  readonly accessLog: number;
 }
 
 export interface ServerConfig {
@@ -237,6 +239,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       secret: set.DOWNLOAD_LINK_SECRET ?? null,
     },
     logLevel: set.LOG_LEVEL,
+    accessLog: set.ACCESS_LOG,
   };
 }
 

@@ -101,6 +101,11 @@ const listOf = <Output>(item: z.ZodType<Output, string>) =>
     .transform((values) => values.filter((each) => each !== ''))
     .pipe(z.array(item));
 
+const share = z
+  .string()
+  .transform((value) => (/^(?:\d+\.?\d*|\.\d+)$/.test(value) ? Number(value) : Number.NaN))
+  .refine((value) => value >= 0 && value <= 1, 'must be a number from 0 to 1');
+
 const header = z.string().regex(/^[\x21-\x7e]{1,512}$/, 'must be printable ASCII without spaces');
 
 /** A setting whose default depends on the mode. A value that is set applies in every mode. */
@@ -322,6 +327,11 @@ export const variables = z.object({
     z.enum(logLevels, `must be one of ${logLevels.join(', ')}`),
     'info',
     'Minimum level of log lines.',
+  ),
+  ACCESS_LOG: variable(
+    share,
+    1,
+    'Share of the operations with a line in the log, from 0 to 1, at the level `info`. `0` turns these lines off. Above 0, every operation that has failed has one.',
   ),
   ...platformVariables,
 });

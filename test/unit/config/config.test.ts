@@ -59,6 +59,7 @@ describe('the configuration', () => {
       redisUrl: null,
       downloads: { linkTtlMs: 900_000, secret: null },
       logLevel: 'info',
+      accessLog: 1,
     });
   });
 
@@ -127,6 +128,7 @@ describe('the configuration', () => {
       SUBSCRIPTION_CALLBACK_CONCURRENCY: '2',
       REDIS_URL: 'rediss://user:p%40ss@redis.example.com:6380/2',
       LOG_LEVEL: 'silent',
+      ACCESS_LOG: '0.05',
       EMULATOR_PROFILES: '5',
       EMULATOR_DIR: '/tmp/emulator',
       EMULATOR_RANDOM_SEED: '7',
@@ -174,6 +176,7 @@ describe('the configuration', () => {
       redisUrl: 'rediss://user:p%40ss@redis.example.com:6380/2',
       downloads: { linkTtlMs: 60_000, secret: 's'.repeat(32) },
       logLevel: 'silent',
+      accessLog: 0.05,
     });
   });
 
@@ -363,6 +366,7 @@ describe('the configuration', () => {
       GRAPHIQL: 'yes',
       DOWNLOAD_LINK_SECRET: 'short',
       LOG_LEVEL: 'loud',
+      ACCESS_LOG: '2',
       EMULATOR_PROFILES: '-1',
     });
     expect(new Set(named(issues))).toEqual(
@@ -377,6 +381,7 @@ describe('the configuration', () => {
         'GRAPHIQL',
         'DOWNLOAD_LINK_SECRET',
         'LOG_LEVEL',
+        'ACCESS_LOG',
         'EMULATOR_PROFILES',
       ]),
     );
