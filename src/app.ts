@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { createAuditLog } from './audit/audit-log.ts';
+import { type AuditDestination, openAuditDestination } from './audit/destination.ts';
 import type { RequestHeaders } from './auth/caller-headers.ts';
 import { createAuthenticator } from './auth/create-authenticator.ts';
 import type { Config } from './config/config.ts';
@@ -75,6 +77,8 @@ export interface AppOptions {
   readonly connectionClock?: Clock;
   /** @default JSON lines on standard error */
   readonly logger?: Logger;
+  /** Receives the audit log. @default the file of the configuration, else standard error */
+  readonly auditDestination?: AuditDestination;
 }
 
 /** A listening gateway. Closing it ends everything that it started. */
@@ -86,7 +90,8 @@ export interface App extends AsyncDisposable {
 
 /**
  * Builds the gateway from its parts and starts to listen.
- * @throws {ConfigurationError} the file of trusted documents cannot be read, or has another format
+ * @throws {ConfigurationError} the file of trusted documents cannot be read, or has another format; the file of the audit
+ *   log cannot be opened
  * @throws the error of `listen`, with its `code`; a `ListenError` for the admin port; all started parts were closed again
  */
 export async function startApp(options: AppOptions): Promise<App> {
@@ -131,7 +136,15 @@ const waitResultsMs = 500;
 const waitResultsShare = 0.1;
 
 async function start(
-  { config, version, platform, clock = systemClock, connectionClock = systemClock, logger }: AppOptions,
+  {
+    config,
+    version,
+    platform,
+    clock = systemClock,
+    connectionClock = systemClock,
+    logger,
+    auditDestination,
+  }: AppOptions,
   lifecycle: Lifecycle,
 ): Promise<App> {
   const log = logger ?? createLogger({ level: config.logLevel });
@@ -139,6 +152,14 @@ async function start(
   const tracing = createTracing();
   if (tracing !== null) log.info('an OpenTelemetry SDK is loaded, and requests are traced');
   const findDocument = await createDocuments(config.trustedDocuments, { schema, logger: log });
+  const audit = createAuditLog({
+    destination: auditDestination ?? openAuditDestination(config.auditLog),
+    clock,
+    logger: log,
+    metrics: metrics.audit,
+  });
+  // Closed last, because writes that are interrupted by the end are recorded too.
+  lifecycle.add('audit log', () => audit[Symbol.dispose]());
 
   const lifetime = new AbortController();
   const credentialFailed = createCredentialReport({ clock, logger: log, metrics: metrics.credentials });
@@ -262,6 +283,7 @@ async function start(
       clock,
       metrics: metrics.writes,
     }),
+    audit,
     exportRequests: createExportRequests({
       store: redis?.exportRequests ?? createMemoryJobTexts(),
       logger: log,
@@ -331,7 +353,8 @@ async function start(
     }),
     metrics: metrics.render,
     hasAdminPort: config.admin !== null,
-    dependencies: () => dependencyStates({ hasToken, hasKeys, redis: redis?.state ?? null }),
+    dependencies: () =>
+      dependencyStates({ hasToken, hasKeys, redis: redis?.state ?? null, isAuditWritable: () => audit.flush() }),
     isAllowedHost,
     isAllowedPage: (request) =>
       config.auth.mode !== 'embedded' || !isFromForeignPage(request, config.server.corsOrigins),

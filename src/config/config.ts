@@ -38,6 +38,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** Share of the operations that are logged, from 0 to 1. */
   readonly accessLog: number;
+  /** Path of the file of the audit log; null: standard error. */
+  readonly auditLog: string | null;
 }
 
 export interface ServerConfig {
@@ -240,6 +242,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     },
     logLevel: set.LOG_LEVEL,
     accessLog: set.ACCESS_LOG,
+    auditLog: set.AUDIT_LOG ?? null,
   };
 }
 

@@ -323,6 +323,11 @@ export const variables = z.object({
     'random at each start',
     'Encrypts download links; at least 32 characters. Set the same one on all replicas; without it, links end with a restart.',
   ),
+  AUDIT_LOG: optionalVariable(
+    z.string().min(1),
+    'standard error',
+    'Path of the file to which the audit log is appended: one line for each change that callers request. It can be rotated at any time.',
+  ),
   LOG_LEVEL: variable(
     z.enum(logLevels, `must be one of ${logLevels.join(', ')}`),
     'info',

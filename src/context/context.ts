@@ -1,3 +1,4 @@
+import type { AuditedMutation } from '../audit/mutation-audit.ts';
 import type { AuthMode } from '../domain/auth-mode.ts';
 import type { BatchFile } from '../domain/batch.ts';
 import type { CreatedJob } from '../domain/created-job.ts';
@@ -11,9 +12,15 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { TracePosition } from '../tracing/trace.ts';
 import type { PlatformApi } from '../upstream/platform-api.ts';
+import type { WrittenEntity } from '../upstream/types.ts';
 import type { DownloadLink } from './download-links.ts';
 import type { FileContents } from './file-contents.ts';
 import type { Create, IdempotencyOutcome, IdempotentCreate } from './idempotency/idempotency.ts';
+
+/** A create with an idempotency key, within the operation's tenant. */
+export interface ContextCreate extends Omit<IdempotentCreate, 'tenant' | 'signal' | 'logger'> {
+  readonly entity: WrittenEntity;
+}
 
 /** The context of resolvers. One is created for each operation of a caller, in the same way for every transport. */
 export interface GatewayContext {
@@ -37,7 +44,16 @@ export interface GatewayContext {
   assertReader(): Promise<void>;
   /** Expiry time of the caller's token; null: the gateway does not know it. */
   readonly expiresAt: Date | null;
-  /** Writes. They continue when the caller leaves, because an interrupted create may still have happened. */
+  /**
+   * Executes a mutation field. Its writes, and its failure without a write, are recorded in the audit log.
+   * @throws {UpstreamUnreachableError} the audit log cannot be written, so that nothing is executed
+   * @throws the error of `run`
+   */
+  recordMutation<Result>(mutation: AuditedMutation, run: () => Result | Promise<Result>): Promise<Result>;
+  /**
+   * Writes of the mutation field that is executed. They continue when the caller leaves, because an interrupted create
+   * may still have happened.
+   */
   readonly writes: Pick<PlatformApi, 'exportJobs' | 'datasets' | 'schedules' | 'segmentJobs'>;
   /** Reads. They are aborted when the caller leaves. */
   readonly loaders: Loaders;
@@ -50,7 +66,7 @@ export interface GatewayContext {
   readonly watch: Watches;
   readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'deadline'>;
   /** See IdempotencyRecords. Tenant and signal of the operation are added. */
-  idempotent(request: Omit<IdempotentCreate, 'tenant' | 'signal'>, create: Create): Promise<IdempotencyOutcome>;
+  idempotent(request: ContextCreate, create: Create): Promise<IdempotencyOutcome>;
   /** See ExportRequests. The tenant of the operation is added. */
   readonly exportRequests: {
     save(id: ExportJobId, request: NewExportJob): Promise<void>;

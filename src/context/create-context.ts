@@ -1,9 +1,11 @@
+import type { AuditLog } from '../audit/audit-log.ts';
+import { type AuditedMutation, MutationAudit } from '../audit/mutation-audit.ts';
 import type { Session } from '../auth/authenticator.ts';
 import type { AuthMode } from '../domain/auth-mode.ts';
 import type { BatchFile } from '../domain/batch.ts';
 import type { CreatedJob } from '../domain/created-job.ts';
 import { type Tenant, tenantKey } from '../domain/tenant.ts';
-import { ForbiddenError } from '../errors.ts';
+import { ForbiddenError, GatewayError } from '../errors.ts';
 import { createLoaders, type Loaders } from '../loaders/index.ts';
 import type { OperationRecord } from '../observation/operation-record.ts';
 import type { Watches } from '../polling/watches.ts';
@@ -15,8 +17,8 @@ import type { Logger } from '../runtime/logger.ts';
 import type { TracePosition } from '../tracing/trace.ts';
 import type { Caller } from '../upstream/caller.ts';
 import type { PlatformApi, Upstream } from '../upstream/platform-api.ts';
-import type { CountedCalls } from '../upstream/types.ts';
-import type { GatewayContext } from './context.ts';
+import type { CountedCalls, ReportWrite } from '../upstream/types.ts';
+import type { ContextCreate, GatewayContext } from './context.ts';
 import type { ExportRequests } from './created-jobs/export-requests.ts';
 import type { Requesters } from './created-jobs/requesters.ts';
 import type { DownloadLinks } from './download-links.ts';
@@ -34,6 +36,7 @@ export interface ContextServices {
   readonly runs: RunStatistics;
   readonly clock: Clock;
   readonly idempotency: IdempotencyRecords;
+  readonly audit: Pick<AuditLog, 'write' | 'assertWritable'>;
   readonly exportRequests: ExportRequests;
   readonly requesters: Requesters;
   readonly downloads: DownloadLinks;
@@ -88,6 +91,8 @@ class OperationContext implements GatewayContext {
   #calls: CountedCalls | undefined;
   #loaders: Loaders | undefined;
   #writes: GatewayContext['writes'] | undefined;
+  /** The record of the mutation field that is executed; null: none is. */
+  #mutation: MutationAudit | null = null;
   #watch: Watches | undefined;
   #downloads: GatewayContext['downloads'] | undefined;
   #contents: FileContents | undefined;
@@ -149,8 +154,35 @@ class OperationContext implements GatewayContext {
     return this.#loaders;
   }
 
+  async recordMutation<Result>(mutation: AuditedMutation, run: () => Result | Promise<Result>): Promise<Result> {
+    const { tenant, record } = this;
+    const { audit } = this.#services;
+    if (record === null) throw new Error('An event executes no mutation.');
+    if (this.#mutation !== null) throw new Error('The fields of a mutation are executed in sequence.');
+    audit.assertWritable();
+    const { requestId } = record;
+    const { session } = this.#request;
+    const changes = new MutationAudit(audit, mutation, () => {
+      return { principal: session.loggedAs, platformUser: session.platformUser, tenant, requestId };
+    });
+    this.#mutation = changes;
+    try {
+      const result = await run();
+      changes.succeeded();
+      record.mutations.push(null);
+      return result;
+    } catch (error) {
+      changes.failed(error);
+      record.mutations.push(error instanceof GatewayError ? error.code : 'INTERNAL_SERVER_ERROR');
+      throw error;
+    } finally {
+      this.#mutation = null;
+      this.#writes = undefined;
+    }
+  }
+
   get writes(): GatewayContext['writes'] {
-    this.#writes ??= this.#connect(this.#services.lifetime);
+    this.#writes ??= this.#connect(this.#services.lifetime, this.#currentMutation.wrote);
     return this.#writes;
   }
 
@@ -204,9 +236,14 @@ class OperationContext implements GatewayContext {
     }
   }
 
-  idempotent(request: Parameters<GatewayContext['idempotent']>[0], create: Create): Promise<IdempotencyOutcome> {
+  async idempotent({ entity, ...request }: ContextCreate, create: Create): Promise<IdempotencyOutcome> {
     const { tenant, signal } = this;
-    return this.#services.idempotency.run({ ...request, tenant, signal, logger: this.logger }, create);
+    const mutation = this.#currentMutation;
+    return await mutation.underKey(request.key, async () => {
+      const outcome = await this.#services.idempotency.run({ ...request, tenant, signal, logger: this.logger }, create);
+      if (outcome.replayed) mutation.replayed(entity, outcome.id);
+      return outcome;
+    });
   }
 
   withTrace(trace: TracePosition): GatewayContext {
@@ -229,8 +266,17 @@ class OperationContext implements GatewayContext {
     return this.#request.session;
   }
 
-  /** All calls of one operation share a counter, and have its request id. */
-  #connect(signal: EndSignal): PlatformApi {
+  /** @throws {Error} no mutation field is executed */
+  get #currentMutation(): MutationAudit {
+    if (this.#mutation === null) throw new Error('Only a mutation can write.');
+    return this.#mutation;
+  }
+
+  /**
+   * All calls of one operation share a counter, and have its request id.
+   * @param reportWrite receives the writes of the connection; without it, the connection cannot write
+   */
+  #connect(signal: EndSignal, reportWrite?: ReportWrite): PlatformApi {
     const { record } = this;
     if (this.#calls === undefined) {
       this.#calls = this.#services.countCalls();
@@ -241,6 +287,7 @@ class OperationContext implements GatewayContext {
       calls: this.#calls,
       trace: this.trace,
       requestId: record?.requestId,
+      reportWrite,
     });
   }
 }
@@ -287,6 +334,7 @@ function tenantContext(
     canWrite: false,
     canReadData: false,
     loaders: createLoaders(callerless<PlatformApi>(), { ...readsOf(tenant, { runs, requesters }), readsRuns: false }),
+    recordMutation: unmarked,
     writes: callerless<GatewayContext['writes']>(),
     watch: unmarked,
     countSubscription: unmarked,

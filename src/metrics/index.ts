@@ -1,4 +1,5 @@
 import { Registry } from 'prom-client';
+import { defineAuditMetrics } from './audit.ts';
 import { defineCallbackMetrics } from './callbacks.ts';
 import { type ConnectionNumbers, defineConnectionMetrics } from './connections.ts';
 import { defineCredentialMetrics } from './credentials.ts';
@@ -30,6 +31,7 @@ export function createMetrics({ version }: { readonly version: string }) {
     downloads: defineDownloadMetrics(define),
     subscriptions: defineSubscriptionMetrics(define),
     writes: defineWriteMetrics(define),
+    audit: defineAuditMetrics(define),
     /** Reports the connections to clients. They are read at the time of each request. */
     watchConnections: (numbers: () => ConnectionNumbers): void => defineConnectionMetrics(define, numbers),
     /** Reports the state of Redis. It is read at the time of each request. */

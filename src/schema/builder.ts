@@ -2,6 +2,7 @@ import SchemaBuilder from '@pothos/core';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import type { GatewayContext } from '../context/context.ts';
 import './common/access.ts';
+import './common/audit.ts';
 
 /** Description of every result union. */
 export const resultDescription = 'The payload on success, otherwise one of the types that implement `Error`.';
@@ -21,8 +22,8 @@ export const builder = new SchemaBuilder<{
     JSONObject: { Input: Readonly<Record<string, unknown>>; Output: Readonly<Record<string, unknown>> };
   };
 }>({
-  // The order of the plugins makes a mutation without write access return ForbiddenError in its union.
-  plugins: [ErrorsPlugin, 'access'],
+  // The order of the plugins makes a mutation without write access return ForbiddenError in its union, and records it.
+  plugins: [ErrorsPlugin, 'audit', 'access'],
   defaultFieldNullability: false,
   errors: {
     // The union is the payload or an error, without an object around the payload.

@@ -12,7 +12,7 @@ import type { SchedulesApi } from './apis/schedules.ts';
 import type { SegmentDefinitionsApi } from './apis/segment-definitions.ts';
 import type { SegmentJobsApi } from './apis/segment-jobs.ts';
 import type { Caller } from './caller.ts';
-import type { OperationCalls, Priority } from './types.ts';
+import type { OperationCalls, Priority, ReportWrite } from './types.ts';
 
 /**
  * The platform for one caller. Every method may throw a GatewayError: UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED,
@@ -37,6 +37,8 @@ export interface ConnectOptions {
   readonly signal: EndSignal;
   readonly priority?: Priority;
   readonly calls?: OperationCalls | undefined;
+  /** Receives the end of each write. @default the connection cannot write */
+  readonly reportWrite?: ReportWrite | undefined;
   /** Position below which each attempt of a call has a span; null: calls are not traced. @default null */
   readonly trace?: TracePosition | null | undefined;
   /** Id of the request that causes the calls. @default each call has a new id */

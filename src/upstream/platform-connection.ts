@@ -15,11 +15,20 @@ import { createSegmentDefinitionsApi, type SegmentDefinitionsApi } from './apis/
 import { createSegmentJobsApi, type SegmentJobsApi } from './apis/segment-jobs.ts';
 import type { Caller } from './caller.ts';
 import type { CreateAttempts } from './creates/attempts.ts';
-import type { PlatformRequest, UpstreamRequest, UpstreamResponse } from './http/call.ts';
+import type {
+  CarriedOut,
+  PlatformRequest,
+  ReadRequest,
+  UpstreamRequest,
+  UpstreamResponse,
+  WriteClient,
+} from './http/call.ts';
 import { identityOf } from './http/call-identity.ts';
 import type { HttpClient } from './http/client.ts';
 import type { Download } from './http/download.ts';
 import type { ConnectOptions, PlatformApi } from './platform-api.ts';
+import { reportWrite } from './report-write.ts';
+import type { WriteSubject } from './types.ts';
 
 /** Parts that the connections of all callers share. */
 export interface SharedParts {
@@ -103,11 +112,21 @@ export class PlatformConnection implements PlatformApi, PlatformClient {
     return this.#caller.tenant;
   }
 
-  call(request: PlatformRequest): Promise<UpstreamResponse> {
+  call(request: ReadRequest): Promise<UpstreamResponse> {
     return this.#shared.http.call(this.#bind(request));
   }
 
-  open(request: PlatformRequest): Promise<Download> {
+  async write<Result>(
+    subject: WriteSubject,
+    carryOut: (sender: WriteClient) => Promise<CarriedOut<Result>>,
+  ): Promise<Result> {
+    const { reportWrite: report } = this.#options;
+    if (report === undefined) throw new Error('A write needs a connection that reports it.');
+    const call = (request: PlatformRequest) => this.#shared.http.call(this.#bind(request));
+    return await reportWrite({ report, call }, subject, carryOut);
+  }
+
+  open(request: ReadRequest): Promise<Download> {
     return this.#shared.http.open(this.#bind(request));
   }
 

@@ -41,6 +41,39 @@ export interface CountedCalls extends OperationCalls {
   readonly made: number;
 }
 
+/** Kind of an entity that the gateway changes, by the name of its type in the schema. */
+export type WrittenEntity = 'ExportJob' | 'SegmentJob' | 'Schedule' | 'Dataset';
+
+/** Kind of a change. `cancel` marks a job for cancelling. */
+export type WriteAction = 'create' | 'cancel' | 'update' | 'delete';
+
+/** What a write changes. */
+export interface WriteSubject {
+  readonly entity: WrittenEntity;
+  readonly action: WriteAction;
+  /** Null for a create that is not known to have made an entity. */
+  readonly id: string | null;
+}
+
+/** One change that the platform was requested to make, with its end. Repeated attempts belong to the same write. */
+export interface PlatformWrite extends WriteSubject {
+  readonly end: WriteEnd;
+  /** HTTP status of the platform's last response; null: no response arrived. */
+  readonly status: number | null;
+  /** `x-request-id` of the platform's last response, else of the last request; null: nothing was sent. */
+  readonly requestId: string | null;
+}
+
+export type WriteEnd =
+  /** The platform carried it out, according to its response, or to its state if the response was lost. */
+  | { readonly kind: 'done'; readonly evidence: 'response' | 'state' }
+  /** The platform does not have the entity. */
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+/** Receives each write once, when it has ended. */
+export type ReportWrite = (write: PlatformWrite) => void;
+
 /** The resource in which an anomaly was found. */
 export type WireResource =
   | 'ExportJob'

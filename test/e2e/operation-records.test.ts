@@ -253,6 +253,7 @@ it('the lines of a caller with its own token name its user once the platform has
   expect(await send('{ __typename }', user)).toEqual([{ outcome: 'ok', caller, platformUser: undefined }]);
   expect(await send(list, user)).toEqual([{ outcome: 'ok', caller, platformUser: user }]);
   await send('mutation { createDataset(input: { name: "named" }) { __typename } }', user);
+  expect(own.audit).toMatchObject([{ principal: caller, platformUser: user, action: 'create', outcome: 'done' }]);
   expect(own.logs.filter((line) => line.includes('"platformUser":"forged'))).toEqual([]);
 });
 

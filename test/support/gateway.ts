@@ -4,6 +4,7 @@ import { startApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
+import { type AuditLine, parseAuditLine } from './audit-line.ts';
 import type { EventStream, GraphQLFailure } from './event-stream.ts';
 import { isRecognisable, lookForSecrets, searchAnswersOf } from './secrets.ts';
 import { type AnyTransport, type OpenOptions, openStream } from './transports.ts';
@@ -42,6 +43,8 @@ export interface Gateway extends AsyncDisposable {
   readonly webSocketUrl: string;
   /** All log lines, as JSON. */
   readonly logs: readonly string[];
+  /** All lines of the audit log, unless the environment names a file for them. */
+  readonly audit: readonly AuditLine[];
   /** @throws when the response contains an error */
   query<Data, Variables>(
     document: TypedDocumentNode<Data, Variables>,
@@ -78,13 +81,19 @@ const defaults = { PORT: '0', POLL_MIN_MS: '100', POLL_MAX_MS: '100', LOG_LEVEL:
 const secretVariables = ['AEP_CLIENT_SECRET', 'DOWNLOAD_LINK_SECRET'];
 
 /** Starts a gateway on a free port of loopback. All its output is searched for secrets. */
-export async function startGateway({ platform, clock, connectionClock, env = {} }: GatewayOptions): Promise<Gateway> {
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { platform, clock, connectionClock, env = {} } = options;
   const unplanted = secretVariables.filter((name) => env[name] && !isRecognisable(env[name]));
   if (unplanted.length > 0) throw new Error(`The search for secrets cannot recognize ${unplanted.join(' or ')}.`);
   const logs: string[] = [];
   const write = (line: string) => {
     logs.push(line);
     lookForSecrets('the log of the gateway', line);
+  };
+  const audit: AuditLine[] = [];
+  const writeAudit = (line: string) => {
+    audit.push(parseAuditLine(line));
+    lookForSecrets('the audit log of the gateway', line);
   };
   const app = await startApp({
     version: 'test',
@@ -93,6 +102,7 @@ export async function startGateway({ platform, clock, connectionClock, env = {} 
     ...(clock === undefined ? {} : { clock }),
     ...(connectionClock === undefined ? {} : { connectionClock }),
     logger: createLogger({ level: 'debug', destination: { write } }),
+    ...('AUDIT_LOG' in env ? {} : { auditDestination: { write: writeAudit, [Symbol.dispose]: () => {} } }),
   });
   const search = searchAnswersOf({ name: 'the gateway', url: app.url });
   const client = connectGateway(app.url);
@@ -105,11 +115,11 @@ export async function startGateway({ platform, clock, connectionClock, env = {} 
       .finally(() => search[Symbol.dispose]());
     return closing;
   };
-  return { ...client, logs, close, [Symbol.asyncDispose]: close };
+  return { ...client, logs, audit, close, [Symbol.asyncDispose]: close };
 }
 
 /** Connects to a running gateway, in this process or another. */
-export function connectGateway(url: string): Omit<Gateway, 'logs' | 'close' | typeof Symbol.asyncDispose> {
+export function connectGateway(url: string): Omit<Gateway, 'logs' | 'audit' | 'close' | typeof Symbol.asyncDispose> {
   const graphqlUrl = `${url}/graphql`;
   const webSocketUrl = graphqlUrl.replace(/^http/, 'ws');
 

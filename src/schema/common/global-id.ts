@@ -54,6 +54,16 @@ export const idInput = <Id extends Branded<string>>(typename: NodeTypename) =>
     return unwrap(text);
   });
 
+/** Ids of the platform contain other characters only in samples. A text of a caller can contain anything. */
+const loggableId = /^[\w.~-]+$/;
+
+/** The platform's id in an id argument that was not checked yet, for a log; null: it does not look like an id. */
+export function loggablePlatformId(typename: NodeTypename, text: unknown): string | null {
+  if (typeof text !== 'string' || faultOf(typename, text) !== null) return null;
+  const id = unwrap(text);
+  return loggableId.test(id) ? id : null;
+}
+
 /**
  * Returns the platform's id of an id argument in either form.
  * @throws {InvalidInputError} the argument is empty, or the global id of another type

@@ -1,5 +1,6 @@
 import type { GatewayContext } from '../../context/context.ts';
 import { ConflictError } from '../../errors.ts';
+import type { WrittenEntity } from '../../upstream/types.ts';
 import { nonEmpty, optional } from './input.ts';
 
 /** Keys are compared by their UTF-16 code units, without spaces at their ends. */
@@ -14,6 +15,7 @@ export async function createIdempotently<Entity extends { readonly id: string }>
   ctx: Pick<GatewayContext, 'idempotent'>,
   request: {
     readonly operation: string;
+    readonly entity: WrittenEntity;
     readonly key: string | undefined;
     readonly input: unknown;
     /** Awaits `starting` immediately before it sends the create. */
@@ -22,10 +24,10 @@ export async function createIdempotently<Entity extends { readonly id: string }>
     readonly find: (id: string) => Promise<Entity | null>;
   },
 ): Promise<{ readonly created: Entity; readonly replayed: boolean }> {
-  const { operation, key, input, create, find } = request;
+  const { operation, entity, key, input, create, find } = request;
   if (key === undefined) return { created: await create(async () => {}), replayed: false };
   let made: Entity | null = null;
-  const { id, replayed } = await ctx.idempotent({ operation, key, input }, async (starting) => {
+  const { id, replayed } = await ctx.idempotent({ operation, entity, key, input }, async (starting) => {
     made = await create(starting);
     return made.id;
   });

@@ -67,6 +67,7 @@ type CreateDataset = z.output<typeof createDatasetInput>;
 export async function createDataset(ctx: WriteContext, { idempotencyKey, ...input }: CreateDataset): Promise<Dataset> {
   const { created } = await createIdempotently(ctx, {
     operation: 'createDataset',
+    entity: 'Dataset',
     key: idempotencyKey,
     input,
     create: async (starting) => {

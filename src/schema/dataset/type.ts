@@ -5,6 +5,7 @@ import { ConflictError, NotFoundError } from '../../errors.ts';
 import { BatchFilterInput, parseBatchFilter } from '../batch/filter.ts';
 import { builder } from '../builder.ts';
 import { sendWrite } from '../common/after-write.ts';
+import { writes } from '../common/audit.ts';
 import { connectionArgs, parsePage } from '../common/connection.ts';
 import { describedEnum } from '../common/enum.ts';
 import { mutationErrors } from '../common/errors.ts';
@@ -254,7 +255,7 @@ const DeleteDatasetPayload = builder.objectRef<{ deletedId: DatasetId }>('Delete
 
 builder.mutationFields((t) => ({
   createDataset: t.field({
-    extensions: { upstreamCalls: 'each' },
+    extensions: { ...writes('Dataset', 'create'), upstreamCalls: 'each' },
     type: CreateDatasetPayload,
     nullable: true,
     description: 'Creates a dataset.',
@@ -265,7 +266,7 @@ builder.mutationFields((t) => ({
     }),
   }),
   deleteDataset: t.field({
-    extensions: { upstreamCalls: 'each' },
+    extensions: { ...writes('Dataset', 'delete'), upstreamCalls: 'each' },
     type: DeleteDatasetPayload,
     nullable: true,
     description: 'Deletes a dataset. Jobs that still write into it fail.',

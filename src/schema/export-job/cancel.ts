@@ -2,6 +2,7 @@ import { type ExportJob, wholeExportJob } from '../../domain/export-job.ts';
 import type { ExportJobId } from '../../domain/ids.ts';
 import { ConflictError, NotFoundError } from '../../errors.ts';
 import { builder } from '../builder.ts';
+import { writes } from '../common/audit.ts';
 import { cancelJob } from '../common/cancel-job.ts';
 import { mutationErrors } from '../common/errors.ts';
 import { parseId } from '../common/global-id.ts';
@@ -20,7 +21,7 @@ const CancelExportJobPayload = builder.objectRef<{ exportJob: ExportJob }>('Canc
 
 builder.mutationField('cancelExportJob', (t) =>
   t.field({
-    extensions: { upstreamCalls: 'each' },
+    extensions: { ...writes('ExportJob', 'cancel'), upstreamCalls: 'each' },
     type: CancelExportJobPayload,
     nullable: true,
     description: 'Requests the cancellation of an export job that has not ended.',

@@ -6,6 +6,7 @@ import { defaultSchemaName } from '../../domain/export-request.ts';
 import { type DatasetId, type ExportJobId, type MergePolicyId, platformId, type SegmentId } from '../../domain/ids.ts';
 import { InvalidInputError, mayHaveHappened, OutcomeUnknownError } from '../../errors.ts';
 import { builder } from '../builder.ts';
+import { writes } from '../common/audit.ts';
 import { idInput } from '../common/global-id.ts';
 import { createIdempotently, idempotencyKeyInput } from '../common/idempotency.ts';
 import {
@@ -219,7 +220,7 @@ type CreateExportJob = Omit<z.output<typeof createExportJobInput>, 'idempotencyK
 
 builder.mutationField('createExportJob', (t) =>
   t.field({
-    extensions: { upstreamCalls: 'each', readsOf: { Dataset: ['schemaRef'] } },
+    extensions: { ...writes('ExportJob', 'create'), upstreamCalls: 'each', readsOf: { Dataset: ['schemaRef'] } },
     type: CreateExportJobResult,
     nullable: true,
     description: 'Starts an export into an existing dataset or a new dataset.',
@@ -230,6 +231,7 @@ builder.mutationField('createExportJob', (t) =>
       const { idempotencyKey, skipChecks, ...input } = parseInput(createExportJobInput, args.input, 'input');
       return createIdempotently(ctx, {
         operation: 'createExportJob',
+        entity: 'ExportJob',
         key: idempotencyKey,
         input,
         create: async (starting) => {

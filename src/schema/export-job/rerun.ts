@@ -5,6 +5,7 @@ import { requestOf } from '../../domain/export-request.ts';
 import { type ExportJobId, platformId } from '../../domain/ids.ts';
 import { InvalidInputError, NotFoundError } from '../../errors.ts';
 import { builder } from '../builder.ts';
+import { writes } from '../common/audit.ts';
 import { idInput } from '../common/global-id.ts';
 import { createIdempotently, idempotencyKeyInput } from '../common/idempotency.ts';
 import { parseInput } from '../common/input.ts';
@@ -14,7 +15,7 @@ const rerunArgs = z.object({ id: idInput<ExportJobId>('ExportJob'), idempotencyK
 
 builder.mutationField('rerunExportJob', (t) =>
   t.field({
-    extensions: { upstreamCalls: 'each', readsOf: { Dataset: ['schemaRef'] } },
+    extensions: { ...writes('ExportJob', 'create'), upstreamCalls: 'each', readsOf: { Dataset: ['schemaRef'] } },
     type: CreateExportJobResult,
     nullable: true,
     description: [
@@ -34,6 +35,7 @@ builder.mutationField('rerunExportJob', (t) =>
       const { id, idempotencyKey } = parseInput(rerunArgs, args);
       return createIdempotently(ctx, {
         operation: 'rerunExportJob',
+        entity: 'ExportJob',
         key: idempotencyKey,
         input: { id },
         create: async (starting) => {

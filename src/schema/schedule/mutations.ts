@@ -13,6 +13,7 @@ import { ConflictError, NotFoundError, PlatformError } from '../../errors.ts';
 import { parseQuartz, QuartzSyntaxError } from '../../runtime/quartz.ts';
 import { builder } from '../builder.ts';
 import { readAfterWrite, sendWrite } from '../common/after-write.ts';
+import { writes } from '../common/audit.ts';
 import { namedSegments, runChecks, segmentsCheck } from '../common/create-checks.ts';
 import { mutationErrors } from '../common/errors.ts';
 import { globalId, idInput, parseId } from '../common/global-id.ts';
@@ -120,7 +121,7 @@ const notFound = (id: string): NotFoundError => new NotFoundError(id, { message:
 
 builder.mutationFields((t) => ({
   createSchedule: t.field({
-    extensions: { upstreamCalls: 'each' },
+    extensions: { ...writes('Schedule', 'create'), upstreamCalls: 'each' },
     type: CreateSchedulePayload,
     nullable: true,
     description: 'Creates a schedule.',
@@ -130,6 +131,7 @@ builder.mutationFields((t) => ({
       const { idempotencyKey, skipChecks, ...input } = parseInput(createScheduleInput, args.input, 'input');
       const { created: schedule } = await createIdempotently(ctx, {
         operation: 'createSchedule',
+        entity: 'Schedule',
         key: idempotencyKey,
         input,
         create: async (starting) => {
@@ -144,7 +146,7 @@ builder.mutationFields((t) => ({
     },
   }),
   updateSchedule: t.field({
-    extensions: { upstreamCalls: 'each' },
+    extensions: { ...writes('Schedule', 'update'), upstreamCalls: 'each' },
     type: UpdateSchedulePayload,
     nullable: true,
     description: 'Changes the state or the time of a schedule.',
@@ -160,7 +162,7 @@ builder.mutationFields((t) => ({
     },
   }),
   deleteSchedule: t.field({
-    extensions: { upstreamCalls: 'each' },
+    extensions: { ...writes('Schedule', 'delete'), upstreamCalls: 'each' },
     type: DeleteSchedulePayload,
     nullable: true,
     description: 'Deletes a schedule. Jobs that it has started continue.',

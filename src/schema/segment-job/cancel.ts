@@ -2,6 +2,7 @@ import type { SegmentJobId } from '../../domain/ids.ts';
 import type { SegmentJob } from '../../domain/segment-job.ts';
 import { ConflictError, NotFoundError } from '../../errors.ts';
 import { builder } from '../builder.ts';
+import { writes } from '../common/audit.ts';
 import { cancelJob } from '../common/cancel-job.ts';
 import { mutationErrors } from '../common/errors.ts';
 import { parseId } from '../common/global-id.ts';
@@ -20,7 +21,7 @@ const CancelSegmentJobPayload = builder.objectRef<{ segmentJob: SegmentJob }>('C
 
 builder.mutationField('cancelSegmentJob', (t) =>
   t.field({
-    extensions: { upstreamCalls: 'each' },
+    extensions: { ...writes('SegmentJob', 'cancel'), upstreamCalls: 'each' },
     type: CancelSegmentJobPayload,
     nullable: true,
     description: 'Requests the cancellation of a segment job that has not ended.',

@@ -3,6 +3,7 @@ import { platformId, type SegmentId, type SegmentJobId } from '../../domain/ids.
 import { everySegment, type SegmentJob } from '../../domain/segment-job.ts';
 import { ConflictError } from '../../errors.ts';
 import { builder } from '../builder.ts';
+import { writes } from '../common/audit.ts';
 import { namedSegments, runChecks, segmentsCheck } from '../common/create-checks.ts';
 import { mutationErrors } from '../common/errors.ts';
 import { idInput } from '../common/global-id.ts';
@@ -59,7 +60,7 @@ const CreateSegmentJobPayload = builder
 
 builder.mutationField('createSegmentJob', (t) =>
   t.field({
-    extensions: { upstreamCalls: 'each' },
+    extensions: { ...writes('SegmentJob', 'create'), upstreamCalls: 'each' },
     type: CreateSegmentJobPayload,
     nullable: true,
     description: 'Starts a job that evaluates segments.',
@@ -69,6 +70,7 @@ builder.mutationField('createSegmentJob', (t) =>
       const { idempotencyKey, segmentIds, skipChecks } = parseInput(createSegmentJobInput, args.input, 'input');
       return createIdempotently(ctx, {
         operation: 'createSegmentJob',
+        entity: 'SegmentJob',
         key: idempotencyKey,
         input: segmentIds,
         create: async (starting) => {

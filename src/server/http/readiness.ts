@@ -2,7 +2,7 @@ import type { RedisState } from '../../runtime/redis.ts';
 
 /** A service on which the gateway depends, as a load balancer and an operator see it. */
 export interface DependencyState {
-  readonly name: 'access token' | 'issuer keys' | 'Redis';
+  readonly name: 'access token' | 'issuer keys' | 'Redis' | 'audit log';
   /**
    * `degraded`: a part of the requests fails, on all replicas alike. `unavailable`: this replica can serve no request.
    */
@@ -18,6 +18,8 @@ export interface Dependencies {
   /** Whether there are keys with which tokens of callers can be verified. */
   readonly hasKeys: (() => boolean) | null;
   readonly redis: (() => RedisState) | null;
+  /** Whether all lines of the audit log are written. The log is listed only if they are not. */
+  readonly isAuditWritable: () => boolean;
 }
 
 export interface Readiness {
@@ -30,13 +32,19 @@ export interface Readiness {
  * Redis would then remove all of them from the balancer, although they serve everything but new live views and
  * idempotency keys.
  */
-export function dependencyStates({ hasToken, hasKeys, redis }: Dependencies): readonly DependencyState[] {
+export function dependencyStates({
+  hasToken,
+  hasKeys,
+  redis,
+  isAuditWritable,
+}: Dependencies): readonly DependencyState[] {
   return [
     ...(hasToken === null
       ? []
       : [required('access token', hasToken(), 'The token service of the platform has issued no token.')]),
     ...(hasKeys === null ? [] : [required('issuer keys', hasKeys(), 'The keys of the token issuer were not read.')]),
     ...(redis === null ? [] : [redisState(redis())]),
+    ...(isAuditWritable() ? [] : [required('audit log', false, 'The audit log cannot be written.')]),
   ];
 }
 

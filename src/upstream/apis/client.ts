@@ -3,7 +3,7 @@ import { NotFoundError } from '../../errors.ts';
 import type { PlatformMetrics } from '../../metrics/platform.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { CreateClient } from '../creates/with-recovery.ts';
-import type { PlatformRequest } from '../http/call.ts';
+import type { ReadRequest } from '../http/call.ts';
 import type { Download } from '../http/download.ts';
 import type { WireResource } from '../types.ts';
 import type { DecodeContext } from '../wire/decode-context.ts';
@@ -14,7 +14,7 @@ export interface PlatformClient extends CreateClient {
   readonly metrics: PlatformMetrics;
   readonly tenant: Tenant;
   /** Sends a request whose response is a file. Resolves when the headers have arrived. */
-  open(request: PlatformRequest): Promise<Download>;
+  open(request: ReadRequest): Promise<Download>;
 }
 
 export const decodeContextOf = (metrics: PlatformMetrics, resource: WireResource): DecodeContext => ({

@@ -1,9 +1,9 @@
 import type { ReadingTimes } from '../../domain/reading-times.ts';
-import type { BoundClient, FindRejectedInput, PlatformRequest, UpstreamResponse } from '../http/call.ts';
+import type { BoundClient, FindRejectedInput, PlatformRequest, UpstreamResponse, WriteClient } from '../http/call.ts';
 import { unreadableResponse } from '../http/errors.ts';
 import { encodedSegment, isPathSegment } from '../http/path-segment.ts';
-import type { Service } from '../types.ts';
-import { nullForNotFound, nullIfNotFound } from './client.ts';
+import type { Service, WriteAction, WrittenEntity } from '../types.ts';
+import { nullForNotFound, nullIfNotFound, type PlatformClient } from './client.ts';
 
 /** A page with the number of rows of the whole list. */
 export interface Counted {
@@ -20,6 +20,11 @@ export interface Collection<Entity> {
   readonly invalidEntityMessage: string;
   /** Null if the value is no such entity. */
   decode(value: unknown, reading: ReadingTimes): Entity | null;
+}
+
+/** A collection whose entities the gateway changes. */
+export interface WritableCollection<Entity> extends Collection<Entity> {
+  readonly entity: WrittenEntity;
 }
 
 /**
@@ -39,7 +44,7 @@ export function getOne<Entity>(client: BoundClient, of: Collection<Entity>, id: 
  * @throws {OutcomeUnknownError} no conclusive response arrived, or the response contains no entity
  */
 export async function createOne<Entity>(
-  client: BoundClient,
+  client: WriteClient,
   of: Collection<Entity>,
   body: object,
   input: FindRejectedInput,
@@ -52,7 +57,7 @@ export async function createOne<Entity>(
     effect: 'create',
     input,
   } as const;
-  return decodeOne(of, request, await client.call(request));
+  return decodeOne(of, request, await client.send(request));
 }
 
 /**
@@ -61,29 +66,37 @@ export async function createOne<Entity>(
  * @throws {InvalidInputError} the platform rejected an argument
  */
 export async function patchOne(
-  client: BoundClient,
-  of: Collection<unknown>,
+  client: PlatformClient,
+  of: WritableCollection<unknown>,
   { id, patch, input }: { readonly id: string; readonly patch: readonly object[]; readonly input: FindRejectedInput },
 ): Promise<boolean> {
-  if (!isPathSegment(id)) return false;
   const body = JSON.stringify(patch);
-  const what = { service: of.service, path: pathOf(of, id), subject: id, input } as const;
-  return (
-    (await nullIfNotFound(client.call({ ...what, method: 'PATCH', body, effect: 'update', response: 'ignored' }))) !==
-    null
-  );
+  return await changeOne(client, of, { id, action: 'update' }, { method: 'PATCH', body, effect: 'update', input });
 }
 
 /**
  * Deletes one entity; the delete of a job marks it for cancelling. False if the platform does not have it. Any 2xx
  * means success. The body is ignored, because it differs between revisions of the APIs.
  */
-export async function deleteOne(client: BoundClient, of: Collection<unknown>, id: string): Promise<boolean> {
+export const deleteOne = (
+  client: PlatformClient,
+  of: WritableCollection<unknown>,
+  change: { readonly id: string; readonly action: 'cancel' | 'delete' },
+): Promise<boolean> => changeOne(client, of, change, { method: 'DELETE', effect: 'delete' });
+
+async function changeOne(
+  client: PlatformClient,
+  of: WritableCollection<unknown>,
+  { id, action }: { readonly id: string; readonly action: WriteAction },
+  request: Pick<PlatformRequest, 'method' | 'body' | 'input'> & { readonly effect: 'update' | 'delete' },
+): Promise<boolean> {
   if (!isPathSegment(id)) return false;
-  const what = { service: of.service, path: pathOf(of, id), subject: id } as const;
-  return (
-    (await nullIfNotFound(client.call({ ...what, method: 'DELETE', effect: 'delete', response: 'ignored' }))) !== null
-  );
+  return await client.write({ entity: of.entity, action, id }, async (sender) => {
+    const { service } = of;
+    const what = { service, path: pathOf(of, id), subject: id, response: 'ignored' } as const;
+    const response = await nullIfNotFound(sender.send({ ...what, ...request }));
+    return { result: response !== null, id: response === null ? null : id, evidence: 'response' };
+  });
 }
 
 function decodeOne<Entity>(of: Collection<Entity>, request: PlatformRequest, response: UpstreamResponse): Entity {

@@ -3,14 +3,14 @@ import type { DatasetId } from '../../domain/ids.ts';
 import { UpstreamUnreadableError } from '../../errors.ts';
 import { fitOfDataset } from '../creates/matches-create.ts';
 import { createWithRecovery } from '../creates/with-recovery.ts';
-import type { BoundClient, FindRejectedInput } from '../http/call.ts';
-import { isPathSegment } from '../http/path-segment.ts';
+import type { BoundClient, FindRejectedInput, WriteClient } from '../http/call.ts';
+import { encodedSegment, isPathSegment } from '../http/path-segment.ts';
 import { datasetProperties, decodeDataset, decodeDatasetReference, encodeNewDataset } from '../wire/dataset.ts';
 import { asList } from '../wire/readers.ts';
 import { getObjects, listObjects } from './catalog-objects.ts';
 import { type CatalogOrder, catalogListQuery, isPlainText, newestFirst, type TimeBounds } from './catalog-query.ts';
 import { decodeContextOf, nullIfNotFound, type PlatformClient } from './client.ts';
-import { type Collection, createOne } from './collection.ts';
+import { createOne, type WritableCollection } from './collection.ts';
 import { rejectedInput, rejectedPart } from './rejected-input.ts';
 
 export interface DatasetsApi {
@@ -50,8 +50,9 @@ const newestPageSize = 100;
 const orderFields = { created: 'createdAt', updated: 'updatedAt', name: 'name' } as const;
 
 /** Datasets in the response to a create, which contains only their id. */
-const references: Collection<{ readonly id: DatasetId }> = {
+const references: WritableCollection<{ readonly id: DatasetId }> = {
   service,
+  entity: 'Dataset',
   root,
   invalidEntityMessage: 'It names no dataset.',
   decode: (value) => {
@@ -86,9 +87,10 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
       const body = encodeNewDataset(dataset);
       const { id } = await createWithRecovery(client, {
         service,
+        entity: references.entity,
         group: name,
         body,
-        send: () => createOne(client, references, body, rejectedDataset(dataset)),
+        send: (sender) => createOne(sender, references, body, rejectedDataset(dataset)),
         newest: async (lookups) => {
           const entities = await list(lookups, { limit: newestPageSize, name, fields: new Set(['name', 'schemaRef']) });
           return { entities, isAll: entities.length < newestPageSize };
@@ -100,19 +102,27 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
 
     delete: async (id) => {
       if (!isPathSegment(id)) return false;
-      const path = `${root}/${encodeURIComponent(id)}`;
-      const request = { service, method: 'DELETE', path, effect: 'delete', subject: id } as const;
-      try {
-        const response = await nullIfNotFound(client.call(request));
-        // For a dataset that does not exist, the platform responds 404, or success with an empty list.
-        return response !== null && !(Array.isArray(response.json) && asList(response.json).length === 0);
-      } catch (error) {
-        // The status of an unreadable response still means success.
-        if (error instanceof UpstreamUnreadableError && typeof error.upstream?.status === 'number') return true;
-        throw error;
-      }
+      return await client.write({ entity: references.entity, action: 'delete', id }, async (sender) => {
+        const known = await deleteDataset(sender, id);
+        return { result: known, id: known ? id : null, evidence: 'response' };
+      });
     },
   };
+}
+
+/** @returns false if the platform does not have the dataset */
+async function deleteDataset(sender: WriteClient, id: DatasetId): Promise<boolean> {
+  const path = `${root}/${encodedSegment(id)}`;
+  const request = { service, method: 'DELETE', path, effect: 'delete', subject: id } as const;
+  try {
+    const response = await nullIfNotFound(sender.send(request));
+    // For a dataset that does not exist, the platform responds 404, or success with an empty list.
+    return response !== null && !(Array.isArray(response.json) && asList(response.json).length === 0);
+  } catch (error) {
+    // The status of an unreadable response still means success.
+    if (error instanceof UpstreamUnreadableError && typeof error.upstream?.status === 'number') return true;
+    throw error;
+  }
 }
 
 /** Finds the argument of a create that the platform rejected. A 404 is about the schema. */

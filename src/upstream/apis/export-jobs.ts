@@ -11,7 +11,7 @@ import { decodeNextCursor, type ExportJobCursor, encodeExportCursor } from '../w
 import { encodeNewExportJob } from '../wire/new-export-job.ts';
 import { asRecord } from '../wire/readers.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
-import { type Collection, createOne, deleteOne, getOne } from './collection.ts';
+import { type Collection, createOne, deleteOne, getOne, type WritableCollection } from './collection.ts';
 import { countDisorder, type ListOrder } from './list-order.ts';
 import { rejectedInput, rejectedPart } from './rejected-input.ts';
 
@@ -71,8 +71,9 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
     invalidEntityMessage: 'It is not an export job: id or status is missing.',
     decode: (value, reading) => lazyExportJob(value, context, reading),
   };
-  const collection: Collection<ExportJob> = {
+  const collection: WritableCollection<ExportJob> = {
     ...lazyCollection,
+    entity: 'ExportJob',
     decode: (value, reading) => decodeExportJob(value, context, reading),
   };
 
@@ -114,9 +115,10 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
       const body = encodeNewExportJob(job);
       return createWithRecovery(client, {
         service,
+        entity: collection.entity,
         group: job.datasetId,
         body,
-        send: () => createOne(client, collection, body, rejectedExportInput(job)),
+        send: (sender) => createOne(sender, collection, body, rejectedExportInput(job)),
         newest: async (lookups) => {
           const { jobs, next } = await list(lookups, { limit: newestPageSize }, reportedCollection.decode);
           return { entities: jobs, isAll: next === null };
@@ -124,7 +126,7 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
         fitOf: (candidate: ReportedExportJob) => fitOfExportJob(job, candidate),
       });
     },
-    cancel: (id) => deleteOne(client, collection, id),
+    cancel: (id) => deleteOne(client, collection, { id, action: 'cancel' }),
   };
 }
 

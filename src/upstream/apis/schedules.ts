@@ -7,7 +7,7 @@ import { unreadableResponse } from '../http/errors.ts';
 import { decodeChildren, nextStart } from '../wire/children.ts';
 import { decodeSchedule, encodeNewSchedule, encodeScheduleChange } from '../wire/schedule.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
-import { type Collection, createOne, deleteOne, getOne, patchOne } from './collection.ts';
+import { createOne, deleteOne, getOne, patchOne, type WritableCollection } from './collection.ts';
 import { type NamedPart, rejectedPart, rejectedSegments } from './rejected-input.ts';
 
 export interface SchedulesApi {
@@ -45,8 +45,9 @@ const maxPagesWithoutNew = 2;
  */
 export function createSchedulesApi(client: PlatformClient): SchedulesApi {
   const context = decodeContextOf(client.metrics, 'Schedule');
-  const schedules: Collection<Schedule> = {
+  const schedules: WritableCollection<Schedule> = {
     service,
+    entity: 'Schedule',
     root,
     invalidEntityMessage: 'It is not a schedule: its id is missing.',
     decode: (value, reading) => decodeSchedule(value, context, reading),
@@ -79,16 +80,17 @@ export function createSchedulesApi(client: PlatformClient): SchedulesApi {
       const body = encodeNewSchedule(schedule);
       return createWithRecovery(client, {
         service,
+        entity: schedules.entity,
         group: schedule.name,
         body,
-        send: () => createOne(client, schedules, body, rejectedSegments(schedule.segmentIds, partsOf(schedule))),
+        send: (sender) => createOne(sender, schedules, body, rejectedSegments(schedule.segmentIds, partsOf(schedule))),
         newest: async (lookups) => ({ entities: await list(lookups), isAll: true }),
         fitOf: (candidate: Schedule) => fitOfSchedule(schedule, candidate),
       });
     },
     update: (id, change) =>
       patchOne(client, schedules, { id, patch: encodeScheduleChange(change), input: rejectedPart(partsOf(change)) }),
-    delete: (id) => deleteOne(client, schedules, id),
+    delete: (id) => deleteOne(client, schedules, { id, action: 'delete' }),
   };
 }
 

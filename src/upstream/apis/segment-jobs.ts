@@ -8,7 +8,7 @@ import { decodeChildren, nextStart } from '../wire/children.ts';
 import { decodeSegmentJob, encodeNewSegmentJob } from '../wire/segment-job.ts';
 import { type BulkResult, bulkGet } from './bulk-get.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
-import { type Collection, type Counted, createOne, deleteOne, getOne } from './collection.ts';
+import { type Counted, createOne, deleteOne, getOne, type WritableCollection } from './collection.ts';
 import { countDisorder } from './list-order.ts';
 import { type NamedPart, rejectedPart, rejectedSegments } from './rejected-input.ts';
 
@@ -57,8 +57,9 @@ const newestFirst = { field: 'creationTime', direction: 'desc' } as const satisf
  */
 export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
   const context = decodeContextOf(client.metrics, 'SegmentJob');
-  const jobs: Collection<SegmentJob> = {
+  const jobs: WritableCollection<SegmentJob> = {
     service,
+    entity: 'SegmentJob',
     root,
     invalidEntityMessage: 'It is not a segment job: id or status is missing.',
     decode: (value, reading) => decodeSegmentJob(value, context, reading),
@@ -92,9 +93,10 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
       const body = encodeNewSegmentJob(segmentIds);
       return createWithRecovery(client, {
         service,
+        entity: jobs.entity,
         group: JSON.stringify(segmentIds.toSorted()),
         body,
-        send: () => createOne(client, jobs, body, rejectedSegments(segmentIds)),
+        send: (sender) => createOne(sender, jobs, body, rejectedSegments(segmentIds)),
         newest: async (lookups) => {
           const page = await list(lookups, { limit: newestPageSize });
           return { entities: page.jobs, isAll: page.next === null };
@@ -103,7 +105,7 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
       });
     },
 
-    cancel: (id) => deleteOne(client, jobs, id),
+    cancel: (id) => deleteOne(client, jobs, { id, action: 'cancel' }),
   };
 }
 

@@ -1,8 +1,8 @@
 import type { Tenant } from '../../domain/tenant.ts';
 import { mayHaveHappened, OutcomeUnknownError, PlatformError } from '../../errors.ts';
 import type { PlatformMetrics } from '../../metrics/platform.ts';
-import type { BoundClient } from '../http/call.ts';
-import type { Service } from '../types.ts';
+import type { BoundClient, CarriedOut, WriteClient } from '../http/call.ts';
+import type { Service, WriteSubject, WrittenEntity } from '../types.ts';
 import type { CreateAttempts } from './attempts.ts';
 import { type CreatedCandidate, findCreated, type Lookup, type Newest } from './find-created.ts';
 import type { Fit } from './matches-create.ts';
@@ -17,14 +17,20 @@ export interface CreateClient extends BoundClient {
   readonly metrics: Pick<PlatformMetrics, 'createLost'>;
   readonly tenant: Tenant;
   readonly attempts: CreateAttempts;
+  /**
+   * Carries out a write, and reports its end.
+   * @throws {Error} the client is for reads only
+   */
+  write<Result>(subject: WriteSubject, carryOut: (sender: WriteClient) => Promise<CarriedOut<Result>>): Promise<Result>;
 }
 
 export interface Creation<Created extends Pick<CreatedCandidate, 'id'>, Candidate extends CreatedCandidate & Created> {
   readonly service: Service;
+  readonly entity: WrittenEntity;
   /** Creates of one tenant, service and group can be taken for each other. */
   readonly group: string;
   readonly body: object;
-  send(): Promise<Created>;
+  send(sender: WriteClient): Promise<Created>;
   /** Reads the platform's newest entities with a client whose calls have a short deadline. */
   newest(client: BoundClient): Promise<Newest<Candidate>>;
   fitOf(candidate: Candidate): Fit;
@@ -39,19 +45,29 @@ export interface Creation<Created extends Pick<CreatedCandidate, 'id'>, Candidat
  * @throws {PlatformError} 503, and nothing was created. The request can be repeated.
  * @throws {OutcomeUnknownError} the lookup did not determine whether the platform carried out the create
  */
-export async function createWithRecovery<
+export const createWithRecovery = <
   Created extends Pick<CreatedCandidate, 'id'>,
   Candidate extends CreatedCandidate & Created,
->(client: CreateClient, { service, group, body, send, newest, fitOf }: Creation<Created, Candidate>): Promise<Created> {
+>(
+  client: CreateClient,
+  creation: Creation<Created, Candidate>,
+): Promise<Created> =>
+  client.write({ entity: creation.entity, action: 'create', id: null }, (sender) => create(client, sender, creation));
+
+async function create<Created extends Pick<CreatedCandidate, 'id'>, Candidate extends CreatedCandidate & Created>(
+  client: CreateClient,
+  sender: WriteClient,
+  { service, group, body, send, newest, fitOf }: Creation<Created, Candidate>,
+): Promise<CarriedOut<Created>> {
   const attempt = client.attempts.begin({
     tenant: client.tenant,
     group: JSON.stringify([service, group]),
     body: JSON.stringify(body),
   });
   try {
-    const created = await send();
+    const created = await send(sender);
     attempt.succeeded(created.id);
-    return created;
+    return { result: created, id: created.id, evidence: 'response' };
   } catch (error) {
     if (!mayHaveHappened(error)) {
       attempt.refused();
@@ -68,7 +84,7 @@ export async function createWithRecovery<
     client.metrics.createLost({ service, found: lookup.kind === 'found' });
     switch (lookup.kind) {
       case 'found':
-        return lookup.entity;
+        return { result: lookup.entity, id: lookup.entity.id, evidence: 'state' };
       case 'absent':
         if (!(error.cause instanceof PlatformError) || error.cause.status !== unavailable) throw error;
         attempt.refused();

@@ -37,6 +37,12 @@ export interface PlatformRequest {
   readonly timeoutMs?: number | undefined;
 }
 
+/** A call without an effect on the platform. */
+export type ReadRequest = PlatformRequest & { readonly effect: 'read' };
+
+/** A call that changes the platform. */
+export type WriteRequest = PlatformRequest & { readonly effect: Exclude<PlatformRequest['effect'], 'read'> };
+
 /** Finds the path of the argument that the platform rejected. Null if the rejection is about no argument. */
 export type FindRejectedInput = (refusal: { readonly status: number; readonly reason: string | null }) => string | null;
 
@@ -98,8 +104,23 @@ export type UpstreamCall<Response = UpstreamResponse> = (request: UpstreamReques
 /** One behaviour around a call. It does not depend on the type of the response. */
 export type CallLayer = <Response>(next: UpstreamCall<Response>) => UpstreamCall<Response>;
 
-/** Sends the requests of one caller. */
+/** Sends the reads of one caller. */
 export interface BoundClient {
   /** Returns the platform's response. */
-  call(request: PlatformRequest): Promise<UpstreamResponse>;
+  call(request: ReadRequest): Promise<UpstreamResponse>;
+}
+
+/** Sends the requests of one write. Only a write that is reported has one. */
+export interface WriteClient {
+  /** Returns the platform's response. */
+  send(request: WriteRequest): Promise<UpstreamResponse>;
+}
+
+/** A write that was carried out, or whose entity the platform does not have. */
+export interface CarriedOut<Result> {
+  readonly result: Result;
+  /** Id of the entity; null: the platform does not have it. */
+  readonly id: string | null;
+  /** What showed that it was carried out: the response, or the platform's state after a lost response. */
+  readonly evidence: 'response' | 'state';
 }

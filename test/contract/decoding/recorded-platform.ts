@@ -97,7 +97,7 @@ async function startRecordedPlatform(responses: readonly RecordedResponse[]): Pr
   const credential = createPassthroughCredential({ authorization: 'Bearer recorded', apiKey: 'recorded' });
   return {
     url,
-    api: upstream.connect({ tenant, credential }, { signal: new AbortController().signal }),
+    api: upstream.connect({ tenant, credential }, { signal: new AbortController().signal, reportWrite: () => {} }),
     anomalies,
     requests,
     [Symbol.asyncDispose]: async () => {

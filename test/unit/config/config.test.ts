@@ -60,6 +60,7 @@ describe('the configuration', () => {
       downloads: { linkTtlMs: 900_000, secret: null },
       logLevel: 'info',
       accessLog: 1,
+      auditLog: null,
     });
   });
 
@@ -129,6 +130,7 @@ describe('the configuration', () => {
       REDIS_URL: 'rediss://user:p%40ss@redis.example.com:6380/2',
       LOG_LEVEL: 'silent',
       ACCESS_LOG: '0.05',
+      AUDIT_LOG: '/var/log/aep/audit.log',
       EMULATOR_PROFILES: '5',
       EMULATOR_DIR: '/tmp/emulator',
       EMULATOR_RANDOM_SEED: '7',
@@ -177,6 +179,7 @@ describe('the configuration', () => {
       downloads: { linkTtlMs: 60_000, secret: 's'.repeat(32) },
       logLevel: 'silent',
       accessLog: 0.05,
+      auditLog: '/var/log/aep/audit.log',
     });
   });
 

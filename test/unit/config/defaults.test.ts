@@ -50,6 +50,7 @@ const otherDefaults: Readonly<Record<string, readonly (readonly [Environment, va
     [service, 'false'],
   ],
   DOWNLOAD_LINK_SECRET: [[embedded, null]],
+  AUDIT_LOG: [[embedded, null]],
   EMULATOR_SEED: [[embedded, null]],
   EMULATOR_CLOCK: [[embedded, null]],
   EMULATOR_DIR: [[embedded, null]],

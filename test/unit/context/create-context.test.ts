@@ -1,8 +1,14 @@
 import { expect, it } from 'vitest';
 import { type ContextServices, contextFactory } from '../../../src/context/create-context.ts';
 
-import { type DataSetFileId, type DatasetId, platformId } from '../../../src/domain/ids.ts';
+import { createExportRequests } from '../../../src/context/created-jobs/export-requests.ts';
+import { createRequesters } from '../../../src/context/created-jobs/requesters.ts';
+import type { JobTexts } from '../../../src/context/created-jobs/store.ts';
+import type { NewExportJob } from '../../../src/domain/export-job.ts';
+import { type DataSetFileId, type DatasetId, type ExportJobId, platformId } from '../../../src/domain/ids.ts';
+import type { OperationRecord } from '../../../src/observation/operation-record.ts';
 import type { EndSignal } from '../../../src/runtime/end-signal.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
 import type { ConnectOptions, PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { isCollected } from '../../support/garbage.ts';
 import { testRecord } from '../../support/records.ts';
@@ -10,7 +16,7 @@ import { testSession } from '../../support/session.ts';
 import { runsOf } from '../../support/tenant-runs.ts';
 
 /** Creates the context of one operation over a platform that records its calls and their signals. */
-async function setUp() {
+async function setUp({ record = testRecord(), ...parts }: Partial<ContextServices & { record: OperationRecord }> = {}) {
   const asked: { readonly fields: ReadonlySet<string> | undefined; readonly signal: EndSignal }[] = [];
   const counters: unknown[] = [];
   const counting: unknown[] = [];
@@ -30,20 +36,39 @@ async function setUp() {
     publicUrl: (host: string | null) => `http://${host}`,
     downloads: { linkTo: (...parts: readonly unknown[]) => ({ parts }) },
     lifetime: new AbortController().signal,
+    audit: { write: () => undefined, assertWritable: () => undefined },
     countCalls: () => {
       const counter = { count: () => undefined };
       counters.push(counter);
       return counter;
     },
+    ...parts,
     // The cast is safe, because the omitted parts are not used here.
   } as unknown as ContextServices;
   const signal = new AbortController().signal;
   const session = testSession();
-  const context = contextFactory(services)({ session, host: 'gateway.test:4000', signal, trace: null, record: testRecord() });
+  const context = contextFactory(services)({
+    session,
+    host: 'gateway.test:4000',
+    signal,
+    trace: null,
+    record,
+  });
   return { context, credential: session.credential, asked, counters, counting };
 }
 
 const id = platformId<DatasetId>('1');
+const newExport: NewExportJob = {
+  fields: null,
+  schemaName: '_xdm.context.profile',
+  mergePolicy: null,
+  filter: null,
+  eventList: null,
+  datasetId: id,
+  segmentPerBatch: false,
+  evaluateSegments: false,
+  waitForBatch: false,
+};
 
 it('the context of an event reads again, with the same selection, while a caller waits', async () => {
   const { context, asked } = await setUp();
@@ -82,15 +107,58 @@ it('the context of a whole tenant keeps nothing of the caller in memory', async 
   }
 });
 
+const mutation = { operation: 'createDataset', entity: 'Dataset', action: 'create', id: null } as const;
+
+it('only a mutation writes, and only while it is executed', async () => {
+  const { context } = await setUp();
+  expect(() => context.writes).toThrow('Only a mutation can write.');
+  await context.recordMutation(mutation, async () => {
+    expect(context.writes).toBeDefined();
+    await expect(context.recordMutation(mutation, () => null)).rejects.toThrow(/in sequence/);
+  });
+  expect(() => context.writes).toThrow('Only a mutation can write.');
+  const event = context.forEvent(new AbortController().signal, null);
+  await expect(event.recordMutation(mutation, () => null)).rejects.toThrow('An event executes no mutation.');
+});
+
 it('the calls of an operation are counted together, and those of each event separately', async () => {
   const { context, counters, counting } = await setUp();
   await context.loaders.dataset.load(id);
   // The platform of this test has one method for reads and writes.
-  await (context.writes.datasets as PlatformApi['datasets']).getMany([id]);
+  await context.recordMutation(mutation, () => (context.writes.datasets as PlatformApi['datasets']).getMany([id]));
   for (const _ of [1, 2]) await context.forEvent(new AbortController().signal, null).loaders.dataset.load(id);
   expect(counters).toHaveLength(3);
   expect(counting).toEqual([counters[0], counters[0], counters[1], counters[2]]);
   expect(new Set(counting).size).toBe(3);
+});
+
+it('the lines of the stores of creates contain the id of the request', async () => {
+  const lines: unknown[] = [];
+  const logger = createLogger({ destination: { write: (line) => void lines.push(JSON.parse(line)) } });
+  const store: JobTexts = {
+    set: () => Promise.reject(new Error('no connection')),
+    getMany: async () => ['not a request'],
+  };
+  const own = createLogger({ level: 'silent' });
+  const { context } = await setUp({
+    record: testRecord(logger),
+    exportRequests: createExportRequests({ store, logger: own }),
+    requesters: createRequesters({ store, logger: own }),
+    idempotency: {
+      run: async (request) => {
+        request.logger?.warn('claim');
+        return { id: '1', replayed: false };
+      },
+    },
+  });
+  const job = platformId<ExportJobId>('1');
+  await context.exportRequests.save(job, newExport);
+  await context.exportRequests.find(job);
+  await context.saveRequester({ type: 'ExportJob', id: job });
+  await context.recordMutation(mutation, () =>
+    context.idempotent({ entity: 'Dataset', operation: 'createDataset', key: 'k', input: {} }, async () => '1'),
+  );
+  expect(lines).toMatchObject([1, 2, 3, 4].map(() => ({ level: 'warn', requestId: 'request-1' })));
 });
 
 it('a link begins with the URL that its caller uses, and is created once per file', async () => {

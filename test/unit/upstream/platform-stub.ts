@@ -12,7 +12,7 @@ import {
   type UpstreamOptions,
 } from '../../../src/upstream/index.ts';
 import type { PlatformApi, Upstream } from '../../../src/upstream/platform-api.ts';
-import type { OperationCalls } from '../../../src/upstream/types.ts';
+import type { OperationCalls, PlatformWrite } from '../../../src/upstream/types.ts';
 import { defaultUpstream } from '../../support/default-config.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
@@ -177,6 +177,8 @@ export interface TestClient extends AsyncDisposable {
   readonly poll: PlatformApi;
   /** The same for another tenant. */
   as(tenant: Tenant): PlatformApi;
+  /** The reported writes, in the order of their ends. */
+  readonly writes: readonly PlatformWrite[];
   readonly metrics: MetricsRecorder;
   readonly clock: FakeClock;
 }
@@ -213,11 +215,14 @@ export function connectTo(url: string, options: TestClientOptions = {}): TestCli
     logger: createLogger({ level: 'silent' }),
     ...rest,
   });
+  const writes: PlatformWrite[] = [];
+  const reportWrite = (write: PlatformWrite) => void writes.push(write);
   return {
     upstream,
-    api: upstream.connect(caller(credential), { signal, calls }),
+    api: upstream.connect(caller(credential), { signal, calls, reportWrite }),
     poll: upstream.connect(caller(credential), { signal, priority: 'poll' }),
-    as: (tenant) => upstream.connect({ ...caller(credential), tenant }, { signal }),
+    as: (tenant) => upstream.connect({ ...caller(credential), tenant }, { signal, reportWrite }),
+    writes,
     metrics,
     clock,
     [Symbol.asyncDispose]: () => upstream[Symbol.asyncDispose](),

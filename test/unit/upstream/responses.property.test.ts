@@ -8,6 +8,8 @@ import { createSchedulesApi } from '../../../src/upstream/apis/schedules.ts';
 import { createSegmentDefinitionsApi } from '../../../src/upstream/apis/segment-definitions.ts';
 import { createSegmentJobsApi } from '../../../src/upstream/apis/segment-jobs.ts';
 import { createAttempts } from '../../../src/upstream/creates/attempts.ts';
+import type { CarriedOut, WriteClient } from '../../../src/upstream/http/call.ts';
+import type { WriteSubject } from '../../../src/upstream/types.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { reading } from './decoding.ts';
 import { caller, MetricsRecorder } from './platform-stub.ts';
@@ -28,8 +30,11 @@ const body = fc.oneof(
 /** Every call to the platform has this success as its response. */
 const respondingWith = (json: unknown) => {
   const clock = new FakeClock();
+  const call = async () => ({ status: 200, headers: {}, json, requestId: 'r', reading });
   return {
-    call: async () => ({ status: 200, headers: {}, json, requestId: 'r', reading }),
+    call,
+    write: async <Result>(_: WriteSubject, carryOut: (sender: WriteClient) => Promise<CarriedOut<Result>>) =>
+      (await carryOut({ send: call })).result,
     open: () => Promise.reject(new Error('Nothing is downloaded here.')),
     clock,
     metrics: new MetricsRecorder(),

@@ -16,7 +16,8 @@ const fieldsOf = (type: GraphQLObjectType | null | undefined) =>
  */
 async function outcomeOf(
   resolve: GraphQLField<unknown, unknown>['resolve'],
-  rights: Pick<GatewayContext, 'canRead' | 'canWrite' | 'canReadData'>,
+  rights: Pick<GatewayContext, 'canRead' | 'canWrite' | 'canReadData'> &
+    Partial<Pick<GatewayContext, 'recordMutation'>>,
 ): Promise<unknown> {
   try {
     return await resolve?.(undefined, {}, rights, {} as GraphQLResolveInfo);
@@ -43,13 +44,26 @@ it.each(fieldsOf(schema.getSubscriptionType()))(
   },
 );
 
-it.each(fieldsOf(schema.getMutationType()))('the mutation %s requires write access', async (_, { resolve, type }) => {
-  // The error is a member of the union.
-  expect(isNamedType(type)).toBe(true);
-  const refused = await outcomeOf(resolve, withoutWriting);
-  expect(refused).toMatchObject({ code: 'FORBIDDEN' });
-  expect(await outcomeOf(resolve, withoutReading)).not.toMatchObject({ code: 'FORBIDDEN' });
-});
+it.each(fieldsOf(schema.getMutationType()))(
+  'the mutation %s requires write access, and its refusal is recorded',
+  async (name, { resolve, type }) => {
+    const refusals: unknown[] = [];
+    const recordMutation: GatewayContext['recordMutation'] = async (mutation, run) => {
+      try {
+        return await run();
+      } catch (error) {
+        refusals.push({ mutation, error });
+        throw error;
+      }
+    };
+    // The error is a member of the union.
+    expect(isNamedType(type)).toBe(true);
+    const refused = await outcomeOf(resolve, { ...withoutWriting, recordMutation });
+    expect(refused).toMatchObject({ code: 'FORBIDDEN' });
+    expect(refusals).toMatchObject([{ mutation: { operation: name }, error: { code: 'FORBIDDEN' } }]);
+    expect(await outcomeOf(resolve, { ...withoutReading, recordMutation })).not.toMatchObject({ code: 'FORBIDDEN' });
+  },
+);
 
 it('the sandboxes of the viewer require read access', async () => {
   const sandboxes = fieldsOf(schema.getType('Viewer') as GraphQLObjectType).find(([name]) => name === 'sandboxes');

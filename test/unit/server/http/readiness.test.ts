@@ -10,6 +10,7 @@ const all: Dependencies = {
   hasToken: () => true,
   hasKeys: () => true,
   redis: () => 'ready',
+  isAuditWritable: () => true,
 };
 const readiness = (changes: Partial<Dependencies>, draining = false) => {
   const found = readinessOf(dependencyStates({ ...all, ...changes }), draining);
@@ -26,7 +27,7 @@ describe('a gateway', () => {
 
   it('has no states of services on which it does not depend', () => {
     expect(
-      readinessOf(dependencyStates({ hasToken: null, hasKeys: null, redis: null }), false),
+      readinessOf(dependencyStates({ hasToken: null, hasKeys: null, redis: null, isAuditWritable: () => true }), false),
     ).toEqual({
       status: 'ready',
       dependencies: [],
@@ -51,5 +52,13 @@ describe('a gateway', () => {
 
   it('is not ready without a token, even if Redis alone would only degrade it', () => {
     expect(readiness({ hasToken: () => false, redis: () => 'away' }).slice(0, 2)).toEqual([503, 'not ready']);
+  });
+});
+
+it('lists the audit log only while it cannot be written, and is not ready then', () => {
+  const none = { hasToken: null, hasKeys: null, redis: null };
+  expect(readinessOf(dependencyStates({ ...none, isAuditWritable: () => false }), false)).toEqual({
+    status: 'not ready',
+    dependencies: [{ name: 'audit log', state: 'unavailable', reason: 'The audit log cannot be written.' }],
   });
 });
