@@ -12,9 +12,13 @@ const project = (name: string, include: string[], testTimeout: number, setup: Se
 });
 
 /** Whatever starts a gateway or an emulator is searched for secrets. */
-const searched = { setupFiles: ['test/support/no-secrets.ts'] };
+const searched = {
+  setupFiles: ['test/support/no-secrets.ts'],
+  // Emulators of all workers start with copies of the same databases.
+  globalSetup: ['test/support/seeded-folder.ts'],
+};
 /** Processes start from what is compiled once: compiling while they start took most of their time. */
-const withProcesses = { ...searched, globalSetup: ['test/support/compile.ts'] };
+const withProcesses = { ...searched, globalSetup: [...searched.globalSetup, 'test/support/compile.ts'] };
 
 export default defineConfig({
   resolve: {
@@ -28,9 +32,11 @@ export default defineConfig({
     // Importing the gateway and the emulator takes longer than the tests of most files: a worker does it once for a project.
     isolate: false,
     restoreMocks: true,
+    // Each project transforms the gateway and the emulator for itself. They share the result on disk, also with later runs.
+    experimental: { fsModuleCache: true },
     projects: [
       project('repository', ['test/repository/**/*.test.ts'], 20_000),
-      project('unit', ['test/unit/**/*.test.ts'], 10_000),
+      project('unit', ['test/unit/**/*.test.ts'], 30_000, { globalSetup: searched.globalSetup }),
       project('contract', ['test/contract/**/*.test.ts'], 30_000, withProcesses),
       project('e2e', ['test/e2e/**/*.test.ts'], 30_000, withProcesses),
       project('package', ['test/package/**/*.test.ts'], 300_000),

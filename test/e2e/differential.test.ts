@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   type DocumentNode,
   getNamedType,
@@ -12,7 +13,7 @@ import { ExpectedAnswers } from '../support/expected-answers.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { organization, startPlatform } from '../support/platform.ts';
-import { partPath, readParts, readPlatform, readProfile } from '../support/platform-reading.ts';
+import { type PlatformReading, partPath, readParts, readPlatform, readProfile } from '../support/platform-reading.ts';
 import { writeAtRandom } from '../support/random-writes.ts';
 import { connectRest, type RestClient } from '../support/rest-client.ts';
 import { printedSchema } from '../support/sdl.ts';
@@ -69,15 +70,20 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
     await platform.close();
   });
 
+  /** State after the last comparison, with which the next one begins. */
+  let latest: PlatformReading | null = null;
+
   /**
    * The result of `read` while the platform did not change. Work of a stage that has begun may end without time
    * passing.
+   * @param read receives the state of the platform
    */
-  async function whileNothingChanges<T>(read: () => Promise<T>) {
-    for (let before = await readPlatform(rest); ; ) {
-      const answer = await read();
+  async function whileNothingChanges<T>(read: (before: PlatformReading) => Promise<T>) {
+    for (let before = latest ?? (await readPlatform(rest)); ; ) {
+      const answer = await read(before);
       const after = await readPlatform(rest);
-      if (JSON.stringify(before) === JSON.stringify(after)) {
+      latest = after;
+      if (isDeepStrictEqual(before, after)) {
         return { answer, platform: after, expected: new ExpectedAnswers(after, { now: clock.now() }) };
       }
       before = after;
@@ -103,8 +109,7 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
   });
 
   it('a wait for an ended job returns its state at once', async () => {
-    const { answer, expected } = await whileNothingChanges(async () => {
-      const { exportJobs, segmentJobs } = await readPlatform(rest);
+    const { answer, expected } = await whileNothingChanges(({ exportJobs, segmentJobs }) => {
       const ended = <Job extends { readonly status: string }>(jobs: readonly Job[]) =>
         jobs.find(({ status }) => status === 'SUCCEEDED');
       const [exportJob, segmentJob] = [ended(exportJobs)?.id, ended(segmentJobs)?.id];
@@ -149,11 +154,10 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
   });
 
   it('segments by a part of their names and in order are the same as on the platform', async () => {
-    const [{ name: example = '' } = {}] = (await readPlatform(rest)).segmentDefinitions;
-    const part = example.slice(1, 5);
-    const { answer, platform: all } = await whileNothingChanges(async () => ({
+    const partOf = ([first]: PlatformReading['segmentDefinitions']) => (first?.name ?? '').slice(1, 5);
+    const { answer, platform: all } = await whileNothingChanges(async ({ segmentDefinitions }) => ({
       found: await everyNode(async (after) => {
-        const filter = { nameContains: part.toUpperCase() };
+        const filter = { nameContains: partOf(segmentDefinitions).toUpperCase() };
         return (await asked.query(ReadSegmentDefinitionsDocument, { first, after, filter })).page;
       }),
       byName: await everyNode(async (after) => {
@@ -161,6 +165,7 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
         return (await asked.query(ReadSegmentDefinitionsDocument, { first, after, orderBy })).page;
       }),
     }));
+    const part = partOf(all.segmentDefinitions);
     const named = all.segmentDefinitions.filter(({ name = '' }) => name.toLowerCase().includes(part.toLowerCase()));
     expect(named.length).toBeGreaterThan(0);
     expect(answer.found.map(({ platformId }) => platformId)).toEqual(named.map(({ id }) => id));
@@ -202,8 +207,7 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
   });
 
   it('every lookup by id returns the same entity as the lists', async () => {
-    const { answer, expected } = await whileNothingChanges(async () => {
-      const all = await readPlatform(rest);
+    const { answer, expected } = await whileNothingChanges((all) => {
       const at = <Item>(items: readonly Item[], index: number) => items[index % Math.max(1, items.length)];
       return Promise.all(
         Array.from({ length: 4 }, (_, index) =>
@@ -255,8 +259,7 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
   });
 
   it('segment jobs and export jobs of a segment are those that name it', async () => {
-    const { answer, platform: all } = await whileNothingChanges(async () => {
-      const { segmentDefinitions } = await readPlatform(rest);
+    const { answer, platform: all } = await whileNothingChanges(({ segmentDefinitions }) => {
       return Promise.all(
         segmentDefinitions.slice(-3).map(async ({ id }) => {
           const filter = { segmentId: id };

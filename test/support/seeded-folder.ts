@@ -1,17 +1,24 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { constants, mkdtempSync, rmSync } from 'node:fs';
+import { copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Database } from '../../src/emulator/store/connection.ts';
 import { openDatabase } from '../../src/emulator/store/database.ts';
 
-/** Files of a closed database, by name. */
-type Files = ReadonlyMap<string, Buffer>;
+/** Environment variable with the folder that all workers of a run share. */
+const sharedFolder = 'SEEDED_DATABASES';
 
-/** Maximum number of cached databases. A database with few profiles has about 6 MiB. */
-const maxRemembered = 8;
+/** Databases that this process creates, by key, until they are complete. */
+const pending = new Map<string, Promise<void>>();
 
-/** Cached databases of this process, least recently used first. */
-const remembered = new Map<string, Promise<Files>>();
+/** Creates the folder of the databases, unless another project of the run has done so, and removes it at the end. */
+export function setup(): () => void {
+  if (process.env[sharedFolder] !== undefined) return () => {};
+  const directory = mkdtempSync(join(tmpdir(), 'aep-seeded-'));
+  process.env[sharedFolder] = directory;
+  return () => rmSync(directory, { recursive: true, force: true });
+}
 
 /**
  * Writes the database that `seed` creates into an empty folder. It is created once per `key` and then copied, because
@@ -23,26 +30,48 @@ export async function putSeeded(
   key: string,
   seed: (database: Database) => Promise<void>,
 ): Promise<void> {
-  const files = remembered.get(key) ?? make(seed);
-  remembered.delete(key);
-  remembered.set(key, files);
-  // A failed seeding is repeated by the next caller.
-  files.catch(() => remembered.delete(key));
-  for (const oldest of [...remembered.keys()].slice(0, -maxRemembered)) remembered.delete(oldest);
-  for (const [name, bytes] of await files) await writeFile(join(directory, name), bytes);
+  const source = join(cacheFolder(), createHash('sha256').update(key).digest('hex'));
+  await copyFiles(source, directory).catch(async (error: unknown) => {
+    if (!isMissing(error)) throw error;
+    const created = pending.get(source) ?? create(source, seed);
+    pending.set(source, created);
+    try {
+      await created;
+    } finally {
+      pending.delete(source);
+    }
+    await copyFiles(source, directory);
+  });
 }
 
-async function make(seed: (database: Database) => Promise<void>): Promise<Files> {
-  const directory = await mkdtemp(join(tmpdir(), 'aep-seeded-'));
+/** A program without the runner of the tests has a folder of its own. */
+function cacheFolder(): string {
+  if (process.env[sharedFolder] === undefined) process.once('exit', setup());
+  return process.env[sharedFolder] ?? tmpdir();
+}
+
+/** Another worker may create the same database at the same time. The first complete one is kept. */
+async function create(target: string, seed: (database: Database) => Promise<void>): Promise<void> {
+  const directory = `${target}.${randomUUID()}`;
   try {
+    await mkdir(directory);
     {
-      await using database = await openDatabase({ directory });
+      await using database = await openDatabase({ directory, threads: 1 });
       await seed(database);
     }
-    const files = new Map<string, Buffer>();
-    for (const name of await readdir(directory)) files.set(name, await readFile(join(directory, name)));
-    return files;
+    await rename(directory, target).catch((error: unknown) => {
+      if (!isPresent(error)) throw error;
+    });
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 }
+
+async function copyFiles(from: string, to: string): Promise<void> {
+  const names = await readdir(from);
+  await Promise.all(names.map((name) => copyFile(join(from, name), join(to, name), constants.COPYFILE_FICLONE)));
+}
+
+const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);
+const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT';
+const isPresent = (error: unknown): boolean => ['ENOTEMPTY', 'EEXIST'].includes(String(codeOf(error)));

@@ -233,15 +233,15 @@ describe('the marks of 1,000 normal runs, each after the 30 runs before it', () 
   it.each(cases)('are at most 11 percent: $name', ({ draw }) => {
     const random = seeded(1);
     const durations = Array.from({ length: 1_030 }, () => draw(random));
+    const runs = durations.map((durationMs, at) => {
+      const startMs = at * 1e9;
+      return exportRun(exportJob(`${at}`, startMs, 'SUCCEEDED', timed(startMs, startMs + durationMs)));
+    });
     let marks = 0;
     for (let at = 30; at < durations.length; at += 1) {
       const createdMs = at * 1e9;
       const endMs = createdMs + (durations[at] ?? 0);
-      const runs = durations.slice(at - 30, at).map((durationMs, index) => {
-        const startMs = (at - 30 + index) * 1e9;
-        return exportRun(exportJob(`${index}`, startMs, 'SUCCEEDED', timed(startMs, startMs + durationMs)));
-      });
-      const index = new RunIndex(runs.filter((run) => run !== null));
+      const index = new RunIndex(runs.slice(at - 30, at).filter((run) => run !== null));
       const expected = {
         note: () => undefined,
         ready: () => undefined,
