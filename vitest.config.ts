@@ -43,7 +43,7 @@ export default defineConfig({
       project('examples', ['test/examples/**/*.test.ts'], 300_000, searched),
       project('fuzz', ['test/fuzz/**/*.test.ts'], 120_000, withProcesses),
       project('chaos', ['test/chaos/**/*.test.ts'], 120_000, searched),
-      project('soak', ['test/soak/**/*.test.ts'], 60_000, searched),
+      project('soak', ['test/soak/**/*.test.ts'], 180_000, searched),
     ],
   },
 });

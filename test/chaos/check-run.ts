@@ -1,12 +1,15 @@
 import { replicasKey } from '../../src/runtime/redis-heartbeat.ts';
+import type { AuditLine } from '../support/audit-line.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Gateway } from '../support/gateway.ts';
+import { type AuditTruth, checkAudit } from '../support/history/check-audit.ts';
 import { checkChanges } from '../support/history/check-changes.ts';
 import { checkCreates, type MadeEntity } from '../support/history/check-creates.ts';
 import { checkErrors } from '../support/history/check-errors.ts';
 import { checkViews, type Truth } from '../support/history/check-views.ts';
 import { checkWatches } from '../support/history/check-watches.ts';
 import type { Violation } from '../support/history/violation.ts';
+import type { Emulator } from '../support/platform.ts';
 import type { RedisUnderTest } from '../support/redis-server.ts';
 import { hiddenBy } from './fault-scripts.ts';
 import { type Created, createdKinds, type Journal } from './journal.ts';
@@ -19,11 +22,14 @@ interface Run {
   readonly outcome: Outcome;
   /** Lines of the gateway's log. */
   readonly logs: Gateway['logs'];
+  readonly audit: readonly AuditLine[];
+  /** The platform's record of its requests. */
+  readonly requests: Emulator['requests'];
 }
 
-/** Checks everything that the clients of a run received. */
+/** Checks everything that the clients of a run received, and the gateway's record of their changes. */
 export function checkRun({ faults }: Scenario, run: Run): readonly Violation[] {
-  const { journal, outcome, logs } = run;
+  const { journal, outcome, logs, audit, requests } = run;
   const { histories, truth } = outcome;
   const schedules = new Map(truth.views.schedules.map(({ id, state }) => [id, state]));
   return [
@@ -33,7 +39,19 @@ export function checkRun({ faults }: Scenario, run: Run): readonly Violation[] {
     ...createdKinds.flatMap((kind) => checkCreates(kind, journal.creates(kind), madeEntities(kind, run))),
     ...checkChanges(journal.scheduleChanges, schedules),
     ...checkHistories(histories, { truth, ...hiddenBy(faults) }),
+    ...checkAudit(audit, { mutations: journal.mutations, requests, made: platformIds(truth) }),
   ];
+}
+
+/** Platform ids of the entities that were made in a run, by their type. */
+function platformIds({ made }: Outcome['truth']): AuditTruth['made'] {
+  const idsOf = (kind: Created) => made[kind].map(({ id }) => id.slice(id.indexOf(':') + 1));
+  return {
+    ExportJob: idsOf('exportJobs'),
+    SegmentJob: idsOf('segmentJobs'),
+    Schedule: idsOf('schedules'),
+    Dataset: idsOf('datasets'),
+  };
 }
 
 /** Checks everything that subscribers received. */
@@ -146,6 +164,12 @@ async function untilNone(left: () => Promise<readonly Violation[]>): Promise<rea
   }
 }
 
+/** Errors that the platform causes in a run. */
+const reported = [
+  '"msg":"the platform credential of the gateway does not work"',
+  '"msg":"the outcome of a write is unknown"',
+];
+
 /**
  * Checks the log for errors. An outage of the platform or of Redis is not a defect of the gateway, so it is logged
  * below the level of an error and reported to subscribers.
@@ -153,8 +177,8 @@ async function untilNone(left: () => Promise<readonly Violation[]>): Promise<rea
 export function checkLog(logs: Gateway['logs']): readonly Violation[] {
   return (
     logs
-      // The token service also fails in these runs, and operators must be informed about that.
-      .filter((line) => !line.includes('"msg":"the platform credential of the gateway does not work"'))
+      // The token service also fails in these runs, and responses to creates are lost. Operators must be informed.
+      .filter((line) => !reported.some((message) => line.includes(message)))
       .filter((line) => line.includes('"level":"error"') || line.includes('"msg":"event log not written"'))
       .map((line) => ({ rule: 'the log contains no unexpected error', where: 'log', detail: line.trim() }))
   );

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import type { GraphQLFailure } from '../support/event-stream.ts';
-import type { Gateway } from '../support/gateway.ts';
+import type { Gateway, Headers } from '../support/gateway.ts';
 import type { ChangeAttempt } from '../support/history/check-changes.ts';
 import type { CreateAttempt, CreateOutcome } from '../support/history/check-creates.ts';
 import type { SeenError } from '../support/history/check-errors.ts';
@@ -34,6 +34,8 @@ export class Journal {
   readonly errors: SeenError[] = [];
   readonly scheduleChanges: ChangeAttempt[] = [];
   readonly violations: Violation[] = [];
+  /** `x-request-id` of each mutation. */
+  readonly mutations: string[] = [];
   readonly #creates: Record<Created, CreateAttempt[]> = {
     exportJobs: [],
     segmentJobs: [],
@@ -113,10 +115,11 @@ export class Journal {
     where: string,
     document: TypedDocumentNode<Data, Variables>,
     variables: Variables,
+    headers: Headers = {},
   ): Promise<{ readonly data: Data | null; readonly code: string | null }> {
     this.begin();
     try {
-      const { data, errors } = await gateway.execute(document, variables, ownConnection);
+      const { data, errors } = await gateway.execute(document, variables, { ...ownConnection, ...headers });
       this.refused(where, errors);
       if (data === null && errors.length === 0) this.#unanswered(where, 'neither data nor errors');
       const code = errors[0]?.extensions?.['code'];
@@ -134,7 +137,9 @@ export class Journal {
     where: string,
     { document, variables, member, payload }: Mutation<Data, Variables, Member, Name>,
   ): Promise<Result<Extract<Member, { readonly __typename: Name }>>> {
-    const { data, code } = await this.ask(gateway, where, document, variables);
+    const requestId = `mutation-${this.mutations.length + 1}`;
+    this.mutations.push(requestId);
+    const { data, code } = await this.ask(gateway, where, document, variables, { 'x-request-id': requestId });
     if (data === null) return { kind: 'error', code: code ?? 'NO_ANSWER' };
     const result = member(data);
     if (isPayload(result, payload)) return { kind: 'payload', payload: result };

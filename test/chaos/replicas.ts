@@ -1,3 +1,4 @@
+import type { AuditLine } from '../support/audit-line.ts';
 import type { Gateway } from '../support/gateway.ts';
 
 /**
@@ -34,7 +35,16 @@ export class Replicas implements AsyncDisposable {
 
   /** All log lines, including those of closed gateways. */
   get logs(): readonly string[] {
-    return [...this.running, ...this.#leaving].flatMap(({ logs }) => logs);
+    return this.#all.flatMap(({ logs }) => logs);
+  }
+
+  /** All lines of the audit logs, including those of closed gateways. */
+  get audit(): readonly AuditLine[] {
+    return this.#all.flatMap(({ audit }) => audit);
+  }
+
+  get #all(): readonly Gateway[] {
+    return [...this.running, ...this.#leaving];
   }
 
   /** Picks a running gateway. The same number gives the same gateway while all are running. */

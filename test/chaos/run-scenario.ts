@@ -30,6 +30,21 @@ const feedKinds = { exportJobs: 'export-jobs', segmentJobs: 'segment-jobs', sche
 /** Number of operations of all clients after which one of several gateways is restarted, about midway. */
 const restartAtOperation = 80;
 
+/**
+ * Subscribers that stay and are never cut. They show the individual changes that a subscriber received as one before it
+ * left, which otherwise perhaps no subscriber received.
+ */
+const witnesses: readonly SubscriberPlan[] = watchedKinds.map((watched) => ({
+  watched,
+  scope: 'everything',
+  withBatches: false,
+  transport: 'sse',
+  pick: 0,
+  resumes: true,
+  leavesAfter: [],
+  cutAtOperation: null,
+}));
+
 /** The services of a run with which clients communicate. */
 export interface Stage {
   readonly platform: Awaited<ReturnType<typeof startPlatform>>;
@@ -57,7 +72,7 @@ export type WatchedHistory = WatchHistory & Pick<SubscriberPlan, 'watched'>;
 export async function runScenario(scenario: Scenario, stage: Stage): Promise<Outcome> {
   const { platform, gateways, redis, troubled, journal } = stage;
   const before = await readPlatform(await connectRest(platform));
-  const subscribers = scenario.subscribers.map(
+  const subscribers = [...scenario.subscribers, ...witnesses].map(
     (plan, index) =>
       new Subscriber(plan, { gateways, callbackRouter: troubled.router, journal, name: `subscriber ${index}` }),
   );

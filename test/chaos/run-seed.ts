@@ -107,8 +107,10 @@ async function runOnStage(
   const held = await checkReleased(gateways, redis);
   await gateways[Symbol.asyncDispose]();
   const registered = await checkDeregistered(redis);
+  const { logs, audit } = gateways;
+  const { requests } = platform;
   return {
     outcome,
-    violations: [...held, ...registered, ...checkRun(scenario, { journal, outcome, logs: gateways.logs })],
+    violations: [...held, ...registered, ...checkRun(scenario, { journal, outcome, logs, audit, requests })],
   };
 }

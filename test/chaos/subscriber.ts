@@ -209,7 +209,8 @@ const seen = <Data>(stream: EventStream<Data>, toSeen: (data: Data) => SeenEvent
   [Symbol.asyncDispose]: () => stream[Symbol.asyncDispose](),
 });
 
-function seenExportJob({ exportJobChanged: { job, ...event } }: WatchExportJobsSubscription): SeenEvent {
+/** The event in the form of histories. */
+export function seenExportJob({ exportJobChanged: { job, ...event } }: WatchExportJobsSubscription): SeenEvent {
   const entity = job && {
     id: job.id,
     status: job.status,

@@ -243,10 +243,11 @@ class HistoryReader {
     const continues = before === undefined ? this.#mayBeUnreceived(previousStatus) : before.status === previousStatus;
     if (continues || this.#wasReceivedAsOne(entity.id, previousStatus, position)) return;
     const held = before === undefined ? 'nothing of it' : before.status;
+    const resumed = this.#resumedAt === null ? '' : `; it resumed after ${this.#resumedAt.sequence}`;
     this.#report(
       'each change begins where the last one ended',
       event,
-      `from ${previousStatus}, but the subscriber had ${held}`,
+      `from ${previousStatus}, but the subscriber had ${held}${resumed}`,
     );
   }
 
