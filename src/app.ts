@@ -34,6 +34,8 @@ import { untilAborted } from './runtime/until-aborted.ts';
 import { schema } from './schema/index.ts';
 import { createConnectionRegistry } from './server/connections/connection-registry.ts';
 import { createSendBuffers } from './server/connections/send-buffers.ts';
+import { createConsole, type ServeConsole } from './server/console/console.ts';
+import { openConsoleFiles } from './server/console/files.ts';
 import { createFileHandler } from './server/downloads/downloads.ts';
 import { createDocuments } from './server/graphql/documents.ts';
 import { createErrorMask } from './server/graphql/error-mask.ts';
@@ -67,6 +69,11 @@ export interface AppOptions {
   readonly version: string;
   /** Base URLs of the platform, or of the emulator in this process. */
   readonly platform: { readonly baseUrl: string; readonly imsUrl: string };
+  /**
+   * Folder of the built console, with a trailing slash, for a configuration that serves it.
+   * @default the console is not served
+   */
+  readonly consoleFolder?: URL;
   /** @default the clock of the machine */
   readonly clock?: Clock;
   /**
@@ -140,6 +147,7 @@ async function start(
     config,
     version,
     platform,
+    consoleFolder,
     clock = systemClock,
     connectionClock = systemClock,
     logger,
@@ -152,6 +160,8 @@ async function start(
   const tracing = createTracing();
   if (tracing !== null) log.info('an OpenTelemetry SDK is loaded, and requests are traced');
   const findDocument = await createDocuments(config.trustedDocuments, { schema, logger: log });
+  const servesConsole = config.server.console && consoleFolder !== undefined;
+  const page = servesConsole ? await startConsole(config, consoleFolder, log) : null;
   const audit = createAuditLog({
     destination: auditDestination ?? openAuditDestination(config.auditLog),
     clock,
@@ -351,6 +361,7 @@ async function start(
       connectionClock,
       metrics: metrics.downloads,
     }),
+    console: page,
     metrics: metrics.render,
     hasAdminPort: config.admin !== null,
     dependencies: () =>
@@ -410,6 +421,24 @@ async function start(
 
 const urlOf = ({ host, port }: { readonly host: string; readonly port: number }): string =>
   `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+/** Opens the files of the console. Sources that were not built have none, which is no reason not to start. */
+async function startConsole({ auth, server }: Config, folder: URL, logger: Logger): Promise<ServeConsole | null> {
+  const files = await openConsoleFiles(folder);
+  if (files === null) {
+    logger.warn('the console is not served, because it is not built: `npm run build` builds it');
+    return null;
+  }
+  const isPassthrough = auth.mode === 'passthrough';
+  return createConsole(files, {
+    authMode: auth.mode,
+    graphiql: server.graphiql,
+    required: [
+      ...(isPassthrough && auth.defaultApiKey === null ? (['x-api-key'] as const) : []),
+      ...(isPassthrough && auth.defaultOrg === null ? (['x-gw-ims-org-id'] as const) : []),
+    ],
+  });
+}
 
 /** Loads the Redis client only if Redis is configured, because it makes up a quarter of all modules. */
 async function startReplica(options: RedisServicesOptions): Promise<RedisServices> {

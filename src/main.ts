@@ -23,6 +23,8 @@ const startAbortMs = 900;
 const settledMs = 1_000;
 
 const manifest = new URL('../package.json', import.meta.url);
+/** The built console. The relative path is valid in the sources and in `dist`. */
+const consoleFolder = new URL('../dist/console/', import.meta.url);
 
 /**
  * Runs until a signal. The exit code is 2 when the configuration is wrong, and 1 when another problem prevents the
@@ -63,7 +65,7 @@ async function run(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
   signal.throwIfAborted();
   const { startApp } = await loading;
   signal.throwIfAborted();
-  const app = await startApp({ config, version: await versionIn(manifest), platform, logger });
+  const app = await startApp({ config, version: await versionIn(manifest), platform, consoleFolder, logger });
   lifecycle.add('gateway', () => app.close());
   signal.throwIfAborted();
   signal.removeEventListener('abort', onEarlyStop);

@@ -50,6 +50,7 @@ export interface ServerConfig {
   readonly publicUrl: string | null;
   readonly corsOrigins: readonly string[];
   readonly graphiql: boolean;
+  readonly console: boolean;
   readonly introspection: boolean;
   readonly maxBodyBytes: number;
   readonly keepAliveTimeoutMs: number;
@@ -184,6 +185,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       publicUrl: set.PUBLIC_URL ?? null,
       corsOrigins: set.CORS_ORIGINS,
       graphiql: set.GRAPHIQL[mode],
+      console: set.CONSOLE[mode],
       introspection: set.INTROSPECTION[mode],
       maxBodyBytes: set.MAX_BODY_BYTES,
       keepAliveTimeoutMs: set.KEEP_ALIVE_TIMEOUT_MS,

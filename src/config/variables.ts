@@ -237,6 +237,11 @@ export const variables = z.object({
     { embedded: true, passthrough: false, service: false },
     'Serve GraphiQL to browsers at `/graphql`.',
   ),
+  CONSOLE: variable(
+    byMode(flag),
+    { embedded: true, passthrough: false, service: false },
+    'Serve the [console](console.md) to browsers at `/`.',
+  ),
   INTROSPECTION: variable(
     byMode(flag),
     { embedded: true, passthrough: true, service: false },

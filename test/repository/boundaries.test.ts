@@ -168,6 +168,18 @@ const rules: Rules = {
       reason: 'a download executes no operation, and receives the file from a source that the composition root passes',
     },
     {
+      area: 'src/server/console/',
+      values: ['src/server/downloads/preconditions.ts'],
+      types: [],
+      reason: 'the console is a list of files, which knows nothing of the operations that its page sends',
+    },
+    {
+      area: 'src/console/',
+      values: [],
+      types: [],
+      reason: 'the console runs in browsers and knows the gateway only through its public schema',
+    },
+    {
       area: 'src/server/transports/',
       values: [
         'src/server/connections/',
@@ -528,6 +540,7 @@ const rules: Rules = {
           'src/server/connections/',
           'src/server/http/',
           'src/server/downloads/',
+          'src/server/console/',
         ],
       },
       reason: 'layers below schema/ and server/ do not depend on GraphQL',
@@ -710,6 +723,17 @@ describe('the import table', () => {
       "import { openOperation } from '../graphql/operation.ts';",
       "import { extensionsOf } from '../graphql/error-mask.ts';",
     ],
+    [
+      'src/server/console/console.ts',
+      "import type { AuthMode } from '../../domain/auth-mode.ts';",
+      "import { checkPreconditions } from '../downloads/preconditions.ts';",
+    ],
+    [
+      'src/console/board/board.tsx',
+      "import type { ExportJob } from '../../domain/export-job.ts';",
+      "import { texts } from '../texts.ts';",
+    ],
+    ['src/app.ts', "import { pages } from './console/app/paths.ts';", ''],
     [
       'src/server/transports/websocket/server.ts',
       "import { createFileHandler } from '../../downloads/downloads.ts';",

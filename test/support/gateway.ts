@@ -15,6 +15,8 @@ export interface GatewayOptions {
   readonly clock?: Clock;
   /** @default the clock of the machine */
   readonly connectionClock?: Clock;
+  /** Folder of a built console. @default the gateway serves none */
+  readonly consoleFolder?: URL;
   /** Environment variables that override `defaults`. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -82,7 +84,7 @@ const secretVariables = ['AEP_CLIENT_SECRET', 'DOWNLOAD_LINK_SECRET'];
 
 /** Starts a gateway on a free port of loopback. All its output is searched for secrets. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { platform, clock, connectionClock, env = {} } = options;
+  const { platform, clock, connectionClock, consoleFolder, env = {} } = options;
   const unplanted = secretVariables.filter((name) => env[name] && !isRecognisable(env[name]));
   if (unplanted.length > 0) throw new Error(`The search for secrets cannot recognize ${unplanted.join(' or ')}.`);
   const logs: string[] = [];
@@ -99,6 +101,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     version: 'test',
     config: loadConfig({ ...defaults, ...env }),
     platform: { baseUrl: platform.url, imsUrl: platform.imsUrl ?? platform.url },
+    ...(consoleFolder === undefined ? {} : { consoleFolder }),
     ...(clock === undefined ? {} : { clock }),
     ...(connectionClock === undefined ? {} : { connectionClock }),
     logger: createLogger({ level: 'debug', destination: { write } }),

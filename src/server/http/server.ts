@@ -25,9 +25,18 @@ type Handler = (
   trace: TraceSpan | null,
 ) => Promise<void> | undefined;
 
+/** Serves a path if it is one of its own. @returns null if it is another path */
+type PathHandler = (
+  path: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+) => Promise<void> | undefined | null;
+
 export interface HttpServerOptions {
   readonly graphql: Handler;
   readonly files: Handler;
+  /** Null: the console is off. */
+  readonly console: PathHandler | null;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
   /** The states of the services on which the gateway depends. */
   readonly dependencies: () => readonly DependencyState[];
@@ -94,6 +103,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const {
     graphql,
     files,
+    console,
     metrics,
     dependencies,
     hasAdminPort,
@@ -174,6 +184,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     } else {
       const served = hasAdminPort ? null : serveOperator(path, response);
       if (served !== null) return served;
+      const page = console === null ? null : console(path, request, response);
+      if (page !== null) return page;
       sendText(response, 404, notFound);
     }
     return undefined;

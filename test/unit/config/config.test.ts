@@ -27,6 +27,7 @@ describe('the configuration', () => {
         publicUrl: null,
         corsOrigins: [],
         graphiql: true,
+        console: true,
         introspection: true,
         maxBodyBytes: 1_000_000,
         keepAliveTimeoutMs: 75_000,
@@ -106,6 +107,7 @@ describe('the configuration', () => {
       CONFIRM_STATE_MS: '15000',
       CORS_ORIGINS: 'https://a.example, http://b.example:8080 ,',
       GRAPHIQL: '0',
+      CONSOLE: '0',
       INTROSPECTION: 'false',
       MAX_BODY_BYTES: '2048',
       PING_INTERVAL_MS: '1000',
@@ -145,6 +147,7 @@ describe('the configuration', () => {
         publicUrl: 'https://exports.example.com/aep',
         corsOrigins: ['https://a.example', 'http://b.example:8080'],
         graphiql: false,
+        console: false,
         introspection: false,
         maxBodyBytes: 2_048,
         pingIntervalMs: 1_000,
@@ -524,7 +527,7 @@ describe('the configuration', () => {
           claims: { organization: 'organization', sandboxes: 'sandboxes', scopes: 'scope' },
         },
       });
-      expect(config.server).toMatchObject({ introspection: false, graphiql: false });
+      expect(config.server).toMatchObject({ introspection: false, graphiql: false, console: false });
       expect(loadConfig({ ...complete, INTROSPECTION: 'true' }).server.introspection).toBe(true);
     });
 

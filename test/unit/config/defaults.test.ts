@@ -44,6 +44,11 @@ const otherDefaults: Readonly<Record<string, readonly (readonly [Environment, va
     [passthrough, 'false'],
     [service, 'false'],
   ],
+  CONSOLE: [
+    [embedded, 'true'],
+    [passthrough, 'false'],
+    [service, 'false'],
+  ],
   INTROSPECTION: [
     [embedded, 'true'],
     [passthrough, 'true'],

@@ -17,6 +17,7 @@ async function startServer() {
   const { server, listen } = createHttpServer({
     graphql: () => {},
     files: () => {},
+    console: null,
     metrics: () => Promise.reject(new Error('internals')),
     hasAdminPort: false,
     dependencies: () => [],

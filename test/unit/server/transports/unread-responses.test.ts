@@ -29,6 +29,7 @@ beforeEach(async () => {
       response.end(large);
     },
     files: () => {},
+    console: null,
     metrics: async () => ({ contentType: 'text/plain', body: '' }),
     hasAdminPort: false,
     dependencies: () => [],
