@@ -95,6 +95,9 @@ describe('the package', () => {
       'src/emulator/pql/README.md',
       'dist/cli.js',
       'dist/licenses.txt',
+      'dist/console/index.html',
+      'dist/console/licenses.txt',
+      'dist/console/manifest.json',
       'dist/main.js',
       'dist/emulator/emulator.js',
       'dist/emulator/emulator.d.ts',
@@ -104,7 +107,8 @@ describe('the package', () => {
       (path) =>
         !needed.includes(path) &&
         !/^docs\/[\w/-]+\.(?:md|svg)$/.test(path) &&
-        !/^dist\/[\w/-]+\.(?:js|d\.ts)$/.test(path),
+        !/^dist\/[\w/-]+\.(?:js|d\.ts)$/.test(path) &&
+        !/^dist\/console\/assets\/[\w-]+\.(?:css|js|svg)(?:\.br|\.gz)?$/.test(path),
     );
     expect(others).toEqual([]);
   });

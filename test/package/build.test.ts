@@ -8,12 +8,15 @@ import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
+/** A path by which a part is recognized. Hard links keep the file of a console that was not built again. */
+const partsOfDist = { programs: 'dist', console: 'dist/console/manifest.json' };
+
 /** A repository with a few source files, and the compilers of this repository. */
 async function startRepository() {
   const folder = await mkdtemp(join(tmpdir(), 'aep-build-'));
   const compilerOptions = { target: 'es2023', lib: ['es2023', 'dom'], module: 'nodenext', types: [] };
   const build = { rootDir: 'src', outDir: 'dist', declaration: true, emitDeclarationOnly: true };
-  await mkdir(join(folder, 'src/emulator'), { recursive: true });
+  for (const name of ['src/emulator', 'src/console/app']) await mkdir(join(folder, name), { recursive: true });
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   await cp(join(root, 'build.js'), join(folder, 'build.js'));
   const write = (name: string, text: string) => writeFile(join(folder, name), text);
@@ -25,8 +28,17 @@ async function startRepository() {
     JSON.stringify({
       compilerOptions: { ...compilerOptions, ...build, allowImportingTsExtensions: true },
       include: ['src'],
+      exclude: ['src/console'],
     }),
   );
+  for (const name of ['vite.config.ts', 'app/paths.ts'])
+    await cp(join(root, 'src/console', name), join(folder, 'src/console', name));
+  await write(
+    'src/console/tsconfig.json',
+    JSON.stringify({ compilerOptions: { ...compilerOptions, noEmit: true }, include: ['main.ts'] }),
+  );
+  await write('src/console/index.html', '<html><head></head><script type="module" src="./main.ts"></script></html>\n');
+  await write('src/console/main.ts', 'document.title = String(1);\n');
   await write('src/first.ts', 'export const first: number = 1;\n');
   await write('src/second.ts', 'export const second: number = 2;\n');
   await write('src/main.ts', "import { first } from './first.ts';\nconsole.log(first);\n");
@@ -38,17 +50,23 @@ async function startRepository() {
     write,
     remove: (name: string) => rm(join(folder, name)),
     read: (name: string) => readFile(join(folder, name), 'utf8'),
-    /** @returns whether the build wrote `dist` again, and the exit code */
+    /** @returns the exit code, and the parts that the build wrote again */
     build: async (...options: readonly string[]) => {
-      const before = await stat(join(folder, 'dist')).catch(() => null);
+      const inodeOf = (name: string) =>
+        stat(join(folder, name)).then(
+          ({ ino }) => ino,
+          () => null,
+        );
+      const inodes = () => Promise.all(Object.values(partsOfDist).map(inodeOf));
+      const before = await inodes();
       const run = promisify(execFile)(process.execPath, ['build.js', ...options], { cwd: folder });
       const code = await run.then(
         () => 0,
         // The promise rejects with the error of a failed program.
         (error: { readonly code: number }) => error.code,
       );
-      const after = await stat(join(folder, 'dist')).catch(() => null);
-      return { code, isNew: before?.ino !== after?.ino };
+      const after = await inodes();
+      return { code, written: Object.keys(partsOfDist).filter((_, index) => before[index] !== after[index]) };
     },
     /** Runs a program of `dist`. */
     run: async (name: string) => (await promisify(execFile)(process.execPath, [name], { cwd: folder })).stdout,
@@ -59,13 +77,16 @@ async function startRepository() {
   };
 }
 
-const built = { code: 0, isNew: true };
-const kept = { code: 0, isNew: false };
+const first = { code: 0, written: ['programs', 'console'] };
+const built = { code: 0, written: ['programs'] };
+const builtConsole = { code: 0, written: ['console'] };
+const kept = { code: 0, written: [] };
+const failed = { code: 1, written: [] };
 
 describe('the build before a start', () => {
   it('compiles once, and again after a source was changed, added or removed', async () => {
     await using repository = await startRepository();
-    expect(await repository.build('--unchecked')).toEqual(built);
+    expect(await repository.build('--unchecked')).toEqual(first);
     expect(await repository.build('--unchecked')).toEqual(kept);
     await repository.write('src/first.ts', 'export const first: number = 3;\n');
     expect(await repository.build('--unchecked')).toEqual(built);
@@ -90,20 +111,22 @@ describe('the build before a start', () => {
     await using repository = await startRepository();
     await repository.build('--unchecked');
     await repository.write('src/first.ts', 'export const first = ;\n');
-    expect(await repository.build('--unchecked')).toEqual({ code: 1, isNew: false });
+    expect(await repository.build('--unchecked')).toEqual(failed);
     expect(await repository.run('dist/main.js')).toBe('1\n');
     expect(await readdir(repository.folder)).not.toContainEqual(expect.stringMatching(/^dist\./));
   });
 
-  it.each(['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'])(
-    'compiles again after a change of %s',
-    async (name) => {
-      await using repository = await startRepository();
-      await repository.build('--unchecked');
-      await repository.write(name, `${await repository.read(name)}\n`);
-      expect(await repository.build('--unchecked')).toEqual(built);
-    },
-  );
+  it.each([
+    ['package.json', first],
+    ['package-lock.json', first],
+    ['tsconfig.json', first],
+    ['tsconfig.build.json', built],
+  ])('compiles again after a change of %s', async (name, expected) => {
+    await using repository = await startRepository();
+    await repository.build('--unchecked');
+    await repository.write(name, `${await repository.read(name)}\n`);
+    expect(await repository.build('--unchecked')).toEqual(expected);
+  });
 
   it('repairs a folder in which a file was removed, changed or added', async () => {
     await using repository = await startRepository();
@@ -124,13 +147,41 @@ describe('the build before a start', () => {
 
   it('keeps a folder that was verified, and verifies one that was not', async () => {
     await using repository = await startRepository();
-    expect(await repository.build()).toEqual(built);
+    expect(await repository.build()).toEqual(first);
     expect(await repository.outputs('.d.ts')).toEqual(expect.arrayContaining(['first.d.ts', 'emulator/emulator.d.ts']));
     expect(await repository.build('--unchecked')).toEqual(kept);
     await repository.write('src/first.ts', "export const first: number = 'one';\n");
-    expect(await repository.build()).toEqual({ code: 1, isNew: false });
+    expect(await repository.build()).toEqual(failed);
     expect(await repository.run('dist/main.js')).toBe('1\n');
     expect(await repository.build('--unchecked')).toEqual(built);
-    expect(await repository.build()).toEqual({ code: 1, isNew: false });
+    expect(await repository.build()).toEqual(failed);
+  });
+
+  it('builds the console again after a change of its sources or outputs, and only then', async () => {
+    await using repository = await startRepository();
+    expect(await repository.build()).toEqual(first);
+    const manifest = JSON.parse(await repository.read('dist/console/manifest.json'));
+    const [script = ''] = Object.keys(manifest.assets);
+    expect(script).toMatch(/^\/assets\/index-[\w-]+\.js$/);
+    expect(await repository.outputs('.js.br')).toEqual([`console${script}.br`]);
+    expect(await repository.read('dist/console/index.html')).toContain(script);
+
+    await repository.write('src/console/main.ts', 'document.title = String(process.env.NODE_ENV);\n');
+    expect(await repository.build('--unchecked')).toEqual(builtConsole);
+    expect(await repository.build('--unchecked')).toEqual(kept);
+    const built = JSON.parse(await repository.read('dist/console/manifest.json'));
+    // The environment of these tests is `test`.
+    expect(await repository.read(`dist/console${Object.keys(built.assets)[0]}`)).toContain('production');
+    expect(await repository.run('dist/main.js')).toBe('1\n');
+    await repository.remove(`dist/console/index.html`);
+    expect(await repository.build('--unchecked')).toEqual(builtConsole);
+    await repository.write(
+      'src/console/main.ts',
+      'const wrong: number = String(2);\ndocument.title = wrong.toFixed();\n',
+    );
+    expect(await repository.build()).toEqual(failed);
+    expect(await repository.build('--unchecked')).toEqual(builtConsole);
+    await repository.write('src/console/main.ts', 'document.title = ;\n');
+    expect(await repository.build('--unchecked')).toEqual(failed);
   });
 });
