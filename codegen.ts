@@ -7,6 +7,7 @@ import { MapperKind, mapSchema } from '@graphql-tools/utils';
 import {
   GraphQLNonNull,
   type GraphQLOutputType,
+  type GraphQLSchema,
   getNamedType,
   isListType,
   isUnionType,
@@ -23,7 +24,7 @@ import { productionPackages } from './test/repository/licenses.ts';
 
 /**
  * Writes what is made from the source and checked in beside it: the SDL for routers and for clients, the typed
- * operations of the end-to-end tests, the tables of variables and metrics, and the list of licences. With `--check` it
+ * operations of the end-to-end tests and of the console, the tables of variables and metrics, and the list of licences. With `--check` it
  * writes nothing and fails when one of them is out of date.
  */
 const root = new URL('./', import.meta.url);
@@ -44,15 +45,22 @@ const withoutFailures = () =>
 const isNullOnlyOnError = (type: GraphQLOutputType): boolean =>
   isListType(type) || isUnionType(type) || (!('ofType' in type) && getNamedType(type).name.endsWith('Connection'));
 
-async function typedOperations(): Promise<string> {
-  const folder = new URL('test/e2e/operations/', root);
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.graphql')).sort();
+interface Operations {
+  /** Folder of the documents, with a trailing slash. */
+  readonly folder: string;
+  readonly schema: GraphQLSchema;
+}
+
+/** Types and documents of the operations in the `.graphql` files of a folder and the folders in it. */
+async function typedOperations({ folder, schema }: Operations): Promise<string> {
+  const url = new URL(folder, root);
+  const names = (await readdir(url, { recursive: true })).filter((name) => name.endsWith('.graphql')).sort();
   const documents = await Promise.all(
-    names.map(async (name) => ({ location: name, document: parse(await readFile(new URL(name, folder), 'utf8')) })),
+    names.map(async (name) => ({ location: name, document: parse(await readFile(new URL(name, url), 'utf8')) })),
   );
   const generated = await codegen({
     filename: 'operations.generated.ts',
-    schema: parse(printSchema(withoutFailures())),
+    schema: parse(printSchema(schema)),
     documents,
     config: {
       scalars: {
@@ -71,6 +79,12 @@ async function typedOperations(): Promise<string> {
   });
   return `// ${notice}\n${generated}`;
 }
+
+const operationsOfTests = (): Promise<string> =>
+  typedOperations({ folder: 'test/e2e/operations/', schema: withoutFailures() });
+
+/** The console receives every null that the schema permits. */
+const operationsOfConsole = (): Promise<string> => typedOperations({ folder: 'src/console/', schema });
 
 function configurationTable(page: string): string {
   const rows = describeVariables(variables.shape).map(
@@ -117,7 +131,8 @@ const outputs: Record<string, () => string | Promise<string>> = {
   'schema/schema.graphql': () => printSubgraph(schema),
   'schema/policies.graphql': () => printPolicies(schema),
   'schema/api.graphql': () => printApi(schema),
-  'test/e2e/operations.generated.ts': typedOperations,
+  'test/e2e/operations.generated.ts': operationsOfTests,
+  'src/console/operations.generated.ts': operationsOfConsole,
   'docs/licenses.md': licenses,
   'docs/configuration.md': () => configurationTable(readFileSync(new URL('docs/configuration.md', root), 'utf8')),
   'docs/operations.md': () => metricsTable(readFileSync(new URL('docs/operations.md', root), 'utf8')),

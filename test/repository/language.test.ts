@@ -11,7 +11,7 @@ const skipped = /(?:^|\/)(?:node_modules|dist|results|recorded)\/|\.generated\.t
 const filesOf = (folder: string): readonly string[] =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .map((path) => `${folder}/${path.replaceAll('\\', '/')}`)
-    .filter((path) => /\.(?:ts|js|graphql|md)$/.test(path) && !skipped.test(path));
+    .filter((path) => /\.(?:tsx?|js|graphql|md)$/.test(path) && !skipped.test(path));
 
 const pages = [
   'README.md',

@@ -1,10 +1,27 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { productionPackages, unlicensed } from './licenses.ts';
+import { bundledPackages, productionPackages, unlicensed } from './licenses.ts';
+import { scanModule } from './source-scan.ts';
 
 const root = join(import.meta.dirname, '../..');
 const packages = productionPackages(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+
+describe('the packages of the console', () => {
+  it('have licences that permit redistribution with a notice', () => {
+    const sources = readdirSync(join(root, 'src/console'), { recursive: true, encoding: 'utf8' }).filter(
+      (path) => /\.tsx?$/.test(path) && path !== 'vite.config.ts',
+    );
+    const imported = sources.flatMap((path) =>
+      scanModule(path, readFileSync(join(root, 'src/console', path), 'utf8')).imports.map(({ target }) => target),
+    );
+    const bundled = bundledPackages(readFileSync(join(root, 'package-lock.json'), 'utf8'), imported);
+    expect(bundled.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['react-aria', 'react-dom', 'urql', 'wonka']),
+    );
+    expect(unlicensed(bundled)).toEqual([]);
+  });
+});
 
 describe('the production dependencies', () => {
   it('have licences that permit redistribution with a notice', () => {

@@ -3,7 +3,12 @@ import { z } from 'zod';
 const lockfile = z.object({
   packages: z.record(
     z.string(),
-    z.object({ version: z.string().optional(), license: z.string().optional(), dev: z.boolean().optional() }),
+    z.object({
+      version: z.string().optional(),
+      license: z.string().optional(),
+      dev: z.boolean().optional(),
+      dependencies: z.record(z.string(), z.string()).default({}),
+    }),
   ),
 });
 
@@ -23,6 +28,24 @@ export function productionPackages(lockfileText: string): readonly LicensedPacka
     if (path !== '' && !dev) found.set(`${name}@${version}`, { name, version, license });
   }
   return [...found.entries()].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, licensed]) => licensed);
+}
+
+/**
+ * The packages that a bundle can contain, although an install for production omits them: these packages and all that they
+ * depend on, sorted by name.
+ */
+export function bundledPackages(lockfileText: string, names: Iterable<string>): readonly LicensedPackage[] {
+  const { packages } = lockfile.parse(JSON.parse(lockfileText));
+  const found = new Map<string, LicensedPackage>();
+  const visit = (name: string): void => {
+    if (found.has(name)) return;
+    const entry = packages[`node_modules/${name}`];
+    if (entry === undefined) return;
+    found.set(name, { name, version: entry.version ?? '', license: entry.license ?? null });
+    for (const dependency of Object.keys(entry.dependencies)) visit(dependency);
+  };
+  for (const name of names) visit(name);
+  return [...found.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
 }
 
 /** Licences that permit use and redistribution with a notice alone. */

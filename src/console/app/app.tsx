@@ -1,0 +1,78 @@
+import { useState } from 'react';
+import { RouterProvider } from 'react-aria-components';
+import { BrowserRouter, Route, Routes, useHref, useSearchParams } from 'react-router';
+import { texts } from '../texts.ts';
+import { ButtonLink } from '../ui/button.tsx';
+import { EmptyState } from '../ui/feedback.tsx';
+import { GatewayProvider } from './gateway.tsx';
+import { Layout } from './layout.tsx';
+import { pages } from './paths.ts';
+import { sandboxOf, useOpen, withSandbox } from './sandbox.ts';
+import type { Credential, SessionStore } from './session.ts';
+import type { Settings } from './settings.ts';
+import { SignIn } from './sign-in.tsx';
+import { useValue } from './use-value.ts';
+
+export interface AppProps {
+  readonly session: SessionStore;
+  readonly settings: Settings;
+}
+
+/** The sandbox that the gateway uses for a caller who names none. Naming it needs no new connection. */
+interface DefaultSandbox {
+  readonly credential: Credential;
+  readonly name: string;
+}
+
+export const App = (props: AppProps) => (
+  <BrowserRouter>
+    <Pages {...props} />
+  </BrowserRouter>
+);
+
+function Pages({ session, settings }: AppProps) {
+  const state = useValue(session);
+  const [params] = useSearchParams();
+  const named = sandboxOf(params);
+  const [byDefault, setDefault] = useState<DefaultSandbox | null>(null);
+  const isDefault = byDefault !== null && byDefault.credential === state.credential && byDefault.name === named;
+  // Links of all components change the page without a reload.
+  return (
+    <RouterProvider navigate={useOpen()} useHref={useAnyHref}>
+      {state.kind === 'signed-out' ? (
+        <SignIn session={session} state={state} settings={settings} />
+      ) : (
+        <GatewayProvider credential={state.credential} sandbox={isDefault ? '' : named} session={session}>
+          <Layout
+            session={session}
+            settings={settings}
+            onDefaultSandbox={(name) =>
+              setDefault((known) =>
+                known?.name === name && known.credential === state.credential
+                  ? known
+                  : { credential: state.credential, name },
+              )
+            }
+          >
+            <Routes>
+              <Route path="*" element={<NoPage />} />
+            </Routes>
+          </Layout>
+        </GatewayProvider>
+      )}
+    </RouterProvider>
+  );
+}
+
+/** Links lead to pages in the same sandbox. Those to files have absolute URLs, which the router would take for relative. */
+function useAnyHref(href: string): string {
+  const [params] = useSearchParams();
+  const ofRouter = useHref(withSandbox(href, sandboxOf(params)));
+  return /^https?:/.test(href) ? href : ofRouter;
+}
+
+const NoPage = () => (
+  <EmptyState title={texts.noPage.title} text={texts.noPage.text}>
+    <ButtonLink href={pages.board}>{texts.noPage.action}</ButtonLink>
+  </EmptyState>
+);

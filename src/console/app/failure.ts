@@ -1,0 +1,43 @@
+import type { CombinedError } from 'urql';
+import { texts } from '../texts.ts';
+
+/** A failed request. */
+export interface Failure {
+  /** Code of docs/clients.md, or `NETWORK` if there was no response. */
+  readonly code: string;
+  /** Message of the gateway. It can name fields and headers, so `reasonOfCode` is shown before it. */
+  readonly message: string;
+  readonly retryable: boolean;
+}
+
+interface ErrorLike {
+  readonly message: string;
+  readonly extensions?: unknown;
+}
+
+/** Codes with which the gateway rejects a credential. */
+const rejections = new Set(['UNAUTHENTICATED', 'TOKEN_EXPIRED']);
+
+export function failureOf(error: Pick<CombinedError, 'graphQLErrors' | 'networkError'>): Failure {
+  const [first] = error.graphQLErrors;
+  if (first !== undefined) return failureOfError(first);
+  return { code: 'NETWORK', message: texts.failures.reasons.NETWORK, retryable: true };
+}
+
+export function failureOfError({ message, extensions }: ErrorLike): Failure {
+  const members: object = typeof extensions === 'object' && extensions !== null ? extensions : {};
+  return {
+    code: 'code' in members ? String(members.code) : 'INTERNAL_SERVER_ERROR',
+    message,
+    retryable: 'retryable' in members && members.retryable === true,
+  };
+}
+
+const { other: otherReason, ...reasonsByCode } = texts.failures.reasons;
+const reasons: ReadonlyMap<string, string> = new Map(Object.entries(reasonsByCode));
+
+/** What a code means for a person who does not know the API, and what helps. */
+export const reasonOfCode = (code: string): string => reasons.get(code) ?? otherReason;
+
+/** Whether the person must sign in again. */
+export const isRejection = ({ code }: Failure): boolean => rejections.has(code);

@@ -1,0 +1,17 @@
+import { type Failure, reasonOfCode } from '../app/failure.ts';
+
+/** What a failure means for a person, then the message of the gateway for those who help. */
+export function FailureText({ failure: { code, message } }: { readonly failure: Pick<Failure, 'code' | 'message'> }) {
+  const reason = reasonOfCode(code);
+  return (
+    <>
+      <span>{reason}</span>
+      {message !== reason && message !== '' && (
+        <>
+          {' '}
+          <span className="failure-detail">{message}</span>
+        </>
+      )}
+    </>
+  );
+}
