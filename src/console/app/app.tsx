@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { RouterProvider } from 'react-aria-components';
 import { BrowserRouter, Route, Routes, useHref, useSearchParams } from 'react-router';
 import { texts } from '../texts.ts';
@@ -12,6 +12,9 @@ import type { Credential, SessionStore } from './session.ts';
 import type { Settings } from './settings.ts';
 import { SignIn } from './sign-in.tsx';
 import { useValue } from './use-value.ts';
+
+const ExportBoard = lazy(async () => ({ default: (await import('../board/export-board.tsx')).ExportBoard }));
+const SegmentBoard = lazy(async () => ({ default: (await import('../board/segment-board.tsx')).SegmentBoard }));
 
 export interface AppProps {
   readonly session: SessionStore;
@@ -54,9 +57,13 @@ function Pages({ session, settings }: AppProps) {
               )
             }
           >
-            <Routes>
-              <Route path="*" element={<NoPage />} />
-            </Routes>
+            <Suspense>
+              <Routes>
+                <Route path={pages.board} element={<ExportBoard />} />
+                <Route path={pages.segmentJobs} element={<SegmentBoard />} />
+                <Route path="*" element={<NoPage />} />
+              </Routes>
+            </Suspense>
           </Layout>
         </GatewayProvider>
       )}
