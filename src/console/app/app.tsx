@@ -15,6 +15,8 @@ import { useValue } from './use-value.ts';
 
 const ExportBoard = lazy(async () => ({ default: (await import('../board/export-board.tsx')).ExportBoard }));
 const SegmentBoard = lazy(async () => ({ default: (await import('../board/segment-board.tsx')).SegmentBoard }));
+const JobPage = lazy(async () => ({ default: (await import('../job/job-page.tsx')).JobPage }));
+const SegmentJobPage = lazy(async () => ({ default: (await import('../job/segment-job-page.tsx')).SegmentJobPage }));
 
 export interface AppProps {
   readonly session: SessionStore;
@@ -61,6 +63,8 @@ function Pages({ session, settings }: AppProps) {
               <Routes>
                 <Route path={pages.board} element={<ExportBoard />} />
                 <Route path={pages.segmentJobs} element={<SegmentBoard />} />
+                <Route path={`${pages.exportJobs}:id`} element={<JobPage settings={settings} />} />
+                <Route path={`${pages.segmentJob}:id`} element={<SegmentJobPage settings={settings} />} />
                 <Route path="*" element={<NoPage />} />
               </Routes>
             </Suspense>
