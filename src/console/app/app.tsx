@@ -15,8 +15,13 @@ import { useValue } from './use-value.ts';
 
 const ExportBoard = lazy(async () => ({ default: (await import('../board/export-board.tsx')).ExportBoard }));
 const SegmentBoard = lazy(async () => ({ default: (await import('../board/segment-board.tsx')).SegmentBoard }));
+const CreatePage = lazy(async () => ({ default: (await import('../create/create-page.tsx')).CreatePage }));
+const HistoryPage = lazy(async () => ({ default: (await import('../history/history-page.tsx')).HistoryPage }));
 const JobPage = lazy(async () => ({ default: (await import('../job/job-page.tsx')).JobPage }));
 const SegmentJobPage = lazy(async () => ({ default: (await import('../job/segment-job-page.tsx')).SegmentJobPage }));
+const SchedulesPage = lazy(async () => ({
+  default: (await import('../schedules/schedules-page.tsx')).SchedulesPage,
+}));
 
 export interface AppProps {
   readonly session: SessionStore;
@@ -63,6 +68,9 @@ function Pages({ session, settings }: AppProps) {
               <Routes>
                 <Route path={pages.board} element={<ExportBoard />} />
                 <Route path={pages.segmentJobs} element={<SegmentBoard />} />
+                <Route path={pages.newExport} element={<CreatePage />} />
+                <Route path={pages.schedules} element={<SchedulesPage />} />
+                <Route path={pages.history} element={<HistoryPage />} />
                 <Route path={`${pages.exportJobs}:id`} element={<JobPage settings={settings} />} />
                 <Route path={`${pages.segmentJob}:id`} element={<SegmentJobPage settings={settings} />} />
                 <Route path="*" element={<NoPage />} />
