@@ -39,6 +39,7 @@ export default defineConfig({
       project('unit', ['test/unit/**/*.test.ts'], 30_000, { globalSetup: searched.globalSetup }),
       project('contract', ['test/contract/**/*.test.ts'], 30_000, withProcesses),
       project('e2e', ['test/e2e/**/*.test.ts'], 30_000, withProcesses),
+      project('console', ['test/console/**/*.test.ts'], 180_000, withProcesses),
       project('package', ['test/package/**/*.test.ts'], 300_000),
       project('examples', ['test/examples/**/*.test.ts'], 300_000, searched),
       project('fuzz', ['test/fuzz/**/*.test.ts'], 120_000, withProcesses),

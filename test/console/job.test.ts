@@ -1,0 +1,174 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Gateway } from '../support/gateway.ts';
+import { everyStage } from '../support/pace.ts';
+import { type Emulator, startPlatform } from '../support/platform.ts';
+import { accessibilityProblems } from './support/accessibility.ts';
+import { phone, startBrowser } from './support/browser.ts';
+import { startConsole } from './support/console.ts';
+import { startExport } from './support/exports.ts';
+
+let platform: Emulator;
+let gateway: Gateway;
+
+beforeAll(async () => {
+  platform = await startPlatform();
+  gateway = await startConsole({ platform });
+});
+afterEach(() => platform.setPace(everyStage([0, 0])));
+afterAll(async () => {
+  await gateway.close();
+  await platform.close();
+});
+
+const jobUrl = (id: string) => new URL(`/exports/${id}`, gateway.url).href;
+
+describe('the job page', () => {
+  it.each([
+    ['desktop', {}],
+    ['desktop-dark', { colors: 'dark' as const }],
+    ['phone', { screen: phone }],
+  ])('shows an ended job without problems of accessibility or of the policy: %s', async (name, options) => {
+    await using browser = await startBrowser(options);
+    const { page, problems } = browser;
+    await page.goto(jobUrl('24057'));
+    await page.getByRole('heading', { name: 'Gold tier' }).waitFor();
+    await page.getByRole('button', { name: 'Preview' }).first().click();
+    await page.getByRole('columnheader', { name: 'person.name.firstName' }).waitFor();
+    await browser.picture(`job-${name}`);
+    expect(await accessibilityProblems(page)).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
+    expect(problems).toEqual([]);
+  });
+
+  it('follows a job to its end, and offers its rows as CSV', async () => {
+    await using browser = await startBrowser();
+    const { page, problems } = browser;
+    // The browser has loaded all files before the job starts.
+    await page.goto(jobUrl('24060'));
+    await page.getByText('Ended: Succeeded').waitFor();
+    platform.setPace(everyStage([15_000, 15_000]));
+    const id = await startExport(gateway);
+    await page.goto(jobUrl(id));
+    await page.getByRole('button', { name: 'Cancel job' }).waitFor();
+    // The caller of an embedded gateway has this name, and the dataset that of the credential.
+    await page.getByText('embedded', { exact: true }).waitFor();
+    await page.getByText(/^created by .*@/).waitFor();
+    await browser.picture('job-running');
+    expect(await accessibilityProblems(page)).toEqual([]);
+    platform.setPace(everyStage([0, 0]));
+    await page.getByText('Ended: Succeeded').waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: /as CSV/ }).click(),
+    ]);
+    const csv = await readFile(await download.path(), 'utf8');
+    expect(csv.split('\r\n')[0]).toBe('person');
+    expect(csv.split('\r\n').length).toBeGreaterThan(100);
+    await page.getByRole('table').filter({ hasText: 'Email' }).first().waitFor();
+    await browser.picture('job-ended');
+    expect(problems).toEqual([]);
+  });
+
+  it('cancels a job only after a confirmation', async () => {
+    await using browser = await startBrowser();
+    const { page, problems } = browser;
+    // The browser has loaded all files before the job starts.
+    await page.goto(jobUrl('24060'));
+    await page.getByText('Ended: Succeeded').waitFor();
+    platform.setPace(everyStage([15_000, 15_000]));
+    const id = await startExport(gateway);
+    await page.goto(jobUrl(id));
+    const cancel = page.getByRole('button', { name: 'Cancel job' });
+    await cancel.click();
+    const dialog = page.getByRole('alertdialog');
+    await dialog.waitFor();
+    await browser.picture('job-cancel');
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'hidden' });
+    expect(await page.getByText('Cancelled').count()).toBe(0);
+    await cancel.click();
+    await dialog.getByRole('button', { name: 'Cancel job' }).click();
+    await platform.setPace(everyStage([0, 0]));
+    await page
+      .getByText('Ended: Cancelled')
+      .or(page.locator('.pill', { hasText: 'Cancelled' }))
+      .first()
+      .waitFor();
+    expect(problems).toEqual([]);
+  });
+
+  it('runs a job again, and leads to the new job', async () => {
+    const id = await startExport(gateway);
+    await using browser = await startBrowser();
+    const { page, problems } = browser;
+    await page.goto(jobUrl(id));
+    await page.getByText('Ended: Succeeded').waitFor();
+    await page.getByRole('button', { name: 'Run again' }).click();
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Run again' }).click();
+    await page.waitForURL((url) => /\/exports\/\d+$/.test(url.pathname) && !url.pathname.endsWith(id));
+    await page.getByText('Ended: Succeeded').waitFor();
+    await page.getByRole('link', { name: `Job ${id}` }).waitFor();
+    expect(problems).toEqual([]);
+  });
+
+  it('names each omitted part of a request that cannot be sent again', async () => {
+    await using browser = await startBrowser();
+    const { page } = browser;
+    await page.goto(jobUrl('24060'));
+    await page.getByRole('button', { name: 'Run again' }).click();
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Run again' }).click();
+    await page
+      .getByRole('alertdialog')
+      .getByRole('listitem')
+      .filter({ hasText: /filter\.segments.*fields/ })
+      .waitFor();
+    await page.getByText('Start a new export instead.').waitFor();
+    await browser.picture('job-rerun-rejected');
+    expect(await accessibilityProblems(page)).toEqual([]);
+  });
+
+  it('explains a failure, with the id for support', async () => {
+    const { data } = await gateway.send(
+      '{ exportJobs(first: 1, filter: { statuses: [FAILED] }) { nodes { platformId requestId } } }',
+    );
+    // The shape of the response is that of the document.
+    const { nodes } = (data as { exportJobs: { nodes: { platformId: string; requestId: string }[] } }).exportJobs;
+    const [failed] = nodes;
+    if (failed === undefined) throw new Error('The seeded state has no failed job.');
+    await using browser = await startBrowser();
+    const { page, problems } = browser;
+    await page.goto(jobUrl(failed.platformId));
+    const errors = page.getByRole('region', { name: 'What went wrong' });
+    await errors.getByText(failed.requestId).waitFor();
+    await browser.picture('job-failed');
+    expect(await accessibilityProblems(page)).toEqual([]);
+    expect(problems).toEqual([]);
+  });
+
+  it('opens its query in GraphiQL', async () => {
+    await using browser = await startBrowser();
+    const { page } = browser;
+    await page.goto(jobUrl('24060'));
+    const [opened] = await Promise.all([
+      page.waitForEvent('popup'),
+      page.getByRole('link', { name: 'As GraphQL' }).click(),
+    ]);
+    await opened.getByText('ExportJobPage').first().waitFor();
+    const query = new URL(opened.url()).searchParams.get('query') ?? '';
+    const { errors, data } = await gateway.send(query);
+    expect(errors).toEqual([]);
+    expect(data).toEqual({ exportJob: expect.objectContaining({ platformId: '24060' }) });
+  });
+
+  it('says that a job does not exist', async () => {
+    await using browser = await startBrowser();
+    const { page, problems } = browser;
+    await page.goto(jobUrl('1'));
+    await page.getByRole('heading', { name: 'This job does not exist' }).waitFor();
+    await browser.picture('job-not-found');
+    expect(await accessibilityProblems(page)).toEqual([]);
+    expect(problems).toEqual([]);
+  });
+});
