@@ -99,6 +99,16 @@ describe('the documentation', () => {
     expect(scalars.filter((name) => !mapped.includes(`${name}: '`))).toEqual([]);
   });
 
+  it('describes every folder of the source, and no other', () => {
+    const [, folders = ''] = /^## Folders\n(.*?)^## /ms.exec(read('docs/architecture.md')) ?? [];
+    const present = readdirSync(join(root, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    const listed = new Set([...folders.matchAll(/^(\w+)\/ |`(\w+)\/`/gm)].map(([, row, text]) => row ?? text));
+    expect(present.map(({ name }) => name).filter((name) => !listed.has(name))).toEqual([]);
+    const [first = ''] = folders.match(/^```\n.*?^```/ms) ?? [];
+    const rows = [...first.matchAll(/^(\w+)\/ /gm)].map(([, name = '']) => name);
+    expect(rows.filter((name) => !existsSync(join(root, 'src', name)))).toEqual([]);
+  });
+
   it('names only npm scripts that exist', () => {
     const missing = pages.flatMap((page) => {
       const present = scriptsFor(page);
@@ -148,8 +158,13 @@ describe('the files of the repository', () => {
       {
         text: ['shared', ''].join('/'),
         reason: 'a folder that readers do not have',
-        // These files explain how to do without it, and their tests are skipped then.
-        except: ['test/support/openapi.ts', 'test/support/seed-samples.ts'],
+        except: [
+          // These files explain how to do without it, and their tests are skipped then.
+          'test/support/openapi.ts',
+          'test/support/seed-samples.ts',
+          // The name of one of its packages ends with this text.
+          'test/routers/cosmo/package-lock.json',
+        ],
       },
       ...['npmjs', 'yarnpkg', 'npmmirror'].map((host) => ({
         text: ['registry', host].join('.'),
