@@ -21,10 +21,11 @@ import { printPolicies } from './src/schema/federation/policies.ts';
 import { printApi, printSubgraph } from './src/schema/federation/sdl.ts';
 import { schema } from './src/schema/index.ts';
 import { productionPackages } from './test/repository/licenses.ts';
+import { routersTable } from './test/routers/results.ts';
 
 /**
  * Writes what is made from the source and checked in beside it: the SDL for routers and for clients, the typed
- * operations of the end-to-end tests and of the console, the tables of variables and metrics, and the list of licences. With `--check` it
+ * operations of the end-to-end tests and of the console, the tables of variables, metrics and routers, and the list of licences. With `--check` it
  * writes nothing and fails when one of them is out of date.
  */
 const root = new URL('./', import.meta.url);
@@ -135,6 +136,8 @@ const outputs: Record<string, () => string | Promise<string>> = {
   'src/console/operations.generated.ts': operationsOfConsole,
   'docs/licenses.md': licenses,
   'docs/configuration.md': () => configurationTable(readFileSync(new URL('docs/configuration.md', root), 'utf8')),
+  'docs/federation.md': () =>
+    withTable(readFileSync(new URL('docs/federation.md', root), 'utf8'), 'routers', routersTable()),
   'docs/operations.md': () => metricsTable(readFileSync(new URL('docs/operations.md', root), 'utf8')),
 };
 

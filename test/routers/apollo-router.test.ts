@@ -1,0 +1,4 @@
+import { apolloRouter } from './rust-routers.ts';
+import { testRouter } from './test-router.ts';
+
+await testRouter(apolloRouter);

@@ -1,0 +1,4 @@
+import { hiveGateway } from './javascript-gateways.ts';
+import { testRouter } from './test-router.ts';
+
+await testRouter(hiveGateway);

@@ -1,0 +1,4 @@
+import { hiveRouter } from './rust-routers.ts';
+import { testRouter } from './test-router.ts';
+
+await testRouter(hiveRouter);
