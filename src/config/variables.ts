@@ -252,7 +252,11 @@ export const variables = z.object({
     'none',
     'Path of a JSON file of documents by id. The gateway then executes no other documents. Without it, automatic persisted queries work.',
   ),
-  MAX_OPERATION_TOKENS: variable(integer(100, 1_000_000), 5_000, 'Maximum number of tokens in a document.'),
+  MAX_OPERATION_TOKENS: variable(
+    integer(100, 1_000_000),
+    5_000,
+    'Maximum number of tokens in a document, and of lines with comments.',
+  ),
   MAX_OPERATION_DEPTH: variable(integer(1, 1_000), 20, 'Maximum depth of nested fields in an operation.'),
   MAX_OPERATION_ALIASES: variable(integer(0, 100_000), 100, 'Maximum number of aliases in an operation.'),
   MAX_OPERATION_DIRECTIVES: variable(integer(0, 100_000), 100, 'Maximum number of directives in an operation.'),

@@ -8,8 +8,18 @@ import type { RequestLog } from '../runtime/request-log.ts';
 import type { TracePosition } from '../tracing/trace.ts';
 import type { CountedCalls } from '../upstream/types.ts';
 
+/** A parsed document, whose subscriptions keep it in memory. */
+export interface DocumentInUse {
+  /** Approximate size in memory. */
+  readonly bytes: number;
+  /** Makes later operations with the same text use this document, until `release`. */
+  keep(): void;
+  release(): void;
+}
+
 /** An operation of a document, without its variables. */
 export interface OperationDescription {
+  readonly document: DocumentInUse;
   readonly type: OperationType;
   /** Null if the operation has no name. The client chooses it, so that it is no label of a metric. */
   readonly name: string | null;

@@ -69,6 +69,11 @@ describe('a WebSocket', () => {
     ['a text that is not UTF-8', { opcode: opcodes.text, payload: Buffer.from([0xff, 0xfe]) }, 1007],
     ['a message that is too large', textFrame('x'.repeat(1_000_001)), 1009],
     ['an operation without an id', textFrame(query.replace('"1"', '""')), 4400],
+    [
+      'an operation whose id has more than 200 characters',
+      textFrame(query.replace('"1"', `"${'1'.repeat(201)}"`)),
+      4400,
+    ],
     ['an operation whose id is a number', textFrame(query.replace('"1"', '1')), 4400],
   ])('is closed for %s', async (_, frame, code) => {
     const { connection, send } = await open();

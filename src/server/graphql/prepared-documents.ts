@@ -6,7 +6,7 @@ import {
   type OperationDefinitionNode,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import type { OperationDescription } from '../../observation/operation-record.ts';
+import type { DocumentInUse, OperationDescription } from '../../observation/operation-record.ts';
 import { selectsIntrospection } from './introspection.ts';
 import type { LabelOf } from './operation-label.ts';
 import type { Pipeline } from './pipeline-types.ts';
@@ -22,6 +22,8 @@ const bytesPerToken = 400;
 export interface PreparedDocument {
   readonly schema: GraphQLSchema;
   readonly document: DocumentNode;
+  /** Approximate size in memory. */
+  readonly bytes: number;
   readonly selectsIntrospection: boolean;
   /** Null if the document has no such operation, or several operations and no name is given. */
   operation(name: string | null): OperationDescription | null;
@@ -52,15 +54,24 @@ export function createPreparedDocuments({
 }: PreparedDocumentsOptions): PreparedDocuments {
   const known = new LRUCache<string, PreparedDocument>({
     maxSize: maxBytes,
-    sizeCalculation: ({ document }, text) => 2 * text.length + bytesPerToken * tokensOf(document),
+    sizeCalculation: ({ bytes }) => bytes,
   });
+  /** Documents of open subscriptions, so that subscriptions with the same text share one, however long it is. */
+  const inUse = new Map<string, PreparedDocument>();
   const prepare = (text: string): PreparedDocument => {
     const document: DocumentNode = parse(text);
     const operations = new Map<string | null, OperationDescription>();
     let errors: readonly GraphQLError[] | null = null;
-    return {
+    const bytes = 2 * text.length + bytesPerToken * tokensOf(document);
+    const used: DocumentInUse = {
+      bytes,
+      keep: () => void inUse.set(text, prepared),
+      release: () => void (inUse.get(text) === prepared && inUse.delete(text)),
+    };
+    const prepared: PreparedDocument = {
       schema,
       document,
+      bytes,
       selectsIntrospection: selectsIntrospection(document),
       operation: (name) => {
         const known = operations.get(name);
@@ -68,7 +79,7 @@ export function createPreparedDocuments({
         const definition = getOperationAST(document, name);
         // Names that the document does not have are not kept.
         if (definition === null || definition === undefined) return null;
-        const found = describe(definition, labelOf(document, definition));
+        const found = describe(definition, labelOf(document, definition), used);
         operations.set(name, found);
         return found;
       },
@@ -78,10 +89,11 @@ export function createPreparedDocuments({
         return found;
       },
     };
+    return prepared;
   };
   return {
     prepare: (text) => {
-      const kept = known.get(text);
+      const kept = known.get(text) ?? inUse.get(text);
       if (kept !== undefined) return kept;
       const prepared = prepare(text);
       if (text.length <= maxCharacters) known.set(text, prepared);
@@ -90,7 +102,12 @@ export function createPreparedDocuments({
   };
 }
 
-const describe = ({ operation, name }: OperationDefinitionNode, label: string): OperationDescription => ({
+const describe = (
+  { operation, name }: OperationDefinitionNode,
+  label: string,
+  document: DocumentInUse,
+): OperationDescription => ({
+  document,
   type: operation,
   name: name?.value ?? null,
   label,

@@ -31,7 +31,23 @@ function setUp(limits: Partial<Parameters<typeof createSubscriptionQuota>[0]>) {
 const holder = (principal: string, sandbox = 'prod', organization?: string): QuotaHolder => ({
   principal,
   tenant: tenantOf(sandbox, organization),
+  record: null,
 });
+
+/** A document of a size, and whether later operations use it. */
+function documentOf(mebibytes: number) {
+  const document = {
+    isKept: false,
+    bytes: mebibytes * 1024 * 1024,
+    keep: () => {
+      document.isKept = true;
+    },
+    release: () => {
+      document.isKept = false;
+    },
+  };
+  return document;
+}
 
 describe.each([
   {
@@ -80,6 +96,44 @@ it('a subscription that one limit rejects is not counted by another limit', () =
   quota.open(holder('b')).end('disconnected');
   quota.open(holder('c', 'dev')).end('disconnected');
   expect(seen.open).toBe(0);
+});
+
+describe('the documents of open subscriptions', () => {
+  const open = (quota: ReturnType<typeof setUp>['quota'], document: ReturnType<typeof documentOf>, who: QuotaHolder) =>
+    quota.open({ ...who, record: { operation: { document } } });
+
+  it.each([
+    { megabytes: 32, whose: 'a caller', counted: 'caller', by: () => holder('a') },
+    { megabytes: 64, whose: 'a sandbox', counted: 'tenant', by: (index: number) => holder(`a${index}`) },
+    {
+      megabytes: 128,
+      whose: 'the gateway',
+      counted: 'total',
+      by: (index: number) => holder(`a${index}`, `s${index}`),
+    },
+  ])('have at most $megabytes MiB for $whose', ({ megabytes, whose, counted, by }) => {
+    const { quota, seen } = setUp({});
+    const documents = Array.from({ length: megabytes / 16 }, () => documentOf(16));
+    const slots = documents.map((document, index) => open(quota, document, by(index)));
+    const message = `The documents of the open subscriptions of ${whose} may have ${megabytes} MiB together.`;
+    expect(() => open(quota, documentOf(1), by(0))).toThrow(new RateLimitedError({ message }));
+    expect(seen.rejected).toEqual([counted]);
+    slots[0]?.end('disconnected');
+    open(quota, documentOf(16), by(0));
+    expect(() => open(quota, documentOf(1), by(0))).toThrow(RateLimitedError);
+  });
+
+  it('count once, and are kept until the last subscription with them ends', () => {
+    const { quota } = setUp({});
+    const document = documentOf(20);
+    const slots = ['a', 'a', 'b', 'c'].map((principal) => open(quota, document, holder(principal)));
+    for (const slot of slots) {
+      expect(document.isKept).toBe(true);
+      slot.end('disconnected');
+    }
+    expect(document.isKept).toBe(false);
+    open(quota, documentOf(32), holder('a'));
+  });
 });
 
 it('a slot does not keep the object of its holder in memory', async () => {

@@ -4,19 +4,38 @@ import type { OperationLimits } from '../operation-limits.ts';
 import { requestError } from '../request-error.ts';
 
 /**
- * Limits the tokens, the nesting and the names of documents while they are parsed. The pipeline contains this plugin, so
- * that it covers every transport.
+ * Limits the comments, the tokens, the nesting and the names of documents. The pipeline contains this plugin, so that it
+ * covers every transport.
  */
 export function useDocumentLimits({ maxTokens }: Pick<OperationLimits, 'maxTokens'>): Plugin {
   const parseBounded = (source: Parameters<typeof parse>[0], options?: Parameters<typeof parse>[1]) => {
     try {
-      return parse(source, { ...options, maxTokens, lexer: new BoundedLexer(source) });
+      const bounded = typeof source === 'string' ? new Source(source) : source;
+      checkComments(bounded, maxTokens);
+      return parse(bounded, { ...options, maxTokens, lexer: new BoundedLexer(bounded) });
     } catch (error) {
       if (!(error instanceof GraphQLError)) throw error;
       throw requestError('GRAPHQL_PARSE_FAILED', error.message, { at: error });
     }
   };
   return { onParse: ({ setParseFn }) => setParseFn(parseBounded) };
+}
+
+/**
+ * Limits the comments of a document before it is parsed. The parser does not count them, but keeps each one as a token,
+ * so that a document of 900 KB could take 30 MB of memory. A line with a `#` in a string counts as well.
+ * @throws {GraphQLError} there are too many
+ */
+function checkComments(source: Source, max: number): void {
+  const { body } = source;
+  const lineEnd = /[\n\r]/g;
+  let count = 0;
+  for (let start = body.indexOf('#'); start >= 0; start = body.indexOf('#', lineEnd.lastIndex)) {
+    count += 1;
+    if (count > max) throw syntaxError(source, start, `The document has more than ${max} lines with comments.`);
+    lineEnd.lastIndex = start;
+    if (!lineEnd.test(body)) return;
+  }
 }
 
 /**
@@ -32,10 +51,6 @@ const maxNameLength = 200;
 
 class BoundedLexer extends Lexer {
   #nesting = 0;
-
-  constructor(source: string | Source) {
-    super(typeof source === 'string' ? new Source(source) : source);
-  }
 
   override advance(): Token {
     const token = super.advance();

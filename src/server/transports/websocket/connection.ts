@@ -48,6 +48,12 @@ const maxUnauthenticatedLength = 64 * 1024;
 /** Time within which a client must send `connection_init`, in milliseconds. */
 const connectionInitTimeoutMs = 3_000;
 
+/**
+ * Maximum length of the id of an operation, in characters. A subscription keeps its id in memory, and each of its results
+ * repeats it.
+ */
+const maxIdLength = 200;
+
 /** Maximum size of the reason in a close frame, in bytes. ws throws for a longer reason. */
 const maxCloseReasonBytes = 123;
 
@@ -204,6 +210,10 @@ export class SocketConnection implements OperationSocket {
   }
 
   async #subscribe({ id, payload }: SubscribeMessage, length: number): Promise<void> {
+    if (id.length > maxIdLength) {
+      this.#close(CloseCode.BadRequest, `The id has more than ${maxIdLength} characters`);
+      return;
+    }
     if (!this.#acknowledged) {
       this.#close(CloseCode.Unauthorized, 'Unauthorized');
       return;

@@ -56,6 +56,21 @@ it('keeps a document of 20,000 characters, and no longer one', () => {
   }
 });
 
+it('shares a document of any length while subscriptions use it', () => {
+  const text = '{ __typename }'.padEnd(900_000, '#');
+  const [first, second] = [documents.prepare(text), documents.prepare(text)];
+  expect(second).not.toBe(first);
+  const used = first.operation(null)?.document;
+  expect(used?.bytes).toBeGreaterThan(1_800_000);
+  used?.keep();
+  expect(documents.prepare(text)).toBe(first);
+  // Another document with this text was in use for a shorter time.
+  second.operation(null)?.document.release();
+  expect(documents.prepare(text)).toBe(first);
+  used?.release();
+  expect(isKept(text)).toBe(false);
+});
+
 it('keeps no error of the parser, which is sent to several clients', () => {
   const failure = () => {
     try {

@@ -94,7 +94,7 @@ function setUp({ most = 100 } = {}) {
   const quota = quotaOf(most);
   const hasRoom = () => {
     try {
-      quota.open({ principal, tenant: tenantOf('prod') }).end('disconnected');
+      quota.open({ principal, tenant: tenantOf('prod'), record: null }).end('disconnected');
       return true;
     } catch {
       return false;

@@ -128,7 +128,7 @@ async function setUp({ items = 1 } = {}) {
   const run = (query: string) => operation.run({ query }, () => null);
   const isFree = () => {
     try {
-      quota.open({ principal, tenant: tenantOf('prod') }).end('disconnected');
+      quota.open({ principal, tenant: tenantOf('prod'), record: null }).end('disconnected');
       return true;
     } catch {
       return false;
