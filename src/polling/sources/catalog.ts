@@ -54,6 +54,10 @@ export type CatalogSource<Entity extends CatalogEntity> = FeedSource<Entity, Cat
 const pageSize = 100;
 /** Maximum number of objects of one list that a round reads. */
 const maxListed = 1_000;
+/** Number of rows of a page that the next page repeats. */
+const overlap = 10;
+/** Maximum number of pages of one list, including those that are read again because the list has shifted. */
+const maxPages = 20;
 /** Maximum number of objects behind the newest page that are remembered without a subscriber that names them. */
 const maxRemembered = 1_000;
 
@@ -142,11 +146,11 @@ async function readList<Entity extends CatalogEntity>(
   const floorMs = isEnd ? null : (newest.at(-1)?.createdAt?.getTime() ?? 0);
   // If no object on the newest page is known, reading continues until a page shows a known one.
   const isGap = checkpoint?.listed === true && !isEnd && newest.every(({ id }) => !known.has(id));
-  const gap = isGap ? await readPages(api.list, { start: pageSize, known, signal }) : noSearch;
+  const gap = isGap ? await readPages(api.list, { behind: newest, known, signal }) : noSearch;
   const searches = discover && !isEnd;
   const { list, listRunning } = api;
-  const next = listRunning === undefined ? { pages: list, start: pageSize } : { pages: listRunning, start: 0 };
-  const search = searches ? await readPages(next.pages, { start: next.start, signal }) : noSearch;
+  const next = listRunning === undefined ? { pages: list, behind: newest } : { pages: listRunning, behind: [] };
+  const search = searches ? await readPages(next.pages, { behind: next.behind, signal }) : noSearch;
   const found = new Map([...newest, ...gap.found, ...search.found].map((one) => [one.id, one]));
   return {
     isRead: true,
@@ -167,27 +171,43 @@ interface Search<Entity> {
 
 const noSearch: Search<never> = { found: [], pages: 0, truncated: false };
 
-/** Reads pages to the end of the list, or until a page shows a known object. */
+/**
+ * Reads pages to the end of the list, or until a page shows a known object.
+ *
+ * Catalog pages by row offset, and rows shift while objects are created, end or are removed. Each page therefore begins
+ * with rows of the page before it. A page without any of them begins too late, because rows above it are gone, and is
+ * read again from an earlier row.
+ */
 async function readPages<Entity extends CatalogEntity>(
   list: CatalogObjects<Entity>['list'],
   options: {
-    readonly start: number;
+    /** The page before the first one, from the start of the list; empty: the first page is the start. */
+    readonly behind: readonly Entity[];
     readonly known?: { has(id: string): boolean };
     readonly signal: AbortSignal;
   },
 ): Promise<Search<Entity>> {
-  const { known, signal } = options;
+  const { behind, known, signal } = options;
   const found = new Map<string, Entity>();
+  let previous = new Set<string>(behind.map(({ id }) => id));
+  let start = Math.max(0, behind.length - overlap);
   let pages = 0;
-  for (let { start } = options; start < maxListed; start += pageSize) {
+  while (start + overlap < maxListed) {
     signal.throwIfAborted();
     const page = await list({ start, limit: pageSize });
     pages += 1;
-    const before = found.size;
+    if (start > 0 && !page.some(({ id }) => previous.has(id)) && pages < maxPages) {
+      start = Math.max(0, start - (pageSize - overlap));
+      continue;
+    }
+    const isNew = page.some(({ id }) => !previous.has(id) && !found.has(id));
     for (const one of page) found.set(one.id, one);
-    // Rows shift while objects are created. A page without a new object is the end.
-    const isEnd = page.length < pageSize || found.size === before || page.some(({ id }) => known?.has(id));
-    if (isEnd) return { found: [...found.values()], pages, truncated: false };
+    // A page without a new object is the end, because Catalog may ignore the start.
+    if (page.length < pageSize || !isNew || page.some(({ id }) => known?.has(id))) {
+      return { found: [...found.values()], pages, truncated: false };
+    }
+    previous = new Set(page.map(({ id }) => id));
+    start += pageSize - overlap;
   }
   return { found: [...found.values()], pages, truncated: true };
 }

@@ -36,11 +36,14 @@ const runningStatuses = [
   'PROCESSING',
   'CANCELLING',
 ] as const satisfies SegmentJobListOptions['status'][];
+type RunningStatus = (typeof runningStatuses)[number];
 /**
  * Maximum number of list pages of one search for running jobs: 2,000 jobs of one status, and a page of each other
  * status.
  */
 const maxPagesPerSearch = 23;
+/** Maximum number of searches in one round. */
+const maxPasses = 3;
 
 /**
  * Source of segment jobs. Each round reads the newest list page, and by bulk reads the followed jobs that it does not
@@ -142,18 +145,42 @@ interface Search {
 
 const noSearch: Search = { found: [], pages: 0, truncated: false };
 
+/**
+ * Searches for running jobs by status. Jobs that end meanwhile shift the rows of a status with several pages, so that a
+ * page may omit a job. Such a status is searched again until that finds no further job.
+ */
 async function readRunning(api: Pick<SegmentJobsApi, 'list'>, signal: AbortSignal): Promise<Search> {
   let all = noSearch;
-  for (const status of runningStatuses) {
+  let statuses: readonly RunningStatus[] = runningStatuses;
+  for (let pass = 1; pass <= maxPasses && statuses.length > 0 && !all.truncated; pass += 1) {
+    const { long, ...search } = await readStatuses(api, statuses, signal);
+    const found = new Map([...all.found, ...search.found].map((job) => [job.id, job]));
+    const isOver = pass > 1 && found.size === all.found.length;
+    all = { found: [...found.values()], pages: all.pages + search.pages, truncated: search.truncated };
+    statuses = isOver ? [] : long;
+  }
+  return all;
+}
+
+/** One search. `long` are the statuses with several pages. */
+async function readStatuses(
+  api: Pick<SegmentJobsApi, 'list'>,
+  statuses: readonly RunningStatus[],
+  signal: AbortSignal,
+): Promise<Search & { readonly long: readonly RunningStatus[] }> {
+  let all = noSearch;
+  const long: RunningStatus[] = [];
+  for (const status of statuses) {
     const maxPages = Math.max(1, maxPagesPerSearch - all.pages);
     const { found, pages, truncated } = await readPages(
       api,
       { limit: pageSize, status },
       { next: 0, maxPages, signal },
     );
+    if (pages > 1) long.push(status);
     all = { found: [...all.found, ...found], pages: all.pages + pages, truncated: all.truncated || truncated };
   }
-  return all;
+  return { ...all, long };
 }
 
 /** Reads pages to the end of the list, or until a page shows a known job. */

@@ -117,7 +117,7 @@ describe('a round of all Catalog objects', () => {
   it('finds the 1,000 newest datasets in a search, and more is not an incomplete list', async () => {
     const catalog = new FakeCatalog(manyDatasets(1_500));
     const { requests, read, truncated } = await datasetRound(catalog, [], { discover: true });
-    expect(requests).toEqual(['list', ...Array.from({ length: 9 }, (_, index) => `list ${(index + 1) * 100}`)]);
+    expect(requests).toEqual(['list', ...Array.from({ length: 10 }, (_, index) => `list ${(index + 1) * 90}`)]);
     expect(read).toHaveLength(1_000);
     expect(truncated).toBe(false);
   });
@@ -136,6 +136,48 @@ describe('a round of all Catalog objects', () => {
     expect((await batchRound(many, [], { discover: true })).truncated).toBe(true);
   });
 
+  it.each([
+    { gone: 1, requests: ['list', 'list 90', 'list 180', 'list 270'] },
+    { gone: 60, requests: ['list', 'list 90', 'list 180', 'list 90', 'list 180', 'list 270'] },
+    { gone: 340, requests: ['list', 'list 90', 'list 180', 'list 90', 'list'] },
+  ])('omits no dataset of a search when $gone are removed while it reads', async ({ gone, requests }) => {
+    const all = manyDatasets(350);
+    const catalog = new FakeCatalog(all);
+    catalog.beforeList = () => {
+      if (catalog.calls.length !== 3) return;
+      for (const { id } of all.toReversed().slice(0, gone)) catalog.stored.delete(id);
+    };
+    const round = await datasetRound(catalog, [], { discover: true });
+    expect(idsOf(round.read)).toEqual(expect.arrayContaining([...catalog.stored.keys()]));
+    expect(round.requests).toEqual(requests);
+  });
+
+  it('omits no running batch of a search when batches end while it reads', async () => {
+    const ended = Array.from({ length: 100 }, (_, index) => batch(`e${index}`, 10_000 + index, 'SUCCESS', 0));
+    const all = Array.from({ length: 250 }, (_, index) => batch(`r${index}`, index));
+    const catalog = new FakeCatalog([...ended, ...all], running);
+    catalog.beforeList = () => {
+      if (catalog.calls.length !== 3) return;
+      for (const { id } of all.slice(-30)) catalog.put(batch(id, 0, 'SUCCESS', 1));
+    };
+    const { read } = await batchRound(catalog, [], { discover: true });
+    expect(idsOf(read)).toEqual(expect.arrayContaining(idsOf(all)));
+  });
+
+  it('ends a search although each page shows other objects', async () => {
+    const catalog = new FakeCatalog(manyDatasets(350));
+    let made = 0;
+    catalog.beforeList = () => {
+      catalog.stored.clear();
+      for (let count = 0; count < 2_000; count += 1) {
+        made += 1;
+        catalog.put(dataset(`other ${made}`, made));
+      }
+    };
+    const { calls } = await datasetRound(catalog, [], { discover: true });
+    expect(calls['lists']).toBeLessThanOrEqual(31);
+  });
+
   it('does not search if the newest page is the end of the list', async () => {
     const catalog = new FakeCatalog([batch('a', 1)], running);
     expect((await batchRound(catalog, [], { discover: true })).requests).toEqual(['list']);
@@ -147,8 +189,8 @@ describe('a round of all Catalog objects', () => {
     const { checkpoint } = await datasetRound(new FakeCatalog(known), known);
     const catalog = new FakeCatalog(all);
     const { requests, read } = await datasetRound(catalog, known, { checkpoint, allowance: 0 });
-    expect(requests).toEqual(['list', 'list 100', 'list 200']);
-    expect(read).toHaveLength(300);
+    expect(requests).toEqual(['list', 'list 90', 'list 180']);
+    expect(read).toHaveLength(280);
     const gone = await datasetRound(new FakeCatalog(manyDatasets(1_400).slice(200)), known, {
       checkpoint,
       allowance: 0,

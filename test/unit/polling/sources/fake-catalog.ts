@@ -53,6 +53,8 @@ export class FakeCatalog<Entity extends CatalogEntity> {
   /** Objects because of which a read of them fails. */
   readonly broken = new Set<string>();
   readonly calls: string[] = [];
+  /** Called with each call of a list before it is answered. */
+  beforeList: (call: string) => void = () => undefined;
   /** Thrown by every read by id. */
   failure: GatewayError | null = null;
   readonly #isRunning: ((entity: Entity) => boolean) | null;
@@ -89,7 +91,9 @@ export class FakeCatalog<Entity extends CatalogEntity> {
     { start, limit }: { readonly start: number; readonly limit: number },
     matches: (entity: Entity) => boolean,
   ): readonly Entity[] {
-    this.calls.push(start === 0 ? call : `${call} ${start}`);
+    const name = start === 0 ? call : `${call} ${start}`;
+    this.calls.push(name);
+    this.beforeList(name);
     return [...this.stored.values()]
       .filter((entity) => !this.unlisted.has(entity.id) && matches(entity))
       .toSorted((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0))

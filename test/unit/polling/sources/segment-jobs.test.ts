@@ -42,11 +42,15 @@ function platformOf(...jobs: readonly SegmentJob[]) {
   /** Thrown by every bulk read. */
   const bulk: { failure: GatewayError | null } = { failure: null };
   const unlisted = new Set<string>();
+  /** Called with each call before it is answered. */
+  const on: { call: (call: string) => void } = { call: () => undefined };
   const reader: SegmentJobReader = {
     proof: null,
     segmentJobs: () => ({
       list: async ({ limit, status, start = 0 }) => {
-        calls.push(['list', status, start || undefined].filter((part) => part !== undefined).join(' '));
+        const call = ['list', status, start || undefined].filter((part) => part !== undefined).join(' ');
+        calls.push(call);
+        on.call(call);
         const matching = [...stored.values()]
           .filter((each) => !unlisted.has(each.id) && (status === undefined || each.status === status))
           .toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
@@ -66,7 +70,7 @@ function platformOf(...jobs: readonly SegmentJob[]) {
       },
     }),
   };
-  return { stored, calls, unreadable, rejected, bulk, unlisted, reader };
+  return { stored, calls, unreadable, rejected, bulk, unlisted, on, reader };
 }
 
 const read = (
@@ -111,6 +115,21 @@ describe('a round of segment jobs', () => {
     expect(platform.calls).toEqual(['list', 'list NEW', 'list QUEUED', 'list PROCESSING', 'list CANCELLING']);
     expect(idsOf(round.read)).toEqual(expect.arrayContaining(['old', 'queued']));
     expect(idsOf(round.read)).not.toContain('done');
+  });
+
+  it('searches a status with several pages until it finds no further job, because ends of jobs shift its rows', async () => {
+    const old = Array.from({ length: 150 }, (_, index) => job(`old-${index}`, index, 'PROCESSING'));
+    const platform = platformOf(...fullPage, ...old);
+    let ends = 0;
+    platform.on.call = (call) => {
+      if (call !== 'list PROCESSING 100' || ends === 2) return;
+      ends += 1;
+      platform.stored.set(`old-${150 - ends}`, job(`old-${150 - ends}`, 150 - ends));
+    };
+    const round = await read(platform, { discover: true });
+    expect(idsOf(round.read)).toEqual(expect.arrayContaining(idsOf(old)));
+    expect(platform.calls.filter((call) => call === 'list PROCESSING')).toHaveLength(3);
+    expect(platform.calls.filter((call) => call === 'list QUEUED')).toHaveLength(1);
   });
 
   it('reads all running jobs behind the page by one bulk read', async () => {
@@ -224,7 +243,7 @@ describe('a round of segment jobs', () => {
       const platform = platformOf(...fullPage, ...old);
       const round = await read(platform, { discover: true });
       expect(round.truncated).toBe(truncated);
-      expect(round.calls['lists']).toBeLessThanOrEqual(1 + 23 + 1);
+      expect(round.calls['lists']).toBeLessThanOrEqual(1 + 2 * 23 + 1);
     },
   );
 
@@ -260,7 +279,7 @@ describe('a round of segment jobs', () => {
     const old = Array.from({ length: 150 }, (_, index) => job(`old-${index}`, 1, 'PROCESSING'));
     const platform = platformOf(...fullPage, ...old);
     const before = await read(platform, { discover: true });
-    expect(before.calls).toEqual({ lists: 6, bulkGets: 0 });
+    expect(before.calls).toEqual({ lists: 8, bulkGets: 0 });
     const round = await read(platform, { before });
     expect(round.calls).toEqual({ lists: 1, bulkGets: 2 });
     for (let index = 0; index < 100; index += 1)
