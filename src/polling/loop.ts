@@ -9,7 +9,7 @@ import { describeFailure, isAuthRejection } from './failure.ts';
 import { FeedElection, type FeedElectionOptions } from './feed-election.ts';
 import type { PlatformHold } from './holds.ts';
 import type { Lease, PollMessage } from './leader/election.ts';
-import type { FeedMember } from './members.ts';
+import type { FeedMember, FeedMembers } from './members.ts';
 import type { PollRounds, RoundOutcome } from './round.ts';
 import { PollSchedule, type PollScheduleOptions } from './schedule.ts';
 import type { FeedWaiters } from './waiters.ts';
@@ -17,6 +17,7 @@ import type { FeedWaiters } from './waiters.ts';
 export interface PollLoopOptions<Entity extends object, Reader, Checkpoint>
   extends PollScheduleOptions,
     FeedElectionOptions<Reader> {
+  readonly members: Pick<FeedMembers<Reader>, 'scope' | 'size' | 'isRefused'>;
   readonly waiters: FeedWaiters<Reader>;
   readonly poller: PollRounds<Entity, Reader, Checkpoint>;
   readonly hold: PlatformHold;
@@ -286,14 +287,23 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
     lease: Lease,
     requestId: RequestId,
   ): Promise<void> {
-    const { logger, waiters } = this.#options;
+    const { logger, waiters, members } = this.#options;
     const failure = describeFailure(error);
     const limited = failure?.code === 'RATE_LIMITED';
     const retryAfterMs = failure?.retryAfterMs ?? null;
-    const round = { failed: true, changed: false, running: true, vain: false, limited, retryAfterMs };
+    const rejected = isAuthRejection(error);
+    const refused = watchedElsewhere && rejected;
+    // After the first rejection of all readers here, subscribers keep waiting, because readers of another replica may
+    // be accepted.
+    if (!refused || this.#pace.failures + 1 >= failuresUntilStale) {
+      // A rejection concerns only the subscribers with the rejected credentials.
+      waiters.reject(error, (member) => !rejected || members.isRefused(member));
+      if (!rejected) void this.send({ kind: 'failed', failure, id: null });
+    }
+    const vain = waiters.size > 0;
+    const round = { failed: true, changed: false, running: true, vain, limited, retryAfterMs };
     const next = this.#pace.ended(round, this.#nowMs());
     const { failures } = this.#pace;
-    const refused = watchedElsewhere && isAuthRejection(error);
     // Failures of the platform are expected, and subscribers receive them. Any other failure is a defect of the
     // gateway.
     const line = { requestId, ...this.#where(), failures, ...next };
@@ -301,12 +311,6 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
     else {
       const platformRequestId = failure.upstream?.requestId ?? null;
       logger.debug({ ...line, platformRequestId, code: failure.code }, 'poll round failed');
-    }
-    // After the first rejection of all readers here, subscribers keep waiting, because readers of another replica may
-    // be accepted.
-    if (!refused || failures >= failuresUntilStale) {
-      waiters.reject(error);
-      void this.send({ kind: 'failed', failure, id: null });
     }
     if (failures >= failuresUntilStale) await this.#emitStale(lease, requestId);
     if (!refused || this.#election.lease !== lease) return;

@@ -114,12 +114,18 @@ export class FeedMembers<Reader> {
   }
 
   /**
-   * Notes that the platform rejected this member's credential. Other members poll first, until all have been rejected.
+   * Notes that the platform rejected the credential of this member, which other members may have too. Members with
+   * other credentials poll first, until all have been rejected.
    * @returns whether a member is left that was not rejected
    */
-  refuse(member: FeedMember<Reader>): boolean {
-    if (this.#current === member) this.#current = null;
-    if (this.#members.has(member)) this.#refused.add(member);
+  refuse({ credential }: FeedMember<Reader>): boolean {
+    if (this.#current?.credential === credential) this.#current = null;
+    for (const member of this.#members) if (member.credential === credential) this.#refused.add(member);
     return this.#refused.size < this.#members.size;
+  }
+
+  /** Whether the platform rejected the credential of this member, and no other one has polled since then. */
+  isRefused(member: FeedMember<Reader>): boolean {
+    return this.#refused.has(member);
   }
 }

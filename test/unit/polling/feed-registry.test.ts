@@ -757,6 +757,27 @@ describe('the polling credential', () => {
     expect(listedBy(setup)).toEqual(names.slice(0, 2));
   });
 
+  it('is rejected once for all subscribers with its credential, and no other subscriber is rejected', async () => {
+    await using setup = new WatchSetup();
+    setup.platform.put(exportJob('a', 1));
+    for (let index = 0; index < 5; index += 1) await setup.follow({ ids: ['a'] }, 'expired');
+    setup.platform.failure = ({ kind, by }) => (kind === 'list' && by === 'expired' ? refused() : null);
+    setup.platform.calls.length = 0;
+    expect((await setup.follow({}, 'valid')).kinds).toEqual(['SNAPSHOT a PROCESSING']);
+    expect(listedBy(setup)).toEqual(['expired', 'valid']);
+  });
+
+  it('that was not rejected keeps its subscriber waiting while a round rejects as many others as it tries', async () => {
+    await using setup = new WatchSetup();
+    setup.platform.put(exportJob('a', 1));
+    for (let index = 0; index < 6; index += 1) await setup.follow({ ids: ['a'] }, `expired ${index}`);
+    setup.platform.failure = ({ kind, by }) => (kind === 'list' && by !== 'valid' ? refused() : null);
+    setup.platform.calls.length = 0;
+    expect((await setup.follow({}, 'valid')).kinds).toEqual(['SNAPSHOT a PROCESSING']);
+    expect(setup.platform.count('list')).toBe(7);
+    await expect(setup.follow({}, 'expired 0')).resolves.toBeDefined();
+  });
+
   it('is not used again when its owner has left between rounds', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1));

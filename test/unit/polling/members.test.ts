@@ -102,6 +102,17 @@ describe('the member whose reader polls', () => {
     expect(poller()).toBe('two');
   });
 
+  it('is not one with a rejected credential, whichever of its members was rejected', () => {
+    const { members, present, poller } = setUp('one', 'one', 'two', 'one');
+    const [one, again, two] = present;
+    if (one === undefined || again === undefined || two === undefined) throw new Error('They are present.');
+    expect(poller()).toBe('one');
+    members.delete(again);
+    expect([members.refuse(again), poller()]).toEqual([true, 'two']);
+    expect([members.isRefused(one), members.isRefused(again), members.isRefused(two)]).toEqual([true, false, false]);
+    expect([members.refuse(two), members.isRefused(two)]).toEqual([false, true]);
+  });
+
   it('does not count a member whose rejection arrives after it left', () => {
     const { members, present, poller } = setUp('one', 'two');
     const [one] = present;
