@@ -2,6 +2,7 @@ import { maxEndedWithinSeconds } from '../domain/job.ts';
 import type { FeedChange, StaleSubject } from '../events/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { diffSnapshots, isSameState } from './diff.ts';
+import { isAuthRejection } from './failure.ts';
 import { type Lateness, overdueChanges } from './lateness.ts';
 import type { IdReadings } from './lookup.ts';
 import type { FeedMembers } from './members.ts';
@@ -48,6 +49,8 @@ export interface Comparison<Entity> {
   readonly unfollowed: ReadonlySet<string>;
   /** See FeedNote. */
   readonly endedSeen: ReadonlyMap<string, number>;
+  /** Ids that the credential of the round could not read, so that another credential reads them next. */
+  readonly deferred: ReadonlySet<string>;
   /** See RoundOutcome. */
   readonly unsettled: boolean;
 }
@@ -105,9 +108,21 @@ export class ReadingComparer<Entity extends object, Reader, Checkpoint> {
       after.set(key, entity);
     }
     for (const entity of results.updated) if (after.has(source.key(entity))) after.set(source.key(entity), entity);
+    const deferred = new Set<string>();
+    for (const [id, error] of result.failed) {
+      if (!isAuthRejection(error)) continue;
+      this.#ids.rejected(id, credential);
+      if (this.#defers(id)) deferred.add(id);
+    }
     let unsettled = false;
     for (const id of result.absent) {
       const confirmedBy = this.#ids.absent(id, credential, clock.monotonicMs());
+      // No subscriber has begun with the state of this entity.
+      const isUnread = !known.has(id) || note?.unfollowed.has(id) === true;
+      if (isUnread && this.#defers(id)) {
+        deferred.add(id);
+        continue;
+      }
       // The platform may hide an entity from one credential, so another one has to confirm that it is gone.
       if (known.has(id) && (!confirmedBy.has(credential) || members.handOver(confirmedBy))) {
         unsettled = true;
@@ -136,7 +151,7 @@ export class ReadingComparer<Entity extends object, Reader, Checkpoint> {
       ...this.#recovered(stale, isFollowed, { result, results, discover }),
       ...diffSnapshots(base, after),
       ...overdueChanges(overdue, after),
-      ...this.#stale(stale, (id) => known.has(id) && isFollowed(id), { result, results, scope }),
+      ...this.#stale(stale, (id) => known.has(id) && isFollowed(id) && !deferred.has(id), { result, results, scope }),
     ];
     for (const [id, entity] of overdue) after.set(id, entity);
     const changed = new Set(changes.flatMap((change) => ('entity' in change ? [source.key(change.entity)] : [])));
@@ -150,8 +165,17 @@ export class ReadingComparer<Entity extends object, Reader, Checkpoint> {
       missing,
       unfollowed: this.#unfollowed(before, reading, after),
       endedSeen: this.#endedSeen(note, changes),
-      unsettled,
+      deferred,
+      unsettled: unsettled || deferred.size > 0,
     };
+  }
+
+  /**
+   * Lets another subscriber that names the entity poll next, because each of them has read it with its own credential.
+   * @returns false when the credentials of all of them were tried
+   */
+  #defers(id: string): boolean {
+    return this.#options.members.handOver(this.#ids.unreadableBy(id), id);
   }
 
   #isNews(previous: Entity, entity: Entity): boolean {

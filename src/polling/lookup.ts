@@ -12,6 +12,8 @@ interface Streak {
   countedAtMs: number;
   /** Credentials whose readings in a row are sufficient to confirm the absence. */
   readonly confirmedBy: Set<string | null>;
+  /** Credentials with which the id was absent or rejected since it was last found. */
+  readonly unreadableBy: Set<string | null>;
   /** Number of consecutive failed readings. */
   failures: number;
   /** Earliest time of the next reading, in monotonic milliseconds. */
@@ -65,9 +67,20 @@ export class IdReadings {
       streak.countedAtMs = nowMs;
     }
     streak.credential = credential;
+    streak.unreadableBy.add(credential);
     if (streak.inRow >= readingsUntilAbsent) streak.confirmedBy.add(credential);
     streak.retryAtMs = nowMs + backoffMs(absenceBackoff, streak.absences);
     return streak.confirmedBy;
+  }
+
+  /** The platform rejected the credential for this id. The reading counts as failed. */
+  rejected(id: string, credential: string | null): void {
+    this.#of(id).unreadableBy.add(credential);
+  }
+
+  /** Credentials with which the id was absent or rejected since it was last found. */
+  unreadableBy(id: string): ReadonlySet<string | null> {
+    return this.#streaks.peek(id)?.unreadableBy ?? new Set();
   }
 
   /** @returns the number of consecutive readings of the id that failed */
@@ -123,6 +136,7 @@ export class IdReadings {
       inRow: 0,
       countedAtMs: 0,
       confirmedBy: new Set(),
+      unreadableBy: new Set(),
       failures: 0,
       retryAtMs: 0,
       readSequence: this.#readSequence,

@@ -104,10 +104,14 @@ export class FeedMembers<Reader> {
   /**
    * Lets the reader of another credential poll from now on.
    * @param except credentials that are not eligible
+   * @param id only members that name this id are eligible. Absent: all members
    * @returns false when there is no eligible member that was not rejected
    */
-  handOver(except: ReadonlySet<string | null>): boolean {
-    const other = [...this.#members].find((member) => !except.has(member.credential) && !this.#refused.has(member));
+  handOver(except: ReadonlySet<string | null>, id?: string): boolean {
+    const other = [...this.#members].find(
+      (member) =>
+        !except.has(member.credential) && !this.#refused.has(member) && (id === undefined || member.ids?.has(id)),
+    );
     if (other === undefined) return false;
     this.#current = other;
     return true;

@@ -32,7 +32,7 @@ export type RoundOutcome<Entity, Checkpoint> =
       readonly running: boolean;
       /** Limits of the next pause that follow from the expected ends; null: there are none. */
       readonly ends: EndLimits | null;
-      /** A followed entity was absent for the first time, so a second reading is needed soon. */
+      /** An entity was absent for the first time or with one credential, so a second reading is needed soon. */
       readonly unsettled: boolean;
     }
   /** The owner of the reader left during the round, or the log was written in the meantime. The round is repeated. */
@@ -273,7 +273,7 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
     if (result.truncated) this.#rediscoverAtMs = clock.monotonicMs() + (discover ? rediscoverMs : 0);
     else if (discover) this.#rediscoverAtMs = Number.POSITIVE_INFINITY;
     const comparison = this.#comparer.compare(before, reading, this.#round);
-    const { adopted, changes, evicted, after, missing, unfollowed, endedSeen, unsettled } = comparison;
+    const { adopted, changes, evicted, after, missing, unfollowed, endedSeen, deferred, unsettled } = comparison;
     // An entity that cannot be read or is absent does not keep subscribers from beginning, because STALE or REMOVED
     // follows.
     const isComplete = [...unfollowed].every((id) => result.failed.has(id) || result.absent.includes(id));
@@ -302,7 +302,8 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
     const findsNew = scope.everything || scope.results !== undefined;
     const ends = this.#options.lateness?.limits(running, findsNew) ?? null;
     const isRunning = running.length > 0 || results.awaits;
-    return { kind: 'good', result, emitted, discover, running: isRunning, ends, unsettled };
+    const failed = new Map([...result.failed].filter(([id]) => !deferred.has(id)));
+    return { kind: 'good', result: { ...result, failed }, emitted, discover, running: isRunning, ends, unsettled };
   }
 }
 

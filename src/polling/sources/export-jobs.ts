@@ -250,7 +250,8 @@ async function readById(
       if (!(error instanceof GatewayError)) throw error;
       incomplete = error;
       failed.set(id, error);
-      if (!concernsOneEntity(error)) stopped = error;
+      // A 403 may concern one job, because the list was readable.
+      if (!concernsOneEntity(error) && error.code !== 'FORBIDDEN') stopped = error;
     }
   };
   await mapBounded(unread, concurrentReads, read);

@@ -113,6 +113,14 @@ describe('the member whose reader polls', () => {
     expect([members.refuse(two), members.isRefused(two)]).toEqual([false, true]);
   });
 
+  it('can be limited to those that name an id', () => {
+    const members = new FeedMembers<string>();
+    for (const member of [memberOf('all'), memberOf('other', ['b']), memberOf('named', ['a', 'b'])])
+      members.add(member);
+    expect([members.handOver(new Set(['all']), 'a'), members.poller()?.reader]).toEqual([true, 'named']);
+    expect([members.handOver(new Set(['named']), 'a'), members.poller()?.reader]).toEqual([false, 'named']);
+  });
+
   it('does not count a member whose rejection arrives after it left', () => {
     const { members, present, poller } = setUp('one', 'two');
     const [one] = present;

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { PlatformError, UpstreamUnreachableError } from '../../../src/errors.ts';
+import {
+  ForbiddenError,
+  NotFoundError,
+  PlatformError,
+  UnauthenticatedError,
+  UpstreamUnreachableError,
+} from '../../../src/errors.ts';
 import { exportJob } from './fake-platform.ts';
 import { WatchSetup } from './setup.ts';
 
@@ -77,5 +83,59 @@ describe('a watched job that cannot be read', () => {
     const follower = await setup.follow();
     await setup.pass(10_000);
     expect(follower.kinds).toEqual(['SNAPSHOT other PROCESSING', 'SNAPSHOT old PROCESSING', 'STALE']);
+  });
+});
+
+describe('a job that only its watcher can read', () => {
+  const limited = (error: ForbiddenError | UnauthenticatedError | null) => {
+    const setup = new WatchSetup();
+    const { platform } = setup;
+    platform.put(exportJob('old', 1), ...manyEnded(150, 10));
+    platform.unlisted.add('old');
+    if (error === null) platform.hides = ({ by, id }) => by === 'limited' && id === 'old';
+    else platform.failure = ({ kind, by }) => (kind === 'get' && by === 'limited' ? error : null);
+    return setup;
+  };
+  const verdicts = [
+    { verdict: '404', error: null },
+    { verdict: '403', error: new ForbiddenError({ message: 'not this one' }) },
+    { verdict: '401', error: new UnauthenticatedError({ message: 'no' }) },
+  ];
+
+  it.each(verdicts)('is read with the credential of the watcher after a $verdict', async ({ error }) => {
+    await using setup = limited(error);
+    await setup.follow({ matches: () => false }, 'limited');
+    const watcher = await setup.follow({ ids: ['old'] }, 'owner');
+    expect(watcher.kinds).toEqual(['SNAPSHOT old PROCESSING']);
+    setup.platform.set('old', 'SUCCEEDED');
+    await setup.pass(30_000);
+    expect([watcher.kinds.at(-1), watcher.ended]).toEqual(['CHANGED old SUCCEEDED', 'completed']);
+  });
+
+  it.each(verdicts)('is followed with it when the polling credential receives a $verdict later', async ({ error }) => {
+    await using setup = limited(null);
+    setup.platform.hides = () => false;
+    await setup.follow({ matches: () => false }, 'limited');
+    const watcher = await setup.follow({ ids: ['old'] }, 'owner');
+    if (error === null) setup.platform.hides = ({ by, id }) => by === 'limited' && id === 'old';
+    else setup.platform.failure = ({ kind, by }) => (kind === 'get' && by === 'limited' ? error : null);
+    await setup.pass(30_000);
+    setup.platform.set('old', 'SUCCEEDED');
+    await setup.pass(30_000);
+    expect(watcher.kinds).toEqual(['SNAPSHOT old PROCESSING', 'CHANGED old SUCCEEDED']);
+  });
+
+  it('is unknown when no watcher can read it either, after one call for each of their credentials', async () => {
+    await using setup = limited(null);
+    setup.platform.hides = ({ kind, id }) => kind === 'get' && id === 'old';
+    await setup.follow({ matches: () => false }, 'limited');
+    setup.platform.calls.length = 0;
+    const failures = ['one', 'two'].map((by) => setup.follow({ ids: ['old'] }, by).catch((error: unknown) => error));
+    for (const failure of await Promise.all(failures)) expect(failure).toBeInstanceOf(NotFoundError);
+    expect(setup.platform.calls.flatMap(({ kind, by }) => (kind === 'get' ? [by] : []))).toEqual([
+      'limited',
+      'one',
+      'two',
+    ]);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ExportJob } from '../../../../src/domain/export-job.ts';
 import { platformId } from '../../../../src/domain/ids.ts';
-import { PlatformError, RateLimitedError } from '../../../../src/errors.ts';
+import { ForbiddenError, PlatformError, RateLimitedError } from '../../../../src/errors.ts';
 import { type ExportJobCheckpoint, noRotation } from '../../../../src/polling/sources/export-job-plan.ts';
 import { exportJobSource } from '../../../../src/polling/sources/export-jobs.ts';
 import type { RoundCalls, RoundResult } from '../../../../src/polling/sources/source.ts';
@@ -223,6 +223,19 @@ describe('a round over export jobs', () => {
     expect([...result.failed.keys()]).toEqual(['a', 'b']);
     expect(result.calls).toEqual({ pages: 1, gets: 1 });
     expect(result.read).toHaveLength(100);
+  });
+
+  it('reads the other jobs by id after a 403, which may concern one job', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(exportJob('a', 1), exportJob('b', 2), ...many('ended', 150, 10, 'SUCCEEDED'));
+    rounds.unread = ['a', 'b'];
+    await rounds.read(['a', 'b']);
+    rounds.unread = [];
+    const forbidden = new ForbiddenError({ message: 'not this one' });
+    rounds.platform.failure = ({ id }) => (id === 'a' ? forbidden : null);
+    const result = await rounds.read(['a', 'b']);
+    expect([...result.failed]).toEqual([['a', forbidden]]);
+    expect(ids(result.read)).toContain('b');
   });
 
   it('fails if a page is rejected for another reason than its size, or although it is small', async () => {
