@@ -9,6 +9,7 @@ import { isAuthRejection } from './failure.ts';
 import type { LeaderElection, Lease } from './leader/election.ts';
 import { IdReadings } from './lookup.ts';
 import type { FeedMember } from './members.ts';
+import { OlderReadings } from './older-readings.ts';
 import { type ResultOutcome, ResultReadings } from './results.ts';
 import { unionOf, type WatchScope } from './scope.ts';
 import type { RoundOrigin, RoundRequest, RoundResult } from './sources/source.ts';
@@ -67,6 +68,7 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
   readonly #comparer: ReadingComparer<Entity, Reader, Checkpoint>;
   readonly #allowance: CallAllowance;
   readonly #results: ResultReadings<Entity, Reader>;
+  readonly #older: OlderReadings<Entity>;
   #inFlight: { readonly member: FeedMember<Reader>; readonly controller: AbortController } | null = null;
 
   constructor(options: PollRoundsOptions<Entity, Reader, Checkpoint>) {
@@ -74,6 +76,7 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
     this.#comparer = new ReadingComparer(options, this.#ids);
     this.#allowance = new CallAllowance(options.clock.monotonicMs());
     this.#results = new ResultReadings(options.source, options.members);
+    this.#older = new OlderReadings(options);
   }
 
   /**
@@ -110,19 +113,17 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
       const request = { known, scope, discover, checkpoint, unread, now: clock.now(), ...origin };
       const read = await this.#read(lease, { ...request, allowance });
       if (read === null) return { kind: lease.lost.aborted ? 'lost' : 'interrupted' };
-      const results = await this.#readResults(
-        lease,
-        { scope, known, endedSeen: note?.endedSeen, result: read.result },
-        origin,
-      );
-      const calls = results.calls === 0 ? read.result.calls : { ...read.result.calls, results: results.calls };
+      const current = { ...read.result, read: this.#older.replaced(read.result.read, known) };
+      const endedSeen = note?.endedSeen;
+      const results = await this.#readResults(lease, { scope, known, endedSeen, result: current }, origin);
+      const calls = results.calls === 0 ? current.calls : { ...current.calls, results: results.calls };
       const { lateness, source } = this.#options;
       // A removed entity that reappears is not new.
       const hasAppeared = (entity: Entity) =>
         source.hasAppeared(entity, checkpoint) && note?.missing.has(source.key(entity)) !== true;
       const marked =
         lateness === null ? results.read : await lateness.carry({ read: results.read, known, hasAppeared });
-      const result = { ...read.result, read: marked, calls };
+      const result = { ...current, read: marked, calls };
       return await this.#apply(lease, before, { ...read, result, results, scope, discover, discovered, checkpoint });
     } catch (error) {
       if (lease.lost.aborted || error instanceof LogFencedError) return { kind: 'lost' };

@@ -7,6 +7,7 @@ import type { FeedSource, RoundCalls, RoundRequest, RoundResult } from './source
 interface CatalogEntity {
   readonly id: string;
   readonly createdAt: Date | null;
+  readonly updatedAt: Date | null;
 }
 
 /** One kind of object in Catalog, with the credential of one subscriber. */
@@ -77,6 +78,7 @@ export function catalogSource<Entity extends CatalogEntity>(
     ...kind,
     service: 'catalog',
     key: ({ id }) => id,
+    updatedAt: ({ updatedAt }) => updatedAt,
     hasAppeared: (entity, checkpoint) => checkpoint?.listed === true && isNewer(entity, checkpoint.floorMs),
     lasting: (checkpoint) => ({ ...checkpoint, round: 0, readAt: new Map() }),
     newestFirst,
@@ -267,7 +269,7 @@ function leftBehind<Entity extends CatalogEntity>(
 }
 
 /** Whether an object is certainly on the pages down to a floor (ms). An object without a creation time is not. */
-const isNewer = ({ createdAt }: CatalogEntity, floorMs: number | null): boolean =>
+const isNewer = ({ createdAt }: Pick<CatalogEntity, 'createdAt'>, floorMs: number | null): boolean =>
   isAbove({ createdAt: createdAt ?? new Date(0) }, floorMs);
 
 function newestFirst(a: CatalogEntity, b: CatalogEntity): number {

@@ -52,6 +52,7 @@ export const exportJobSource: FeedSource<ExportJob, ExportJobReader, ExportJobCh
   key: ({ id }) => id,
   isTerminal: isTerminalJob,
   mayFollow,
+  updatedAt: ({ updatedAt }) => updatedAt,
   endedAt,
   hasAppeared,
   lasting: (checkpoint) => ({ ...checkpoint, rotation: noRotation }),

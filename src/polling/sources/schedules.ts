@@ -20,6 +20,7 @@ export const scheduleSource: FeedSource<Schedule, ScheduleReader, ScheduleMemory
   key: ({ id }) => id,
   isTerminal: () => false,
   mayFollow: () => true,
+  updatedAt: ({ updatedAt }) => updatedAt,
   endedAt: () => null,
   hasAppeared: (_, checkpoint) => checkpoint !== null,
   lasting: (checkpoint) => checkpoint,

@@ -56,6 +56,7 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
   key: ({ id }) => id,
   isTerminal: isTerminalJob,
   mayFollow,
+  updatedAt: ({ updatedAt }) => updatedAt,
   endedAt,
   hasAppeared: (job, checkpoint) => checkpoint !== null && isAbove(job, checkpoint.floorMs),
   lasting: (checkpoint) => ({ ...checkpoint, round: 0, readAt: new Map() }),

@@ -96,6 +96,8 @@ export interface FeedSource<Entity extends object, Reader, Checkpoint> {
    * known. A lagging replica of the platform may show an older state.
    */
   mayFollow(known: Entity, entity: Entity): boolean;
+  /** Time of the last change as reported by the platform; null: the platform reports none. */
+  updatedAt(entity: Entity): Date | null;
   /**
    * End time of an ended entity as reported by the platform; null: the platform reports no time, or the entity has no
    * end.

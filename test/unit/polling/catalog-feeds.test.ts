@@ -17,7 +17,9 @@ import { batch, dataset, FakeCatalog } from './sources/fake-catalog.ts';
 const silent = { debug: () => undefined, warn: () => undefined };
 
 /** The feed of one kind of Catalog object over a catalog in memory. */
-function feedOf<Entity extends { readonly id: string; readonly createdAt: Date | null }>(
+function feedOf<
+  Entity extends { readonly id: string; readonly createdAt: Date | null; readonly updatedAt: Date | null },
+>(
   source: CatalogSource<Entity>,
   catalog: FakeCatalog<Entity>,
   options: Partial<FeedRegistryOptions<Entity, never, never>> = {},

@@ -95,6 +95,7 @@ function setUp({ endedAt = null }: { readonly endedAt?: Date | null } = {}) {
     service: 'things',
     key: ({ id }) => id,
     isTerminal: ({ state }) => state === 'ENDED',
+    updatedAt: () => null,
     mayFollow: (known, { state }) => known.state !== 'ENDED' || state === 'ENDED',
     endedAt: () => endedAt,
     hasAppeared: ({ createdMs }, checkpoint) => checkpoint !== null && createdMs > checkpoint,

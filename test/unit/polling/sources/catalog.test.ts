@@ -16,7 +16,9 @@ type Overrides<Entity> = Partial<RoundRequest<Entity, CatalogCheckpoint>>;
 
 /** Makes one round over a catalog, and returns its result with its calls. */
 const roundOf =
-  <Entity extends { readonly id: string; readonly createdAt: Date | null }>(source: CatalogSource<Entity>) =>
+  <Entity extends { readonly id: string; readonly createdAt: Date | null; readonly updatedAt: Date | null }>(
+    source: CatalogSource<Entity>,
+  ) =>
   async (catalog: FakeCatalog<Entity>, known: readonly Entity[], overrides: Overrides<Entity> = {}) => {
     catalog.calls.length = 0;
     const result = await source.read(catalog.reader, {

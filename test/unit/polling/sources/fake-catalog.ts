@@ -43,6 +43,7 @@ export const batch = (id: string, createdAtMs: number, status: BatchStatus = 'LO
 interface CatalogEntity {
   readonly id: string;
   readonly createdAt: Date | null;
+  readonly updatedAt: Date | null;
 }
 
 /** Objects of Catalog in memory, listed newest first. Calls are recorded. */
