@@ -18,7 +18,7 @@ import type { Schedule } from '../domain/schedule.ts';
 import type { SegmentDefinition } from '../domain/segment-definition.ts';
 import type { SegmentJob } from '../domain/segment-job.ts';
 import type { TenantRuns } from '../runs/run-statistics.ts';
-import type { BulkResult } from '../upstream/apis/bulk-get.ts';
+import type { BulkResult } from '../upstream/apis/bulk-read.ts';
 import type { ExportJobReads, LazyExportJob } from '../upstream/apis/export-jobs.ts';
 import type { SegmentJobsApi } from '../upstream/apis/segment-jobs.ts';
 import type { PlatformApi } from '../upstream/platform-api.ts';
@@ -122,7 +122,7 @@ class OperationLoaders implements Loaders {
   get dataset(): Loader<DatasetId, Dataset> {
     this.#dataset ??= createLoader({
       idOf: ({ id }) => id,
-      loadMany: (ids) => this.#api.datasets.getMany(ids, this.#fields.dataset),
+      loadMany: (ids) => this.#api.datasets.getMany(ids, { fields: this.#fields.dataset }).then(toLoaderResults),
     });
     return this.#dataset;
   }
@@ -130,7 +130,7 @@ class OperationLoaders implements Loaders {
   get batch(): Loader<BatchId, Batch> {
     this.#batch ??= createLoader({
       idOf: ({ id }) => id,
-      loadMany: (ids) => this.#api.batches.getMany(ids, this.#fields.batch),
+      loadMany: (ids) => this.#api.batches.getMany(ids, { fields: this.#fields.batch }).then(toLoaderResults),
     });
     return this.#batch;
   }
@@ -150,7 +150,7 @@ class OperationLoaders implements Loaders {
   get segmentJob(): Loader<SegmentJobId, SegmentJob> {
     this.#segmentJob ??= createLoader({
       idOf: ({ id }) => id,
-      loadMany: async (ids) => toLoaderResults(await this.#segmentJobs.getMany(ids)),
+      loadMany: (ids) => this.#segmentJobs.getMany(ids).then(toLoaderResults),
     });
     return this.#segmentJob;
   }
@@ -158,7 +158,7 @@ class OperationLoaders implements Loaders {
   get segmentDefinition(): Loader<SegmentId, SegmentDefinition> {
     this.#segmentDefinition ??= createLoader({
       idOf: ({ id }) => id,
-      loadMany: async (ids) => toLoaderResults(await this.#api.segmentDefinitions.getMany(ids)),
+      loadMany: (ids) => this.#api.segmentDefinitions.getMany(ids).then(toLoaderResults),
     });
     return this.#segmentDefinition;
   }
@@ -166,7 +166,7 @@ class OperationLoaders implements Loaders {
   get mergePolicy(): Loader<MergePolicyId, MergePolicy> {
     this.#mergePolicy ??= createLoader({
       idOf: ({ id }) => id,
-      loadMany: async (ids) => toLoaderResults(await this.#api.mergePolicies.getMany(ids)),
+      loadMany: (ids) => this.#api.mergePolicies.getMany(ids).then(toLoaderResults),
     });
     return this.#mergePolicy;
   }
@@ -286,7 +286,5 @@ function primeAll<Id extends string, Entity>(loader: Loader<Id, Entity>, page: C
 const toLoaderResults = <Id extends string, Entity>({
   found,
   failed,
-}: BulkResult<Id, Entity>): readonly (Entity | LoadFailure<Id>)[] => [
-  ...found,
-  ...failed.map(({ id, error }) => new LoadFailure(id, error)),
-];
+}: BulkResult<Id, Entity>): readonly (Entity | LoadFailure<Id>)[] =>
+  failed.length === 0 ? found : [...found, ...failed.map(({ id, error }) => new LoadFailure(id, error))];

@@ -70,8 +70,8 @@ export const notingSegmentations = (
     runs.note(page.jobs);
     return page;
   },
-  getMany: async (ids) => {
-    const result = await api.getMany(ids);
+  getMany: async (ids, limits) => {
+    const result = await api.getMany(ids, limits);
     runs.note(result.found);
     return result;
   },

@@ -7,9 +7,8 @@ import type { FeedSource, ResultSource, RoundCalls } from './sources/source.ts';
 
 /** Time for which results are awaited after the end of their entity, in milliseconds. */
 const longestWaitMs = 15 * 60_000;
-/** Maximum number of results that one round reads, and that one call reads. */
+/** Maximum number of results that one round reads. */
 const maxPerRound = 300;
-const perCall = 100;
 /** Maximum number of other readers that one round tries when the platform rejects a credential. */
 const maxHandOvers = 3;
 /** Pauses after failed readings. */
@@ -174,22 +173,29 @@ export class ResultReadings<Entity extends object, Reader> {
     if (awaited.length === 0 || nowMs < this.#notBeforeMs) return unchanged;
     try {
       const work = (reader: Reader, calls: RoundCalls) => results.read(reader, [...chosen], calls);
-      const apply = await this.#byAnyReader(work, attempt);
-      if (apply === null) return { ...unchanged, isMade: false };
-      this.#failures = 0;
+      const reading = await this.#byAnyReader(work, attempt);
+      if (reading === null) return { ...unchanged, isMade: false };
+      const { apply, calls, incomplete } = reading;
+      if (incomplete === null) this.#failures = 0;
+      else this.#delay(incomplete, nowMs);
       for (const id of chosen) this.#readAt.set(id, this.#reading);
       const isRead = ({ ids }: Awaited<Entity>) => ids.length === 0 || ids.some((id) => chosen.has(id));
       const changed = awaited.filter(isRead).map(({ id, entity }) => [id, apply(entity)] as const);
-      return { changed: new Map(changed), calls: Math.ceil(chosen.size / perCall), isMade: true };
+      return { changed: new Map(changed), calls, isMade: true };
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
-      this.#failures += 1;
-      const pauseMs = backoffMs(backoff, this.#failures);
-      // Readers that were not tried yet are tried in the next round.
-      const hasOthers = isAuthRejection(error) && this.#accepted(this.#readers()).length > 0;
-      this.#notBeforeMs = nowMs + (hasOthers ? 0 : Math.max(pauseMs, error.retryAfterMs ?? 0));
+      this.#delay(error, nowMs);
       return { ...unchanged, calls: 1 };
     }
+  }
+
+  /** Delays the next reading after a failure. */
+  #delay(error: GatewayError, nowMs: number): void {
+    this.#failures += 1;
+    const pauseMs = backoffMs(backoff, this.#failures);
+    // Readers that were not tried yet are tried in the next round.
+    const hasOthers = isAuthRejection(error) && this.#accepted(this.#readers()).length > 0;
+    this.#notBeforeMs = nowMs + (hasOthers ? 0 : Math.max(pauseMs, error.retryAfterMs ?? 0));
   }
 
   /** Selects the results to read: those of ended entities first, then the least recently read. */

@@ -23,7 +23,11 @@ export const batchSource = catalogSource<Batch>({
 export const batchObjects = (api: Pick<BatchesApi, 'list' | 'getMany'>): CatalogObjects<Batch> => ({
   list: (page) => api.list(page),
   listRunning: (page) => api.list({ ...page, statuses: runningStatuses }),
-  getMany: (ids) => api.getMany(ids.map((id) => platformId(id))),
+  getMany: (ids, limits) =>
+    api.getMany(
+      ids.map((id) => platformId(id)),
+      limits,
+    ),
 });
 
 export const batches = watchKind({
@@ -31,6 +35,6 @@ export const batches = watchKind({
   reader: (connect, proof) => ({ proof, objects: (calls) => batchObjects(connect(calls).batches) }),
   proof: {
     list: (api) => api.batches.list({ limit: 1, fields: new Set() }),
-    get: async (api, id) => (await api.batches.getMany([platformId(id)], new Set()))[0] ?? null,
+    get: (api, id) => api.batches.get(platformId(id), { fields: new Set() }),
   },
 });

@@ -1,14 +1,7 @@
-import { GatewayError } from '../../errors.ts';
-import { inChunks } from '../../runtime/in-chunks.ts';
-import { mapBounded } from '../../runtime/map-bounded.ts';
-import type { BulkResult } from '../../upstream/apis/bulk-get.ts';
-import { concernsOneEntity, isAuthRejection } from '../failure.ts';
+import type { GatewayError } from '../../errors.ts';
+import type { BulkLimits, BulkResult } from '../../upstream/apis/bulk-read.ts';
+import { isAuthRejection } from '../failure.ts';
 import type { RoundRequest } from './source.ts';
-
-/** Maximum number of ids in one call. */
-const maxIdsPerCall = 100;
-/** Maximum number of concurrent calls. */
-const concurrency = 4;
 
 /** Entities that a round has read by id. */
 interface BulkReading<Entity> {
@@ -21,63 +14,39 @@ interface BulkReading<Entity> {
   readonly calls: number;
   /** The last failure; null: there was none. */
   readonly incomplete: GatewayError | null;
+  /** The last failure of a whole call; null: there was none. */
+  readonly failedCall: GatewayError | null;
 }
 
+const nothing = { found: [], failed: [], calls: 0 } as const satisfies BulkResult<never, never>;
+
 /**
- * Reads entities by id, with one call for 100 ids. If a call fails because of one entity, for example because the
- * platform rejects an id that a subscriber has invented, its ids are read in two halves, so that the other entities stay
- * readable. The allowance of the round limits these additional calls.
+ * Reads entities by id. If a call fails because of one entity, for example because the platform rejects an id that a
+ * subscriber has invented, the other entities are read by additional calls, which the allowance of the round limits.
  * @throws {GatewayError} the platform rejects the credential
  * @throws the reason of the signal
  */
 export async function readInBulk<Id extends string, Entity extends { readonly id: Id }>(
-  getMany: (ids: readonly Id[]) => Promise<BulkResult<Id, Entity>>,
+  getMany: (ids: readonly Id[], limits: BulkLimits) => Promise<BulkResult<Id, Entity>>,
   ids: readonly Id[],
   { signal, allowance }: Pick<RoundRequest<Entity, unknown>, 'signal' | 'allowance'>,
 ): Promise<BulkReading<Entity>> {
-  const found: Entity[] = [];
-  const requested: Id[] = [];
-  const failed = new Map<string, GatewayError>();
-  let calls = 0;
-  let halvings = allowance;
-  let incomplete: GatewayError | null = null;
-  const fail = (id: Id, error: GatewayError): void => {
-    failed.set(id, error);
-    incomplete = error;
-  };
-  const read = async (part: readonly Id[]): Promise<void> => {
-    signal.throwIfAborted();
-    calls += 1;
-    try {
-      const result = await getMany(part);
-      found.push(...result.found);
-      requested.push(...part);
-      for (const { id, error } of result.failed) {
-        if (!(error instanceof GatewayError)) throw error;
-        fail(id, error);
-      }
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!(error instanceof GatewayError) || isAuthRejection(error)) throw error;
-      if (part.length === 1 || halvings === 0 || !concernsOneEntity(error)) {
-        for (const id of part) fail(id, error);
-        return;
-      }
-      incomplete = error;
-      halvings -= 1;
-      const middle = Math.ceil(part.length / 2);
-      await read(part.slice(0, middle));
-      await read(part.slice(middle));
-    }
-  };
-  await mapBounded(inChunks(ids, maxIdsPerCall), concurrency, read);
+  signal.throwIfAborted();
+  const { found, failed, calls } = ids.length === 0 ? nothing : await getMany(ids, { maxSplits: allowance });
+  signal.throwIfAborted();
+  const ofCalls = failed.filter(({ ofCall }) => ofCall);
+  const rejected = ofCalls.find(({ error }) => isAuthRejection(error));
+  if (rejected !== undefined) throw rejected.error;
+  const errors = new Map<string, GatewayError>(failed.map(({ id, error }) => [id, error]));
+  const unanswered = new Set<string>(ofCalls.map(({ id }) => id));
   const present = new Set<string>(found.map(({ id }) => id));
   return {
     found,
-    absent: requested.filter((id) => !present.has(id) && !failed.has(id)),
-    failed,
-    requested,
+    absent: ids.filter((id) => !present.has(id) && !errors.has(id)),
+    failed: errors,
+    requested: ids.filter((id) => !unanswered.has(id)),
     calls,
-    incomplete,
+    incomplete: failed.at(-1)?.error ?? null,
+    failedCall: ofCalls.at(-1)?.error ?? null,
   };
 }

@@ -1,3 +1,4 @@
+import type { BulkLimits, BulkResult } from '../../upstream/apis/bulk-read.ts';
 import type { ProvenReader } from '../feed-registry.ts';
 import { readInBulk } from './bulk-reading.ts';
 import { endedRecently, isAbove } from './job-list.ts';
@@ -16,8 +17,8 @@ export interface CatalogObjects<Entity extends CatalogEntity> {
   readonly list: (page: Page) => Promise<readonly Entity[]>;
   /** One page of the objects that have not ended, newest first. Absent if the objects of the kind never end. */
   readonly listRunning?: (page: Page) => Promise<readonly Entity[]>;
-  /** Reads objects by id, with one call for 100 ids. The result omits ids that Catalog does not have. */
-  readonly getMany: (ids: readonly string[]) => Promise<readonly Entity[]>;
+  /** Reads objects by id, with one call for 100 ids. */
+  readonly getMany: (ids: readonly string[], limits: BulkLimits) => Promise<BulkResult<string, Entity>>;
 }
 
 interface Page {
@@ -87,8 +88,7 @@ export function catalogSource<Entity extends CatalogEntity>(
       const { known, scope, checkpoint } = request;
       const api = reader.objects(request);
       const list = scope.everything ? await readList(api, request) : unread(checkpoint);
-      const getMany = async (ids: readonly string[]) => ({ found: await api.getMany(ids), failed: [] });
-      const byId = await readInBulk<string, Entity>(getMany, idsToReadById(request, list, kind), request);
+      const byId = await readInBulk<string, Entity>(api.getMany, idsToReadById(request, list, kind), request);
       const nothingRead = !scope.everything && byId.found.length === 0 && byId.absent.length === 0;
       if (byId.incomplete !== null && nothingRead) throw byId.incomplete;
 

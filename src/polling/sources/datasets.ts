@@ -18,7 +18,11 @@ export const datasetSource = catalogSource<Dataset>({
 
 export const datasetObjects = (api: Pick<DatasetsApi, 'list' | 'getMany'>): CatalogObjects<Dataset> => ({
   list: (page) => api.list(page),
-  getMany: (ids) => api.getMany(ids.map((id) => platformId(id))),
+  getMany: (ids, limits) =>
+    api.getMany(
+      ids.map((id) => platformId(id)),
+      limits,
+    ),
 });
 
 export const datasets = watchKind({
@@ -26,6 +30,6 @@ export const datasets = watchKind({
   reader: (connect, proof) => ({ proof, objects: (calls) => datasetObjects(connect(calls).datasets) }),
   proof: {
     list: (api) => api.datasets.list({ limit: 1, fields: new Set() }),
-    get: async (api, id) => (await api.datasets.getMany([platformId(id)], new Set()))[0] ?? null,
+    get: (api, id) => api.datasets.get(platformId(id), { fields: new Set() }),
   },
 });

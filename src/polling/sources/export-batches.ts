@@ -5,6 +5,7 @@ import type { BatchId } from '../../domain/ids.ts';
 import { isTerminalJob } from '../../domain/job.ts';
 import type { BatchesApi } from '../../upstream/apis/batches.ts';
 import { isSameState } from '../diff.ts';
+import { readInBulk } from './bulk-reading.ts';
 import type { ResultSource, RoundCalls } from './source.ts';
 
 export interface BatchReader {
@@ -16,7 +17,9 @@ export interface BatchReader {
  * omit it once.
  */
 const absencesUntilGone = 2;
-const properties = new Set(['status', 'completedAt'] as const);
+/** Maximum number of splits of one reading (see BulkLimits), which is enough for one rejected batch among 100. */
+const maxSplits = 7;
+const fields = new Set(['status', 'completedAt'] as const);
 
 /**
  * The batches of export jobs. A job can be SUCCEEDED before its batches are readable. A FAILED or CANCELLED job has no
@@ -33,11 +36,17 @@ export const exportBatches: ResultSource<ExportJob, BatchReader> = {
   },
 
   async read(reader, ids, calls) {
-    // The ids come from `awaited`.
-    const found = await reader.batches(calls).getMany(ids as readonly BatchId[], properties);
-    const requested = new Set(ids);
+    const api = reader.batches(calls);
+    const { found, absent, incomplete, ...reading } = await readInBulk(
+      (each, limits) => api.getMany(each, { fields, ...limits }),
+      // The ids come from `awaited`.
+      ids as readonly BatchId[],
+      { signal: calls.signal, allowance: maxSplits },
+    );
+    if (incomplete !== null && found.length === 0 && absent.length === 0) throw incomplete;
+    const isAbsent = new Set(absent);
     const read = new Map(found.map((batch) => [batch.id, stateOf(batch)]));
-    return (job) => {
+    const apply = (job: ExportJob): ExportJob => {
       const { states: before, absences: absencesBefore } = job.observedBatches ?? unreadBatches;
       const [states, absences] = [new Map(before), new Map(absencesBefore)];
       for (const { batchId } of job.destination.batches) {
@@ -45,7 +54,7 @@ export const exportBatches: ResultSource<ExportJob, BatchReader> = {
         if (state !== undefined) {
           states.set(batchId, state);
           absences.delete(batchId);
-        } else if (requested.has(batchId) && states.has(batchId)) {
+        } else if (isAbsent.has(batchId) && states.has(batchId)) {
           absences.set(batchId, Math.min(absencesUntilGone, (absences.get(batchId) ?? 0) + 1));
         }
       }
@@ -53,6 +62,7 @@ export const exportBatches: ResultSource<ExportJob, BatchReader> = {
       const settled = isTerminalJob(job) && openBatches(after).length === 0;
       return settled ? exportBatches.settle(after) : after;
     };
+    return { apply, calls: reading.calls, incomplete: reading.failedCall };
   },
 
   settle: (job) => ({ ...job, observedBatches: { ...(job.observedBatches ?? unreadBatches), settled: true } }),

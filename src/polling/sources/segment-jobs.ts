@@ -84,7 +84,11 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
     const running = discover && floorMs !== null ? await readRunning(api, signal) : noSearch;
     for (const job of [...gap.found, ...running.found]) if (!jobs.has(job.id)) jobs.set(job.id, job);
 
-    const byId = await readInBulk((ids) => api.getMany(ids), idsToReadById(request, jobs, floorMs), request);
+    const byId = await readInBulk(
+      (ids, limits) => api.getMany(ids, limits),
+      idsToReadById(request, jobs, floorMs),
+      request,
+    );
     const { found, absent, failed, requested, incomplete } = byId;
 
     const after = new Map([...known, ...jobs, ...found.map((job) => [job.id, job] as const)]);

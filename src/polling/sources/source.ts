@@ -67,13 +67,23 @@ export interface ResultSource<Entity, Reader> extends ResultRules<Entity> {
   awaited(entity: Entity): readonly string[];
   /**
    * Reads the state of these results.
-   * @returns a function that adds the state to an entity. It sets `settled` if the entity has ended and no result is
-   *   awaited.
-   * @throws {GatewayError} the results could not be read
+   * @throws {GatewayError} no result could be read
    */
-  read(reader: Reader, ids: readonly string[], calls: RoundCalls): Promise<(entity: Entity) => Entity>;
+  read(reader: Reader, ids: readonly string[], calls: RoundCalls): Promise<ResultReading<Entity>>;
   /** Returns the entity with its results marked as final. */
   settle(entity: Entity): Entity;
+}
+
+export interface ResultReading<Entity> {
+  /**
+   * Adds the state of the results to an entity. It sets `settled` if the entity has ended and no result is awaited. A
+   * result that could not be read keeps its state.
+   */
+  apply(entity: Entity): Entity;
+  /** Number of calls to the platform. */
+  readonly calls: number;
+  /** The failure of a call, which delays the next reading; null: there was none. */
+  readonly incomplete: GatewayError | null;
 }
 
 /**

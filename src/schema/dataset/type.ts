@@ -275,7 +275,7 @@ builder.mutationFields((t) => ({
     resolve: async (_, args, ctx) => {
       const id = parseId<DatasetId>('Dataset', args.id);
       const { datasets } = ctx.writes;
-      const isGone = async () => (await datasets.getMany([id], new Set(['name']))).length === 0;
+      const isGone = async () => (await datasets.get(id, { fields: new Set(['name']) })) === null;
       try {
         if (await sendWrite(() => datasets.delete(id), isGone)) return { deletedId: id };
       } finally {

@@ -1,7 +1,8 @@
 import type { Batch, BatchField } from '../../domain/batch.ts';
 import type { BatchId, DatasetId } from '../../domain/ids.ts';
 import { batchProperties, decodeBatch, encodeBatchStatus } from '../wire/batch.ts';
-import { getObjects, listObjects } from './catalog-objects.ts';
+import type { BulkResult } from './bulk-read.ts';
+import { type CatalogReadOptions, getObject, getObjects, listObjects } from './catalog-objects.ts';
 import { catalogListQuery, newestFirst, type TimeBounds } from './catalog-query.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
 import { rejectedPart } from './rejected-input.ts';
@@ -22,7 +23,9 @@ export interface BatchesApi {
     readonly fields?: ReadonlySet<BatchField> | undefined;
   }): Promise<readonly Batch[]>;
   /** Reads batches in chunks, with one upstream call per 100 ids of the usual length. */
-  getMany(ids: readonly BatchId[], fields?: ReadonlySet<BatchField>): Promise<readonly Batch[]>;
+  getMany(ids: readonly BatchId[], options?: CatalogReadOptions<BatchField>): Promise<BulkResult<BatchId, Batch>>;
+  /** One upstream call. */
+  get(id: BatchId, options?: Pick<CatalogReadOptions<BatchField>, 'fields'>): Promise<Batch | null>;
 }
 
 /** A status by which the platform can filter batches. */
@@ -32,6 +35,8 @@ export type ListedBatchStatus = Exclude<Batch['status'], 'UNKNOWN'>;
 export function createBatchesApi(client: PlatformClient): BatchesApi {
   const context = decodeContextOf(client.metrics, 'Batch');
   const decode = (id: string, value: unknown) => decodeBatch(id, value, context);
+  const objectsWith = (fields?: ReadonlySet<BatchField>) =>
+    ({ type: 'batches', properties: batchProperties(fields), decode, context }) as const;
 
   return {
     list: ({ datasetId, statuses, createdAfter, limit, start, created, fields }) => {
@@ -47,6 +52,8 @@ export function createBatchesApi(client: PlatformClient): BatchesApi {
       return listObjects(client, { type: 'batches', query, orderBy, input, decode, context });
     },
 
-    getMany: (ids, fields) => getObjects(client, { type: 'batches', ids, properties: batchProperties(fields), decode }),
+    getMany: (ids, { fields, maxSplits } = {}) => getObjects(client, { ...objectsWith(fields), ids, maxSplits }),
+
+    get: (id, { fields } = {}) => getObject(client, { ...objectsWith(fields), id }),
   };
 }

@@ -1,12 +1,12 @@
-import { mapBounded } from '../../runtime/map-bounded.ts';
+import { NotFoundError } from '../../errors.ts';
 import type { BoundClient, FindRejectedInput, PlatformRequest, UpstreamResponse } from '../http/call.ts';
 import { errorFromEntry, unreadableResponse } from '../http/errors.ts';
 import { encodedSegment, isPathSegment } from '../http/path-segment.ts';
 import type { DecodeContext } from '../wire/decode-context.ts';
 import { readEntryError } from '../wire/entry-error.ts';
 import { asRecord } from '../wire/readers.ts';
+import { type BulkLimits, type BulkResult, readInBulk } from './bulk-read.ts';
 import type { CatalogOrder } from './catalog-query.ts';
-import { nullForNotFound } from './client.ts';
 import { countDisorder } from './list-order.ts';
 
 const root = '/data/foundation/catalog';
@@ -15,8 +15,6 @@ const root = '/data/foundation/catalog';
 const maxIdsPerCall = 100;
 /** Maximum number of characters of all ids in one path, for ids that are longer than usual. */
 const maxIdCharactersPerCall = 4_000;
-/** Maximum number of concurrent calls of one read that needs several. */
-const concurrency = 4;
 
 type CatalogType = 'dataSets' | 'batches';
 
@@ -59,56 +57,73 @@ export async function listObjects<Value extends CatalogObject>(
   return rows;
 }
 
-/**
- * The objects that the platform has, in any order.
- * @throws an error that the response contains instead of an object, unless it is a 404
- */
-export function getObjects<Value extends CatalogObject>(
-  client: BoundClient,
-  options: {
-    readonly type: CatalogType;
-    readonly ids: readonly string[];
-    readonly properties: readonly string[];
-    readonly decode: Decode<Value>;
-  },
-): Promise<readonly Value[]> {
-  const { type, ids, properties, decode } = options;
-  const read = (chunk: readonly string[]): Promise<readonly Value[] | null> => {
-    const subject = chunk.join(',');
-    const query = `limit=${chunk.length}&properties=${encodedList(properties)}`;
-    const path = `${root}/${type}/${chunk.map(encodedSegment).join(',')}?${query}`;
-    const request = { ...readOf(path), subject };
-    return client.call(request).then((response) => {
-      const map = mapIn(request, response);
-      // Objects of the response that were not requested are ignored.
-      const values: Value[] = [];
-      for (const id of chunk) {
-        const value = Object.hasOwn(map, id) ? (map[id] ?? null) : null;
-        const failure = value === null ? null : readEntryError(value);
-        if (value === null || failure?.status === notFound) continue;
-        if (failure !== null) throw errorFromEntry(request, response, failure, response.reading.observedAt);
-        values.push(decode(id, value));
-      }
-      return values;
-    }, nullForNotFound);
-  };
-  const chunks = chunksOf(ids);
-  const [only] = chunks;
-  // Most reads need one call, for which the rest would cost more than the call.
-  if (chunks.length === 1 && only?.length === 1) return read(only).then((values) => values ?? []);
-  return readChunks(chunks, read);
+/** Options of a read by id. */
+export interface CatalogReadOptions<Field> extends BulkLimits {
+  /** Fields to request; all others are null. @default every field */
+  readonly fields?: ReadonlySet<Field> | undefined;
 }
 
-/** Reads all chunks, and each id of a chunk that was not found on its own. */
-async function readChunks<Value>(
-  chunks: readonly (readonly string[])[],
-  read: (chunk: readonly string[]) => Promise<readonly Value[] | null>,
-): Promise<readonly Value[]> {
-  const found = await mapBounded(chunks, concurrency, read);
-  // One unknown id may turn the response for the whole chunk into a 404, so that each id is requested separately.
-  const unsettled = chunks.filter((chunk, index) => found[index] === null && chunk.length > 1).flat();
-  const foundAlone = unsettled.length === 0 ? [] : await mapBounded(unsettled, concurrency, (id) => read([id]));
-  return [...found, ...foundAlone].flatMap((values) => values ?? []);
+interface GetOptions<Value> {
+  readonly type: CatalogType;
+  readonly properties: readonly string[];
+  readonly decode: Decode<Value>;
+  readonly context: DecodeContext;
+}
+
+/** Reads objects by id, with one call for each chunk of ids. */
+export function getObjects<Id extends string, Value extends CatalogObject>(
+  client: BoundClient,
+  options: GetOptions<Value> & BulkLimits & { readonly ids: readonly Id[] },
+): Promise<BulkResult<Id, Value>> {
+  const { type, ids, properties, decode, context } = options;
+  return readInBulk<Id, Value>(
+    chunksOf(ids),
+    (chunk, reading) => {
+      const subject = chunk.join(',');
+      const query = `limit=${chunk.length}&properties=${encodedList(properties)}`;
+      const path = `${root}/${type}/${chunk.map(encodedSegment).join(',')}?${query}`;
+      const request = { ...readOf(path), subject };
+      return client.call(request).then(
+        (response) => {
+          const map = mapIn(request, response, chunk);
+          // Objects of the response that were not requested are ignored.
+          for (const id of chunk) {
+            const value = Object.hasOwn(map, id) ? (map[id] ?? null) : null;
+            if (value === null) continue;
+            const failure = readEntryError(value);
+            if (failure !== null) {
+              const error = errorFromEntry({ ...request, subject: id }, response, failure, response.reading.observedAt);
+              if (!(error instanceof NotFoundError)) reading.fail(id, error);
+            } else if (asRecord(value) === null) {
+              context.anomaly('not-an-object');
+              reading.fail(id, unreadableResponse(request, { ...response, json: value }, 'It is not an object.'));
+            } else {
+              reading.found.push(decode(id, value));
+            }
+          }
+        },
+        (error: unknown) => {
+          if (!(error instanceof NotFoundError)) throw error;
+          // One unknown id may turn the response for the whole chunk into a 404.
+          if (chunk.length > 1) reading.readAlone(chunk);
+        },
+      );
+    },
+    options,
+  );
+}
+
+/**
+ * Reads one object; null if the platform does not have it.
+ * @throws {GatewayError} the call failed, or its response contains an error instead of the object
+ */
+export async function getObject<Value extends CatalogObject>(
+  client: BoundClient,
+  options: GetOptions<Value> & { readonly id: string },
+): Promise<Value | null> {
+  const { found, failed } = await getObjects(client, { ...options, ids: [options.id] });
+  if (failed[0] !== undefined) throw failed[0].error;
+  return found[0] ?? null;
 }
 
 /** Encoded lists of properties. Reads of one document share their list. */
@@ -123,9 +138,9 @@ function encodedList(properties: readonly string[]): string {
 }
 
 /** Distinct ids that can be sent, in chunks that fit into a path. */
-function chunksOf(ids: readonly string[]): string[][] {
-  const chunks: string[][] = [];
-  let current: string[] = [];
+function chunksOf<Id extends string>(ids: readonly Id[]): readonly (readonly Id[])[] {
+  const chunks: Id[][] = [];
+  let current: Id[] = [];
   let characters = 0;
   for (const id of new Set(ids)) {
     if (!isPathSegment(id)) continue;
@@ -146,17 +161,20 @@ function chunksOf(ids: readonly string[]): string[][] {
 const readOf = (path: string) =>
   ({ service: 'catalog', method: 'GET', path, effect: 'read', compressed: true }) as const satisfies PlatformRequest;
 
-function mapIn(request: PlatformRequest, response: UpstreamResponse): Readonly<Record<string, unknown>> {
+/** @param ids ids whose values are checked separately */
+function mapIn(
+  request: PlatformRequest,
+  response: UpstreamResponse,
+  ids: readonly string[] = [],
+): Readonly<Record<string, unknown>> {
   // An empty list stands for an empty map.
   if (Array.isArray(response.json) && response.json.length === 0) return {};
   const map = asRecord(response.json);
   // A string or a number is a property of some other object. Null may stand for an object that does not exist.
-  const isMap = map !== null && Object.values(map).every((value) => typeof value === 'object');
+  const isMap = map !== null && Object.keys(map).every((id) => typeof map[id] === 'object' || ids.includes(id));
   if (!isMap) throw unreadableResponse(request, response, 'It is not a map of objects.');
   return map;
 }
-
-const notFound = 404;
 
 /** @throws the error that the response contains instead of an object */
 function orThrow(request: PlatformRequest, response: UpstreamResponse, value: unknown): unknown {

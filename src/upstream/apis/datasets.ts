@@ -7,7 +7,8 @@ import type { BoundClient, FindRejectedInput, WriteClient } from '../http/call.t
 import { encodedSegment, isPathSegment } from '../http/path-segment.ts';
 import { datasetProperties, decodeDataset, decodeDatasetReference, encodeNewDataset } from '../wire/dataset.ts';
 import { asList } from '../wire/readers.ts';
-import { getObjects, listObjects } from './catalog-objects.ts';
+import type { BulkResult } from './bulk-read.ts';
+import { type CatalogReadOptions, getObject, getObjects, listObjects } from './catalog-objects.ts';
 import { type CatalogOrder, catalogListQuery, isPlainText, newestFirst, type TimeBounds } from './catalog-query.ts';
 import { decodeContextOf, nullIfNotFound, type PlatformClient } from './client.ts';
 import { createOne, type WritableCollection } from './collection.ts';
@@ -16,8 +17,13 @@ import { rejectedInput, rejectedPart } from './rejected-input.ts';
 export interface DatasetsApi {
   /** One upstream call. `limit` 1 to 100; a page shorter than `limit` is the last one. */
   list(options: DatasetListOptions): Promise<readonly Dataset[]>;
-  /** Reads datasets or batches in chunks, with one upstream call per 100 ids of the usual length. */
-  getMany(ids: readonly DatasetId[], fields?: ReadonlySet<DatasetField>): Promise<readonly Dataset[]>;
+  /** Reads datasets in chunks, with one upstream call per 100 ids of the usual length. */
+  getMany(
+    ids: readonly DatasetId[],
+    options?: CatalogReadOptions<DatasetField>,
+  ): Promise<BulkResult<DatasetId, Dataset>>;
+  /** One upstream call. */
+  get(id: DatasetId, options?: Pick<CatalogReadOptions<DatasetField>, 'fields'>): Promise<Dataset | null>;
   /**
    * Returns the new id, because the platform returns nothing else. If the outcome is unknown, a second call looks for a
    * new dataset of this name.
@@ -65,6 +71,8 @@ const references: WritableCollection<{ readonly id: DatasetId }> = {
 export function createDatasetsApi(client: PlatformClient): DatasetsApi {
   const context = decodeContextOf(client.metrics, 'Dataset');
   const decode = (id: string, value: unknown) => decodeDataset(id, value, context);
+  const objectsWith = (fields?: ReadonlySet<DatasetField>) =>
+    ({ type: 'dataSets', properties: datasetProperties(fields), decode, context }) as const;
 
   const list = (client: BoundClient, options: DatasetListOptions) => {
     const { limit, start, orderBy = newestFirst, name, created, updated, fields } = options;
@@ -79,8 +87,9 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
   return {
     list: (options) => list(client, options),
 
-    getMany: (ids, fields) =>
-      getObjects(client, { type: 'dataSets', ids, properties: datasetProperties(fields), decode }),
+    getMany: (ids, { fields, maxSplits } = {}) => getObjects(client, { ...objectsWith(fields), ids, maxSplits }),
+
+    get: (id, { fields } = {}) => getObject(client, { ...objectsWith(fields), id }),
 
     create: async (dataset) => {
       const { name } = dataset;

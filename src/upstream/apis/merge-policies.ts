@@ -2,7 +2,8 @@ import type { MergePolicyId } from '../../domain/ids.ts';
 import type { MergePolicy } from '../../domain/merge-policy.ts';
 import { unreadableResponse } from '../http/errors.ts';
 import { decodeMergePolicies, decodeMergePolicy, decodeNextPolicyStart } from '../wire/merge-policy.ts';
-import { type BulkResult, bulkGet } from './bulk-get.ts';
+import { bulkGet } from './bulk-get.ts';
+import type { BulkResult } from './bulk-read.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
 import type { Counted } from './collection.ts';
 

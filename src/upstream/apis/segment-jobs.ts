@@ -6,7 +6,8 @@ import type { BoundClient } from '../http/call.ts';
 import { unreadableResponse } from '../http/errors.ts';
 import { decodeChildren, nextStart } from '../wire/children.ts';
 import { decodeSegmentJob, encodeNewSegmentJob } from '../wire/segment-job.ts';
-import { type BulkResult, bulkGet } from './bulk-get.ts';
+import { bulkGet } from './bulk-get.ts';
+import type { BulkLimits, BulkResult } from './bulk-read.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
 import { type Counted, createOne, deleteOne, getOne, type WritableCollection } from './collection.ts';
 import { countDisorder } from './list-order.ts';
@@ -23,7 +24,7 @@ export interface SegmentJobsApi {
     options: SegmentJobListOptions,
   ): Promise<Counted & { readonly jobs: readonly SegmentJob[]; readonly next: number | null }>;
   /** Reads in bulk, with one upstream call per 100 ids. */
-  getMany(ids: readonly SegmentJobId[]): Promise<BulkResult<SegmentJobId, SegmentJob>>;
+  getMany(ids: readonly SegmentJobId[], limits?: BulkLimits): Promise<BulkResult<SegmentJobId, SegmentJob>>;
   /** One upstream call. */
   get(id: SegmentJobId): Promise<SegmentJob | null>;
   /** One upstream call, which is sent once. If its outcome is unknown, a second call looks for the job. */
@@ -85,7 +86,7 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
   return {
     list: (options) => list(client, options),
 
-    getMany: (ids) => bulkGet(client, { ...jobs, path: `${root}/bulk-get`, ids }),
+    getMany: (ids, limits) => bulkGet(client, { ...jobs, ...limits, path: `${root}/bulk-get`, ids }),
 
     get: (id) => getOne(client, jobs, id),
 

@@ -3,7 +3,7 @@ import { platformId } from '../../../src/domain/ids.ts';
 import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { at, decodesRecorded } from './recorded-platform.ts';
 
-const get = (id: string) => (api: PlatformApi) => api.batches.getMany([platformId<BatchId>(id)]);
+const get = (id: string) => async (api: PlatformApi) => (await api.batches.getMany([platformId<BatchId>(id)])).found;
 
 const harbourVisits = '6a45e2c11f0b7d3c9e8a1001';
 

@@ -4,7 +4,7 @@ import { platformId } from '../../../src/domain/ids.ts';
 import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { at, decodesRecorded, june, november } from './recorded-platform.ts';
 
-const get = (id: string) => (api: PlatformApi) => api.datasets.getMany([platformId<DatasetId>(id)]);
+const get = (id: string) => async (api: PlatformApi) => (await api.datasets.getMany([platformId<DatasetId>(id)])).found;
 
 const union = {
   id: 'https://ns.adobe.com/xdm/context/profile__union',

@@ -161,6 +161,7 @@ decodesRecorded('segment-jobs', {
         },
       ],
       failed: [],
+      calls: 1,
     },
   },
   'observed: cancel': {

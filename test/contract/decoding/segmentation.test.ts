@@ -51,6 +51,7 @@ decodesRecorded('segment-definitions', {
         },
       ],
       failed: [],
+      calls: 1,
     },
   },
 });
@@ -209,6 +210,7 @@ decodesRecorded('merge-policies', {
         },
       ],
       failed: [],
+      calls: 1,
     },
   },
 });

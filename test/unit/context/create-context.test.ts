@@ -22,10 +22,10 @@ async function setUp({ record = testRecord(), ...parts }: Partial<ContextService
   const counting: unknown[] = [];
   const connect = (_caller: unknown, { signal, calls }: ConnectOptions) => ({
     datasets: {
-      getMany: async (_ids: unknown, fields?: ReadonlySet<string>) => {
+      getMany: async (_ids: unknown, { fields }: { readonly fields?: ReadonlySet<string> } = {}) => {
         asked.push({ fields, signal });
         counting.push(calls);
-        return [];
+        return { found: [], failed: [], calls: 1 };
       },
     },
   });

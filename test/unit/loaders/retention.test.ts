@@ -31,7 +31,10 @@ describe('a job of a list', () => {
     const api = {
       exportJobs: { lazy: { list } },
       segmentJobs: { list },
-      datasets: { getMany: (ids: readonly string[]) => held.then(() => ids.map((id) => dataset(id))) },
+      datasets: {
+        getMany: (ids: readonly string[]) =>
+          held.then(() => ({ found: ids.map((id) => dataset(id)), failed: [], calls: 1 })),
+      },
       schedules: { get: (id: string) => held.then(() => schedule(id)) },
     };
     // The cast is safe, because the queries use no other parts of the platform.

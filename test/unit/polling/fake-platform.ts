@@ -6,6 +6,7 @@ import { parseTenant, type Tenant } from '../../../src/domain/tenant.ts';
 import type { GatewayError } from '../../../src/errors.ts';
 import type { WatchEvent, WatchOptions } from '../../../src/events/watch.ts';
 import type { ExportJobReader } from '../../../src/polling/sources/export-jobs.ts';
+import { readInBulk } from '../../../src/upstream/apis/bulk-read.ts';
 import type { ExportJobPage, ExportJobsApi } from '../../../src/upstream/apis/export-jobs.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
@@ -108,6 +109,8 @@ export class FakePlatform {
   readonly unlisted = new Set<string>();
   /** Status of each batch that Catalog has. */
   readonly batches = new Map<string, BatchStatus>();
+  /** Errors that Catalog returns instead of batches. */
+  readonly unreadableBatches = new Map<string, GatewayError>();
   readonly #jobs = new Map<string, ExportJob>();
   /** All jobs in the order of the list, until the next change: a sweep reads twenty pages of one state. */
   #sorted: readonly ExportJob[] | null = null;
@@ -176,7 +179,20 @@ export class FakePlatform {
     return {
       proof: ownRights ? proof : null,
       batches: ({ signal }) => ({
-        getMany: (ids) => this.#call({ kind: 'batches', by, ids }, signal, () => () => this.#batches(ids)),
+        getMany: (all, limits) =>
+          readInBulk<BatchId, Batch>(
+            [all],
+            async (ids, reading) => {
+              const call = { kind: 'batches', by, ids } as const;
+              const batches = await this.#call(call, signal, () => () => this.#batches(ids));
+              for (const batch of batches) {
+                const error = this.unreadableBatches.get(batch.id);
+                if (error === undefined) reading.found.push(batch);
+                else reading.fail(batch.id, error);
+              }
+            },
+            limits,
+          ),
       }),
       exportJobs: ({ signal }): Pick<ExportJobsApi, 'list' | 'get'> => ({
         list: ({ limit, cursor }) =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ReadingTimes } from '../../../src/domain/reading-times.ts';
-import { ForbiddenError, UpstreamUnreachableError } from '../../../src/errors.ts';
+import { ForbiddenError, type GatewayError, UpstreamUnreachableError } from '../../../src/errors.ts';
 import type { FeedMember } from '../../../src/polling/members.ts';
 import { type Attempt, ResultReadings, type ResultRequest } from '../../../src/polling/results.ts';
 import type { FeedSource } from '../../../src/polling/sources/source.ts';
@@ -49,6 +49,8 @@ class Setup {
   members: readonly FeedMember<string>[] = [member('one')];
   /** Returns the error of a reader's call; null: the call succeeds. */
   failure: (reader: string) => unknown = () => null;
+  /** The failure of a part of each call. */
+  incomplete: GatewayError | null = null;
   /** The effect of the next call on each run. */
   apply = (entity: Run): Run => ({ ...entity, files: 'read' });
   attempt: Attempt<string> = (by, work) => work(by.reader, { signal: new AbortController().signal });
@@ -63,7 +65,11 @@ class Setup {
         this.calls.push({ by: reader, ids });
         const failure = this.failure(reader);
         if (failure !== null) throw failure;
-        return (entity) => this.apply(entity);
+        return {
+          apply: (entity) => this.apply(entity),
+          calls: Math.ceil(ids.length / 100),
+          incomplete: this.incomplete,
+        };
       },
       settle: (entity) => ({ ...entity, settled: true }),
       carry: ({ files, settled }, entity) => ({ ...entity, files, settled }),
@@ -287,6 +293,17 @@ describe('a reading of results', () => {
     setup.failure = () => new UpstreamUnreachableError({ message: 'away' });
     await setup.round({ known: [ended('a')], nowMs });
     expect((await setup.round({ known: [ended('a')], nowMs: nowMs + 2_000 })).failures).toBe(2);
+  });
+
+  it('changes what it could read when a part of it fails, and is repeated after the pause of a failure', async () => {
+    const setup = new Setup();
+    setup.incomplete = new UpstreamUnreachableError({ message: 'away', retryAfterMs: 5_000 });
+    const known = [run('a')];
+    const partial = await setup.round({ known });
+    expect(partial).toMatchObject({ updated: [{ id: 'a', files: 'read' }], failures: 1, everything: true, calls: 1 });
+    expect((await setup.round({ known, nowMs: 4_999 })).calls).toBe(0);
+    setup.incomplete = null;
+    expect(await setup.round({ known, nowMs: 5_000 })).toMatchObject({ failures: 0, calls: 1 });
   });
 
   it('waits after a failure as long as the platform requests, if that is longer', async () => {

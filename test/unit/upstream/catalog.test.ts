@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import type { Batch } from '../../../src/domain/batch.ts';
+import type { Dataset } from '../../../src/domain/dataset.ts';
 import { type BatchId, type DatasetId, platformId } from '../../../src/domain/ids.ts';
 import { OutcomeUnknownError, UpstreamUnreadableError } from '../../../src/errors.ts';
+import type { BulkResult } from '../../../src/upstream/apis/bulk-read.ts';
+import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { connectTo, type Respond, sendJson, startStub } from './platform-stub.ts';
 
 const datasetId = (value: string) => platformId<DatasetId>(value);
@@ -152,7 +156,8 @@ describe('Catalog objects by id', () => {
   it('cost one call for each 100 ids, which states the number of ids, and are matched by id', async () => {
     await using stub = await startStub(catalogOf(ids, 'left out'));
     await using client = connectTo(stub.url);
-    const found = await client.api.batches.getMany([...ids, ...ids].map(batchId));
+    const { found, failed } = await client.api.batches.getMany([...ids, ...ids].map(batchId));
+    expect(failed).toEqual([]);
     expect(new Set(found.map(({ id }) => id))).toEqual(new Set(ids));
     expect(found).toHaveLength(250);
     expect(stub.requests.map(({ path, query }) => [idsIn(path).length, query.get('limit')])).toEqual([
@@ -165,7 +170,8 @@ describe('Catalog objects by id', () => {
   it('do not include ids that the platform does not have', async () => {
     await using stub = await startStub(catalogOf(['a', 'b'], 'left out'));
     await using client = connectTo(stub.url);
-    const found = await client.api.datasets.getMany(['a', 'x', 'b'].map(datasetId));
+    const { found, failed } = await client.api.datasets.getMany(['a', 'x', 'b'].map(datasetId));
+    expect(failed).toEqual([]);
     expect(found.map(({ id }) => id)).toEqual(['a', 'b']);
     expect(stub.requests).toHaveLength(1);
   });
@@ -173,7 +179,8 @@ describe('Catalog objects by id', () => {
   it('are read separately if an unknown id causes a 404 for the whole response', async () => {
     await using stub = await startStub(catalogOf(['a', 'b'], '404'));
     await using client = connectTo(stub.url);
-    const found = await client.api.datasets.getMany(['a', 'x', 'b'].map(datasetId));
+    const { found, failed } = await client.api.datasets.getMany(['a', 'x', 'b'].map(datasetId));
+    expect(failed).toEqual([]);
     expect(found.map(({ id }) => id)).toEqual(['a', 'b']);
     expect(stub.requests.map(({ path }) => idsIn(path).length)).toEqual([3, 1, 1, 1]);
   });
@@ -181,7 +188,7 @@ describe('Catalog objects by id', () => {
   it('cost one call for a single id', async () => {
     await using stub = await startStub(catalogOf([], '404'));
     await using client = connectTo(stub.url);
-    expect(await client.api.datasets.getMany([datasetId('x')])).toEqual([]);
+    expect(await client.api.datasets.getMany([datasetId('x')])).toEqual({ found: [], failed: [], calls: 1 });
     expect(stub.requests).toHaveLength(1);
   });
 
@@ -213,9 +220,10 @@ describe('Catalog objects by id', () => {
   it('do not include unrequested objects, and invalid ids are not requested', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, { a: {}, other: {} }));
     await using client = connectTo(stub.url);
-    expect(await client.api.datasets.getMany([datasetId('a,b'), datasetId('')])).toEqual([]);
+    const none = await client.api.datasets.getMany([datasetId('a,b'), datasetId('')]);
+    expect(none).toEqual({ found: [], failed: [], calls: 0 });
     expect(stub.requests).toHaveLength(0);
-    const found = await client.api.datasets.getMany(['a', 'toString', '__proto__'].map(datasetId));
+    const { found } = await client.api.datasets.getMany(['a', 'toString', '__proto__'].map(datasetId));
     expect(found.map(({ id }) => id)).toEqual(['a']);
   });
 
@@ -223,17 +231,94 @@ describe('Catalog objects by id', () => {
     const long = Array.from({ length: 40 }, (_, index) => `${index}`.padStart(200, 'x'));
     await using stub = await startStub(catalogOf(long, 'left out'));
     await using client = connectTo(stub.url);
-    expect(await client.api.datasets.getMany(long.map(datasetId))).toHaveLength(40);
+    expect((await client.api.datasets.getMany(long.map(datasetId))).found).toHaveLength(40);
     for (const { path } of stub.requests) expect(path.length).toBeLessThan(4_100);
   });
+});
 
-  it('fail together when one of their calls fails', async () => {
-    await using stub = await startStub(({ path }, response) => {
-      if (idsIn(path).length < 100) response.writeHead(500).end();
-      else sendJson(response, 200, {});
+describe.each(['datasets', 'batches'] as const)('%s by id', (kind) => {
+  const getMany = (api: PlatformApi, ids: readonly string[]): Promise<BulkResult<string, Dataset | Batch>> =>
+    kind === 'datasets' ? api.datasets.getMany(ids.map(datasetId)) : api.batches.getMany(ids.map(batchId));
+  const resource = kind === 'datasets' ? 'Dataset' : 'Batch';
+  const good = { status: 'active' };
+
+  it('fail, are unknown, or are undecodable separately within one response', async () => {
+    const entries = {
+      a: good,
+      forbidden: { type: '/placeholder/type/uri', status: 403, title: 'Forbidden', detail: 'Not this one' },
+      down: { errors: { 503: [{ code: 'X-503', message: 'Down' }] } },
+      gone: { status: 404, title: 'NotFoundError' },
+      text: 'corrupt',
+      list: [good],
+      nothing: null,
+      b: good,
+    };
+    await using stub = await startStub((_request, response) => sendJson(response, 200, entries));
+    await using client = connectTo(stub.url);
+    const { found, failed, calls } = await getMany(client.api, Object.keys(entries));
+    expect(found.map(({ id }) => id)).toEqual(['a', 'b']);
+    const upstream = { service: 'catalog', status: 200 };
+    expect(failed).toMatchObject([
+      { id: 'forbidden', ofCall: false, error: { code: 'FORBIDDEN', upstream: { status: 403 } } },
+      { id: 'down', ofCall: false, error: { code: 'PLATFORM_ERROR', status: 503, retryable: true } },
+      { id: 'text', ofCall: false, error: { code: 'UPSTREAM_UNREADABLE', upstream } },
+      { id: 'list', ofCall: false, error: { code: 'UPSTREAM_UNREADABLE', upstream } },
+    ]);
+    expect(failed[2]?.error.message).toContain('It is not an object: corrupt.');
+    expect([calls, stub.requests.length]).toEqual([1, 1]);
+    expect(client.metrics.anomalies).toEqual([
+      { resource, kind: 'not-an-object' },
+      { resource, kind: 'not-an-object' },
+    ]);
+  });
+
+  it('fail separately if each is read by its own call after a 404 for all of them', async () => {
+    await using stub = await startStub((request, response) => {
+      if (idsIn(request.path).includes('busy') && idsIn(request.path).length === 1) response.writeHead(503).end();
+      else catalogOf(['a', 'b', 'busy'], '404')(request, response);
+    });
+    await using client = connectTo(stub.url, { maxAttempts: 1 });
+    const { found, failed, calls } = await getMany(client.api, ['a', 'unknown', 'busy', 'b']);
+    expect(found.map(({ id }) => id).toSorted()).toEqual(['a', 'b']);
+    expect(failed).toMatchObject([{ id: 'busy', ofCall: true, error: { code: 'PLATFORM_ERROR', status: 503 } }]);
+    expect(calls).toBe(5);
+  });
+
+  it('are read separately if an unknown id is in the same part as a rejected one', async () => {
+    await using stub = await startStub((request, response) => {
+      if (idsIn(request.path).includes('rejected')) response.writeHead(400).end();
+      else catalogOf(['a', 'b', 'c', 'd', 'e'], '404')(request, response);
     });
     await using client = connectTo(stub.url);
-    await expect(client.api.datasets.getMany(ids.map(datasetId))).rejects.toMatchObject({ code: 'PLATFORM_ERROR' });
+    const { found, failed } = await getMany(client.api, ['a', 'unknown', 'b', 'c', 'rejected', 'd', 'e']);
+    expect(found.map(({ id }) => id).toSorted()).toEqual(['a', 'b', 'c', 'd', 'e']);
+    expect(failed.map(({ id }) => id)).toEqual(['rejected']);
+  });
+
+  it('do not include the error of an object that was not requested', async () => {
+    await using stub = await startStub((_request, response) =>
+      sendJson(response, 200, { a: good, other: { status: 403, title: 'Forbidden' } }),
+    );
+    await using client = connectTo(stub.url);
+    expect(await getMany(client.api, ['a'])).toMatchObject({ found: [{ id: 'a' }], failed: [] });
+  });
+
+  it('are read alone with the error of the object or the call', async () => {
+    const responses: Respond[] = [
+      (_request, response) => sendJson(response, 200, { a: good }),
+      (_request, response) => sendJson(response, 404, {}),
+      (_request, response) => sendJson(response, 200, { a: { status: 403, title: 'Forbidden' } }),
+      (_request, response) => sendJson(response, 400, {}),
+    ];
+    await using stub = await startStub((request, response) => responses.shift()?.(request, response));
+    await using client = connectTo(stub.url);
+    const get = (): Promise<unknown> =>
+      kind === 'datasets' ? client.api.datasets.get(datasetId('a')) : client.api.batches.get(batchId('a'));
+    expect(await get()).toMatchObject({ id: 'a' });
+    expect(await get()).toBeNull();
+    await expect(get()).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await expect(get()).rejects.toMatchObject({ code: 'PLATFORM_ERROR', status: 400 });
+    expect(stub.requests).toHaveLength(4);
   });
 });
 

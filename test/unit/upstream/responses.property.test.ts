@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { platformId, type ScheduleId, type SegmentId, type SegmentJobId } from '../../../src/domain/ids.ts';
 import { OutcomeUnknownError, UpstreamUnreadableError } from '../../../src/errors.ts';
+import { createBatchesApi } from '../../../src/upstream/apis/batches.ts';
+import { createDatasetsApi } from '../../../src/upstream/apis/datasets.ts';
 import { createMergePoliciesApi } from '../../../src/upstream/apis/merge-policies.ts';
 import { createProfilesApi } from '../../../src/upstream/apis/profiles.ts';
 import { createSchedulesApi } from '../../../src/upstream/apis/schedules.ts';
@@ -25,6 +27,7 @@ const body = fc.oneof(
     { requiredKeys: [] },
   ),
   fc.record({ results: fc.oneof(anything, bulk) }),
+  bulk,
 );
 
 /** Every call to the platform has this success as its response. */
@@ -57,11 +60,8 @@ it('every call with any JSON value as its response succeeds or fails as unreadab
         schedules.get(platformId('a')),
         segmentJobs.list({ limit: 2 }),
         segmentJobs.get(platformId('a')),
-        segmentJobs.getMany(ids<SegmentJobId>()),
         definitions.list({ limit: 2 }),
-        definitions.getMany(ids<SegmentId>()),
         policies.list({ limit: 2 }),
-        policies.getMany([platformId('a')]),
         createProfilesApi(client).getMany([
           { namespace: 'email', value: 'a', fields: null, mergePolicyId: null },
           { namespace: 'email', value: 'b', fields: null, mergePolicyId: null },
@@ -69,6 +69,16 @@ it('every call with any JSON value as its response succeeds or fails as unreadab
       ];
       for (const outcome of await Promise.allSettled(reads)) {
         if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(UpstreamUnreadableError);
+      }
+      const bulkReads = [
+        createDatasetsApi(client).getMany([platformId('a'), platformId('b')]),
+        createBatchesApi(client).getMany([platformId('a'), platformId('b')]),
+        segmentJobs.getMany(ids<SegmentJobId>()),
+        definitions.getMany(ids<SegmentId>()),
+        policies.getMany([platformId('a')]),
+      ];
+      for (const { failed } of await Promise.all(bulkReads)) {
+        for (const { error, ofCall } of failed) if (ofCall) expect(error).toBeInstanceOf(UpstreamUnreadableError);
       }
       const [created] = await Promise.allSettled([segmentJobs.create(ids<SegmentId>())]);
       if (created.status === 'rejected') expect(created.reason).toBeInstanceOf(OutcomeUnknownError);

@@ -245,7 +245,20 @@ describe('a failed read of Catalog objects', () => {
     expect(incomplete).toMatchObject({ code: 'PLATFORM_ERROR' });
     const bounded = await datasetRound(catalog, [], { ...named, allowance: 1 });
     expect(bounded.requests).toHaveLength(3);
+    expect(bounded.calls).toEqual({ lists: 0, bulkGets: 3 });
     expect(bounded.failed.size).toBe(20);
+  });
+
+  it('concerns only the object that Catalog returns as an error, even if it is a rejection', async () => {
+    const catalog = new FakeCatalog([dataset('a', 1), dataset('b', 2)]);
+    catalog.unreadable.set('b', new ForbiddenError({ message: 'not this one' }));
+    const named = ['a', 'b', 'missing'];
+    const round = await datasetRound(catalog, [], { scope: only(...named), unread: named });
+    expect(idsOf(round.read)).toEqual(['a']);
+    expect([...round.failed.keys()]).toEqual(['b']);
+    expect(round.absent).toEqual(['missing']);
+    expect(round.incomplete).toMatchObject({ code: 'FORBIDDEN' });
+    expect(round.requests).toEqual(['get a b missing']);
   });
 
   it('fails the round if nothing else was read, and otherwise only delays the next one', async () => {
@@ -291,7 +304,8 @@ describe('a batch', () => {
         lists.push(options);
         return [];
       },
-      getMany: async () => [],
+      getMany: async () => ({ found: [], failed: [], calls: 0 }),
+      get: async () => null,
     };
     await batchObjects(api).listRunning?.({ start: 100, limit: 100 });
     expect(lists).toEqual([

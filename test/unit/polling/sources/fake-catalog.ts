@@ -3,6 +3,8 @@ import type { Dataset } from '../../../../src/domain/dataset.ts';
 import { platformId } from '../../../../src/domain/ids.ts';
 import { type GatewayError, PlatformError } from '../../../../src/errors.ts';
 import type { CatalogReader } from '../../../../src/polling/sources/catalog.ts';
+import { inChunks } from '../../../../src/runtime/in-chunks.ts';
+import { readInBulk } from '../../../../src/upstream/apis/bulk-read.ts';
 
 export const dataset = (id: string, createdAtMs: number | null, name = id): Dataset => ({
   id: platformId(id),
@@ -53,6 +55,8 @@ export class FakeCatalog<Entity extends CatalogEntity> {
   readonly unlisted = new Set<string>();
   /** Objects because of which a read of them fails. */
   readonly broken = new Set<string>();
+  /** Errors that Catalog returns instead of objects. */
+  readonly unreadable = new Map<string, GatewayError>();
   readonly calls: string[] = [];
   /** Called with each call of a list before it is answered. */
   beforeList: (call: string) => void = () => undefined;
@@ -77,12 +81,22 @@ export class FakeCatalog<Entity extends CatalogEntity> {
       objects: () => ({
         list: async (page) => this.#page('list', page, () => true),
         ...(isRunning === null ? {} : { listRunning: async (page) => this.#page('running', page, isRunning) }),
-        getMany: async (ids) => {
-          this.calls.push(`get ${ids.length > 3 ? ids.length : ids.toSorted().join(' ')}`);
-          if (this.failure !== null) throw this.failure;
-          if (ids.some((id) => this.broken.has(id))) throw new PlatformError({ message: 'broken', status: 500 });
-          return ids.flatMap((id) => this.stored.get(id) ?? []);
-        },
+        getMany: (ids, limits) =>
+          readInBulk<string, Entity>(
+            inChunks(ids, 100),
+            async (each, reading) => {
+              this.calls.push(`get ${each.length > 3 ? each.length : each.toSorted().join(' ')}`);
+              if (this.failure !== null) throw this.failure;
+              if (each.some((id) => this.broken.has(id))) throw new PlatformError({ message: 'broken', status: 500 });
+              for (const id of each) {
+                const error = this.unreadable.get(id);
+                const entity = this.stored.get(id);
+                if (error !== undefined) reading.fail(id, error);
+                else if (entity !== undefined) reading.found.push(entity);
+              }
+            },
+            limits,
+          ),
       }),
     };
   }

@@ -4,6 +4,8 @@ import { isTerminalJob } from '../../../../src/domain/job.ts';
 import type { SegmentJob, SegmentJobStatus } from '../../../../src/domain/segment-job.ts';
 import { ForbiddenError, type GatewayError, PlatformError, RateLimitedError } from '../../../../src/errors.ts';
 import { type SegmentJobReader, segmentJobSource } from '../../../../src/polling/sources/segment-jobs.ts';
+import { inChunks } from '../../../../src/runtime/in-chunks.ts';
+import { readInBulk } from '../../../../src/upstream/apis/bulk-read.ts';
 
 type Round = Awaited<ReturnType<typeof segmentJobSource.read>>;
 
@@ -57,17 +59,21 @@ function platformOf(...jobs: readonly SegmentJob[]) {
         const end = start + limit;
         return { jobs: matching.slice(start, end), next: matching.length > end ? end : null, total: null };
       },
-      getMany: async (ids: readonly SegmentJobId[]) => {
-        calls.push(`bulk-get ${ids.toSorted().join(' ')}`);
-        if (bulk.failure !== null) throw bulk.failure;
-        if (ids.some((id) => rejected.has(id))) throw new PlatformError({ message: 'invalid id', status: 400 });
-        return {
-          found: ids.flatMap((id) => (unreadable.has(id) ? [] : (stored.get(id) ?? []))),
-          failed: ids
-            .filter((id) => unreadable.has(id))
-            .map((id) => ({ id, error: new PlatformError({ message: 'broken', status: 500 }) })),
-        };
-      },
+      getMany: (all, limits) =>
+        readInBulk<SegmentJobId, SegmentJob>(
+          inChunks(all, 100),
+          async (ids, reading) => {
+            calls.push(`bulk-get ${ids.toSorted().join(' ')}`);
+            if (bulk.failure !== null) throw bulk.failure;
+            if (ids.some((id) => rejected.has(id))) throw new PlatformError({ message: 'invalid id', status: 400 });
+            for (const id of ids) {
+              const job = stored.get(id);
+              if (unreadable.has(id)) reading.fail(id, new PlatformError({ message: 'broken', status: 500 }));
+              else if (job !== undefined) reading.found.push(job);
+            }
+          },
+          limits,
+        ),
     }),
   };
   return { stored, calls, unreadable, rejected, bulk, unlisted, on, reader };
@@ -317,7 +323,7 @@ describe('a round of segment jobs', () => {
         lists += 1;
         return { jobs: page, next: 100, total: null };
       },
-      getMany: async () => ({ found: [], failed: [] }),
+      getMany: async () => ({ found: [], failed: [], calls: 0 }),
     };
     const endless = await segmentJobSource.read(
       { proof: null, segmentJobs: () => api },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { platformId } from '../../../../src/domain/ids.ts';
 import { ForbiddenError, PlatformError, RateLimitedError, UpstreamUnreadableError } from '../../../../src/errors.ts';
-import type { BulkResult } from '../../../../src/upstream/apis/bulk-get.ts';
+import type { BulkResult } from '../../../../src/upstream/apis/bulk-read.ts';
 import type { PlatformApi } from '../../../../src/upstream/platform-api.ts';
 import { connectTo, type ReceivedRequest, sendJson, startStub } from '../platform-stub.ts';
 
@@ -67,7 +67,7 @@ describe.each(bulkApis)('many $name', ({ path, service, resource, getMany }) => 
   it('cost no call for an empty list of ids', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 500, {}));
     await using client = connectTo(stub.url);
-    expect(await getMany(client.api, [])).toEqual({ found: [], failed: [] });
+    expect(await getMany(client.api, [])).toEqual({ found: [], failed: [], calls: 0 });
     expect(stub.requests).toHaveLength(0);
   });
 
@@ -120,7 +120,7 @@ describe.each(bulkApis)('many $name', ({ path, service, resource, getMany }) => 
   it('are all unknown when the response is a 404 (#22)', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 404, withStatus(404)));
     await using client = connectTo(stub.url);
-    expect(await getMany(client.api, ['a', 'b'])).toEqual({ found: [], failed: [] });
+    expect(await getMany(client.api, ['a', 'b'])).toEqual({ found: [], failed: [], calls: 1 });
     expect(stub.requests).toHaveLength(1);
   });
 
@@ -144,7 +144,13 @@ describe.each(bulkApis)('many $name', ({ path, service, resource, getMany }) => 
   it.each([{ status: 403 }, { status: 503 }])('fail together when the response is a $status', async ({ status }) => {
     await using stub = await startStub((_request, response) => sendJson(response, status, {}));
     await using client = connectTo(stub.url);
-    await expect(getMany(client.api, ['a', 'b'])).rejects.toMatchObject({ upstream: { service, status } });
+    const { found, failed } = await getMany(client.api, ['a', 'b']);
+    expect(found).toEqual([]);
+    const error = { upstream: { service, status } };
+    expect(failed).toMatchObject([
+      { id: 'a', error },
+      { id: 'b', error },
+    ]);
   });
 
   it.each([undefined, {}, { results: [] }, { results: null }])(
@@ -152,7 +158,9 @@ describe.each(bulkApis)('many $name', ({ path, service, resource, getMany }) => 
     async (body) => {
       await using stub = await startStub((_request, response) => sendJson(response, 207, body));
       await using client = connectTo(stub.url);
-      await expect(getMany(client.api, ['a'])).rejects.toBeInstanceOf(UpstreamUnreadableError);
+      const { found, failed } = await getMany(client.api, ['a']);
+      expect(found).toEqual([]);
+      expect(failed).toMatchObject([{ id: 'a', error: { constructor: UpstreamUnreadableError }, ofCall: true }]);
     },
   );
 });

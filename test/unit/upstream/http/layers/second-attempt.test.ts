@@ -30,7 +30,7 @@ const reads: Readonly<Record<string, (api: PlatformApi) => Promise<unknown>>> = 
   'a segment job': ({ segmentJobs }) => segmentJobs.get(id),
   'a schedule': ({ schedules }) => schedules.get(id),
   'segment jobs by id': async ({ segmentJobs }) => (await segmentJobs.getMany([id])).found[0] ?? null,
-  'datasets by id': async ({ datasets }) => (await datasets.getMany([id]))[0] ?? null,
+  'datasets by id': async ({ datasets }) => (await datasets.getMany([id])).found[0] ?? null,
   'profiles by identity': async ({ profiles }) =>
     (await profiles.getMany([{ namespace: 'a', value: 'b', fields: null, mergePolicyId: null }]))[0],
   'a file': ({ files }) => files.read({ fileId: id, name: 'a' }),
