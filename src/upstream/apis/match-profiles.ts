@@ -6,7 +6,7 @@ export const identityKey = ({ namespace, value }: Identity): string => JSON.stri
 type Content = ProfileEntry['content'];
 
 /** The content that was found for an identity; `unsettled` if the response does not determine it. */
-export type Match = Content | 'unsettled';
+type Match = Content | 'unsettled';
 
 /**
  * Finds the entry of each requested identity. The keys of the platform's response are its own ids, so that an entry

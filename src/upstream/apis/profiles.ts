@@ -1,11 +1,11 @@
 import type { Profile, ProfileQuery } from '../../domain/profile.ts';
-import { GatewayError, NotFoundError } from '../../errors.ts';
+import { NotFoundError } from '../../errors.ts';
 import { inChunks } from '../../runtime/in-chunks.ts';
-import { mapBounded } from '../../runtime/map-bounded.ts';
 import { errorFromEntry, unreadableResponse } from '../http/errors.ts';
 import { decodeProfileEntries } from '../wire/profile.ts';
-import { decodeContextOf, type PlatformClient } from './client.ts';
-import { identityKey, type Match, matchProfiles } from './match-profiles.ts';
+import { type BulkReading, readInBulk } from './bulk-read.ts';
+import { decodeContextOf, nullIfNotFound, type PlatformClient } from './client.ts';
+import { identityKey, matchProfiles } from './match-profiles.ts';
 
 export interface ProfilesApi {
   /**
@@ -21,23 +21,20 @@ const schemaName = '_xdm.context.profile';
 
 /** Maximum number of identities in one call. The platform does not document its limit. */
 const maxIdentitiesPerCall = 100;
-/** Maximum number of concurrent calls of one read that needs several. */
-const concurrency = 4;
-/** Status of a call that names a person with more identities than the platform follows. The whole call fails. */
-const tooManyIdentities = 422;
-
-type Outcome = Profile | Error | null;
 
 /**
  * Profile access: finds the profiles of identities. One call has one list of fields, one merge policy and many
- * identities. If the response cannot be assigned to some identities, or if one person fails the whole call, each open
- * identity is requested separately. A failure is returned as an error instead of the profiles that it affects.
+ * identities. If the response cannot be assigned to some identities, each of them is requested separately. A failure is
+ * returned as an error instead of the profiles that it affects.
  */
 export function createProfilesApi(client: PlatformClient): ProfilesApi {
   const context = decodeContextOf(client.metrics, 'Profile');
 
   /** @param queries of the same fields and merge policy */
-  const read = async (queries: readonly ProfileQuery[]): Promise<readonly (Outcome | 'unsettled')[]> => {
+  const call = async (
+    queries: readonly ProfileQuery[],
+    reading: BulkReading<ProfileQuery, FoundProfile>,
+  ): Promise<void> => {
     const request = {
       service,
       method: 'POST',
@@ -47,50 +44,38 @@ export function createProfilesApi(client: PlatformClient): ProfilesApi {
       // The identity is not the subject, because personal data must not be part of an error.
       subject: 'profile',
     } as const;
-    try {
-      const response = await client.call(request);
-      const entries = decodeProfileEntries(response.json, context);
-      if (entries === null) throw unreadableResponse(request, response, 'It is neither a map of profiles nor a list.');
-      const outcomeOf = (match: Match): Outcome | 'unsettled' => {
-        if (match === 'unsettled') return match;
-        switch (match.kind) {
-          case 'profile':
-            return match.profile;
-          case 'nobody':
-            return null;
-          case 'failure': {
-            const error = errorFromEntry(request, response, match.error, client.clock.now());
-            return error instanceof NotFoundError ? null : error;
-          }
-        }
-      };
-      return matchProfiles(queries, entries).map(outcomeOf);
-    } catch (error) {
-      if (!(error instanceof GatewayError)) throw error;
-      // No identity is known.
-      if (error instanceof NotFoundError) return queries.map(() => null);
-      const failsForOne = queries.length > 1 && error.upstream?.status === tooManyIdentities;
-      return queries.map(() => (failsForOne ? 'unsettled' : error));
+    const response = await nullIfNotFound(client.call(request));
+    // No identity is known.
+    if (response === null) return;
+    const entries = decodeProfileEntries(response.json, context);
+    if (entries === null) throw unreadableResponse(request, response, 'It is neither a map of profiles nor a list.');
+    const matches = matchProfiles(queries, entries);
+    for (const [index, query] of queries.entries()) {
+      const match = matches[index];
+      if (match === 'unsettled') reading.readAlone([query]);
+      else if (match?.kind === 'profile') reading.found.push({ query, profile: match.profile });
+      else if (match?.kind === 'failure') {
+        const error = errorFromEntry(request, response, match.error, client.clock.now());
+        if (!(error instanceof NotFoundError)) reading.fail(query, error);
+      }
     }
   };
 
   return {
     getMany: async (queries) => {
-      const outcomes = new Map<string, Outcome>();
-      const settle = (sent: readonly ProfileQuery[], results: readonly (Outcome | 'unsettled')[]) => {
-        for (const [index, query] of sent.entries()) {
-          const outcome = results[index] ?? null;
-          if (outcome === 'unsettled') unsettled.push(query);
-          else outcomes.set(profileQueryKey(query), outcome);
-        }
-      };
-      const unsettled: ProfileQuery[] = [];
       const chunks = groupsOf(queries).flatMap((group) => inChunks(group, maxIdentitiesPerCall));
-      await mapBounded(chunks, concurrency, async (chunk) => settle(chunk, await read(chunk)));
-      await mapBounded([...unsettled], concurrency, async (query) => settle([query], await read([query])));
+      const { found, failed } = await readInBulk(chunks, call);
+      const outcomes = new Map<string, Profile | Error>();
+      for (const { query, profile } of found) outcomes.set(profileQueryKey(query), profile);
+      for (const { id, error } of failed) outcomes.set(profileQueryKey(id), error);
       return queries.map((query) => outcomes.get(profileQueryKey(query)) ?? null);
     },
   };
+}
+
+interface FoundProfile {
+  readonly query: ProfileQuery;
+  readonly profile: Profile;
 }
 
 /** Groups queries that one call can contain: distinct identities with the same fields and the same merge policy. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { platformId } from '../../../../src/domain/ids.ts';
+import { GatewayError } from '../../../../src/errors.ts';
 import type { BulkLimits, BulkResult } from '../../../../src/upstream/apis/bulk-read.ts';
 import type { PlatformApi } from '../../../../src/upstream/platform-api.ts';
 import { connectTo, type ReceivedRequest, type Respond, sendJson, startStub } from '../platform-stub.ts';
@@ -74,6 +75,31 @@ const readers: readonly Reader[] = [
     readMany: ({ mergePolicies }, ids) => idsOf(mergePolicies.getMany(ids.map((id) => platformId(id)))),
     asked: inBody,
     response: results,
+  },
+  {
+    name: 'profiles',
+    readMany: async ({ profiles }, ids) => {
+      const queries = ids.map((value) => ({ namespace: 'Email', value, fields: null, mergePolicyId: null }));
+      const outcomes = (await profiles.getMany(queries)).map((outcome, index) => ({ id: ids[index] ?? '', outcome }));
+      return {
+        found: outcomes.flatMap(({ id, outcome }) => (outcome === null || outcome instanceof Error ? [] : [id])),
+        failed: outcomes.flatMap(({ id, outcome: error }) =>
+          error instanceof GatewayError ? [{ id, error, ofCall: true }] : [],
+        ),
+      };
+    },
+    asked: ({ body }) => JSON.parse(body).identities.map(({ entityId }: { entityId: string }) => entityId),
+    response: (entries) =>
+      Object.fromEntries(
+        Object.keys(entries).map((id) => [
+          `xid-${id}`,
+          {
+            entityId: `xid-${id}`,
+            requestedIdentity: { entityId: id, entityIdNS: { code: 'email' } },
+            entity: { name: id },
+          },
+        ]),
+      ),
   },
 ];
 
