@@ -198,6 +198,14 @@ describe('GraphiQL', () => {
     expect(await response.text()).not.toMatch(/<(script|link)[^>]+(src|href)="?(https?:)?\/\//);
   });
 
+  it('cannot be shown in a frame of another page, which could make its visitor send an operation', async () => {
+    const { headers } = await page(gateway);
+    expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
+    expect(headers.get('cross-origin-opener-policy')).toBe('same-origin');
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('referrer-policy')).toBe('no-referrer');
+  });
+
   it('fits the screen of a phone', async () => {
     const html = await (await page(gateway)).text();
     const [head] = html.split('</head>', 1);

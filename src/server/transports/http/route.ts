@@ -55,6 +55,18 @@ export interface GraphqlHttpOptions extends OperationDeps {
   readonly sendStream: SendStreamedResponse;
 }
 
+/**
+ * Headers of GraphiQL. No other page can show it in a frame, because the URL contains the operation that its button
+ * sends. Its own scripts and styles are part of the page.
+ */
+const pageHeaders = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+} as const;
+
 /** Methods that the paths serve. */
 const methods = ['GET', 'POST'];
 const eventStreamMethods = ['GET', 'POST', 'PUT', 'DELETE'];
@@ -117,7 +129,7 @@ export function createGraphqlHandler(
     const path = pathOf(request);
     if (cors.preflight(request, response, preflightOf(path))) return;
     if (renderPage !== null && path === graphqlPath && wantsPage(request)) {
-      send(response, { status: 200, headers: { 'content-type': 'text/html' }, body: await renderPage() });
+      send(response, { status: 200, headers: pageHeaders, body: await renderPage() });
       return;
     }
     const accepted = parseAccept(request.headers.accept ?? null);
