@@ -687,6 +687,28 @@ describeWithRedis('an event log of two replicas', () => {
     expect(warnings.length).toBeLessThanOrEqual(1);
   });
 
+  it.each([
+    { name: 'another cursor', damaged: (cursor: string) => cursor.replace(/[^.]+$/, 'another1') },
+    { name: 'no cursor', damaged: () => 'what?' },
+  ])('is written again by replicas that all follow a log with $name', async ({ damaged }) => {
+    await using replicas = await startReplicas();
+    const { a, b, admin, keys } = replicas;
+    const cursor = await a.write({ adopted: [{ id: 'x', version: 0 }] }, { observedAt: at });
+    expect((await snapshotOf(b)).cursor).toBe(cursor);
+    await admin.send((client) => client.hSet(keys.meta, 'cursor', damaged(cursor)));
+    const conflicts: unknown[] = [];
+    const write = async () => {
+      const expectedCursor = (await a.snapshot())?.cursor ?? null;
+      const entity = { id: 'x', version: 1 };
+      await a.write({ adopted: [entity], changes: [changed('x', 1)] }, { observedAt: at, expectedCursor });
+    };
+    for (let attempt = 0; attempt < 3; attempt += 1) await write().catch((error: unknown) => conflicts.push(error));
+    expect(conflicts.length).toBeLessThan(3);
+    for (const error of conflicts) expect(error).toBeInstanceOf(LogConflictError);
+    await eventually(async () => expect((await snapshotOf(b)).entities).toEqual([{ id: 'x', version: 1 }]));
+    expect(await snapshotOf(b)).toEqual(await snapshotOf(a));
+  });
+
   it('loads the log when an entry that it has missed cannot be decoded', async () => {
     await using replicas = await startReplicas();
     const { a, b, admin, keys, clock } = replicas;

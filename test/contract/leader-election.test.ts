@@ -290,6 +290,26 @@ describeWithRedis('with a Redis server', () => {
       await knows(holder, next.term);
     });
 
+    it.each(['1e300', '9007199254740992', 'inf', 'nan', '-1', 'what?'])('treats the term %s as none', async (text) => {
+      const feed = ownFeed();
+      const keys = feedKeys(feed.tenant, feed.kind);
+      await using log = first.createLog<{ readonly id: string }>({ key: ({ id }) => id, keys });
+      await using holder = first.elections.join(feed, listener());
+      await using other = second.elections.join(feed, listener());
+      const damage = () => first.redis.send((client) => client.hSet(keys.meta, 'term', text));
+      await damage();
+      const lease = await holder.acquireLease(never);
+      const write = ({ term }: Lease) =>
+        log.write({ changes: [{ kind: 'CREATED', entity: { id: 'a' } }] }, { observedAt: new Date(), term });
+      await write(lease);
+      await damage();
+      await write(lease);
+      await lease.release();
+      const next = await other.acquireLease(never);
+      expect(next.term).toBeGreaterThan(lease.term);
+      await write(next);
+    });
+
     it('stores only keys with an expiry in Redis', async () => {
       const feed = ownFeed();
       await using election = first.elections.join(feed, listener());

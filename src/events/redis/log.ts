@@ -48,6 +48,8 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
   /** The read of the oldest entry in progress, which concurrent replays share. */
   #oldest: Promise<OldestEntry | null> | null = null;
   #fetching: Promise<unknown> = Promise.resolve();
+  /** The last record when a write last conflicted with other entries than this replica shows. */
+  #conflictedAt: string | null = null;
   /** Replays after a cursor of this epoch up to this sequence are impossible, because records behind it are gone. */
   #unreplayable: { readonly epoch: string; readonly sequence: number } | null = null;
 
@@ -66,7 +68,7 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
       case 'fenced':
         throw new LogFencedError('Another writer has taken over the log.');
       case 'conflict':
-        this.#mirror.invalidate();
+        this.#resolveConflict();
         throw new LogConflictError('The log was written in the meantime.');
       case 'lost':
         this.#mirror.invalidate();
@@ -94,6 +96,14 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
       await this.#prepareReplay(after);
     }
     return this.#view.open(options);
+  }
+
+  /** Reads the records that this replica has missed, or the whole log if it has missed none since the last conflict. */
+  #resolveConflict(): void {
+    const head = this.#mirror.head?.text ?? null;
+    if (head !== null && head === this.#conflictedAt) this.#mirror.reload();
+    else this.#mirror.invalidate();
+    this.#conflictedAt = head;
   }
 
   watch(listener: () => void): Disposable {

@@ -79,6 +79,8 @@ export class RedisLogMirror<Entity> {
   readonly #recent = growingLru<true>(maxRecentRecords);
   /** Whether records may have been missed since the head was last read. */
   #outdated = false;
+  /** Whether the view may differ from the log although it shows its last record. */
+  #doubtful = false;
   #locating: Promise<void> | null = null;
   /** The last read of the head for `refresh`, and the next one. */
   #reading: Promise<unknown> = Promise.resolve();
@@ -178,6 +180,12 @@ export class RedisLogMirror<Entity> {
     if (this.#subscribed) this.#locating ??= this.#locate();
   }
 
+  /** Reads the whole log, even if the view shows its last record. */
+  reload(): void {
+    this.#doubtful = true;
+    this.invalidate();
+  }
+
   async close(): Promise<void> {
     this.#closed.abort();
     for (const one of this.#following) one[Symbol.dispose]();
@@ -245,9 +253,12 @@ export class RedisLogMirror<Entity> {
   async #catchUp(): Promise<void> {
     const { store } = this.#options;
     const stored = await store.head();
+    const isDoubtful = this.#doubtful;
     if (stored === null) this.#lose();
+    else if (isDoubtful) await this.#load(stored);
     else if (stored.text === this.#head?.text) this.#findAgain();
     else if (!(await this.#readGap(stored))) await this.#load(stored);
+    if (isDoubtful) this.#doubtful = false;
   }
 
   /**

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { termOfText } from '../../events/redis/term.ts';
 import { redisScript } from '../../runtime/redis.ts';
 
 /**
@@ -19,8 +20,7 @@ import { redisScript } from '../../runtime/redis.ts';
  *   dead candidates.
  * - `publish` message.
  */
-export const pollScript = redisScript(`
-local replicas = KEYS[1]
+export const pollScript = redisScript(`${termOfText}local replicas = KEYS[1]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local index = 0
@@ -47,7 +47,7 @@ end
 local function holderOf(meta)
   checkType(meta)
   local holder, term = unpack(redis.call('HMGET', meta, 'holder', 'term'))
-  return holder and isLive(holder) and holder or '', tonumber(term or '0') or 0
+  return holder and isLive(holder) and holder or '', termOf(term)
 end
 
 local steps = {}
@@ -68,7 +68,7 @@ function steps.release(channel, meta)
   local holder, term = unpack(redis.call('HMGET', meta, 'holder', 'term'))
   if holder ~= candidate then return 0 end
   redis.call('HDEL', meta, 'holder')
-  publish(channel, candidate, 'released', tonumber(term or '0') or 0)
+  publish(channel, candidate, 'released', termOf(term))
   return 1
 end
 function steps.publishScope(channel, meta, scopes)
