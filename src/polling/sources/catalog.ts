@@ -58,8 +58,8 @@ const pageSize = 100;
 const maxListed = 1_000;
 /** Number of rows of a page that the next page repeats. */
 const overlap = 10;
-/** Maximum number of pages of one list, including those that are read again because the list has shifted. */
-const maxPages = 20;
+/** Maximum number of pages of one list that are read again. */
+const maxStepsBack = 5;
 /** Maximum number of objects behind the newest page that are remembered without a subscriber that names them. */
 const maxRemembered = 1_000;
 
@@ -109,7 +109,8 @@ export function catalogSource<Entity extends CatalogEntity>(
         calls: { lists: list.pages, bulkGets: byId.calls },
         checkpoint: {
           listed: list.isRead || checkpoint?.listed === true,
-          floorMs: list.floorMs,
+          // Objects of a gap count as new when they are found later.
+          floorMs: list.isGapless ? list.floorMs : (checkpoint?.floorMs ?? null),
           unlisted: new Set([...(checkpoint?.unlisted ?? []), ...hidden.map(({ id }) => id)].filter(follows)),
           round,
           readAt: new Map(readAt.filter(([id]) => follows(id))),
@@ -128,6 +129,8 @@ interface ListReading<Entity> {
   readonly floorMs: number | null;
   readonly pages: number;
   readonly truncated: boolean;
+  /** Whether the objects between the newest page and the last known newest page were read. */
+  readonly isGapless: boolean;
 }
 
 const unread = (checkpoint: CatalogCheckpoint | null): ListReading<never> => ({
@@ -137,6 +140,7 @@ const unread = (checkpoint: CatalogCheckpoint | null): ListReading<never> => ({
   floorMs: checkpoint?.floorMs ?? null,
   pages: 0,
   truncated: false,
+  isGapless: true,
 });
 
 async function readList<Entity extends CatalogEntity>(
@@ -161,31 +165,34 @@ async function readList<Entity extends CatalogEntity>(
     floorMs,
     pages: 1 + gap.pages + search.pages,
     // A search that continues the list is not expected to reach its end.
-    truncated: gap.truncated || (search.truncated && listRunning !== undefined),
+    truncated: !isComplete(gap) || search.end === 'lost' || (search.end === 'limit' && listRunning !== undefined),
+    isGapless: isComplete(gap),
   };
 }
 
 interface Search<Entity> {
   readonly found: readonly Entity[];
   readonly pages: number;
-  readonly truncated: boolean;
+  /** `lost`: the pages do not continue each other, or do not show the known objects. */
+  readonly end: 'reached' | 'limit' | 'lost';
 }
 
-const noSearch: Search<never> = { found: [], pages: 0, truncated: false };
+const noSearch: Search<never> = { found: [], pages: 0, end: 'reached' };
+const isComplete = ({ end }: Search<unknown>): boolean => end === 'reached';
 
 /**
  * Reads pages to the end of the list, or until a page shows a known object.
  *
  * Catalog pages by row offset, and rows shift while objects are created, end or are removed. Each page therefore begins
- * with rows of the page before it. A page without any of them begins too late, because rows above it are gone, and is
- * read again from an earlier row.
+ * with rows of the page before it. A page without any of them is read again from an earlier row, because rows above it
+ * are gone, or because a lagging replica has answered.
  */
 async function readPages<Entity extends CatalogEntity>(
   list: CatalogObjects<Entity>['list'],
   options: {
     /** The page before the first one, from the start of the list; empty: the first page is the start. */
     readonly behind: readonly Entity[];
-    readonly known?: { has(id: string): boolean };
+    readonly known?: { readonly size: number; has(id: string): boolean };
     readonly signal: AbortSignal;
   },
 ): Promise<Search<Entity>> {
@@ -194,24 +201,31 @@ async function readPages<Entity extends CatalogEntity>(
   let previous = new Set<string>(behind.map(({ id }) => id));
   let start = Math.max(0, behind.length - overlap);
   let pages = 0;
+  let stepsBack = 0;
+  let isRepeated = false;
+  const ends = (end: Search<Entity>['end']) => ({ found: [...found.values()], pages, end });
   while (start + overlap < maxListed) {
     signal.throwIfAborted();
     const page = await list({ start, limit: pageSize });
     pages += 1;
-    if (start > 0 && !page.some(({ id }) => previous.has(id)) && pages < maxPages) {
+    if (previous.size > 0 && !page.some(({ id }) => previous.has(id))) {
+      if (stepsBack === maxStepsBack) return ends('lost');
+      stepsBack += 1;
+      isRepeated = true;
       start = Math.max(0, start - (pageSize - overlap));
       continue;
     }
     const isNew = page.some(({ id }) => !previous.has(id) && !found.has(id));
     for (const one of page) found.set(one.id, one);
+    if (page.some(({ id }) => known?.has(id))) return ends('reached');
     // A page without a new object is the end, because Catalog may ignore the start.
-    if (page.length < pageSize || !isNew || page.some(({ id }) => known?.has(id))) {
-      return { found: [...found.values()], pages, truncated: false };
-    }
+    if (page.length < pageSize || !(isNew || isRepeated))
+      return ends(known !== undefined && known.size > 0 ? 'lost' : 'reached');
+    isRepeated = false;
     previous = new Set(page.map(({ id }) => id));
     start += pageSize - overlap;
   }
-  return { found: [...found.values()], pages, truncated: true };
+  return ends('limit');
 }
 
 /** Selects objects that the pages do not show and that may have changed: unread, running, or missing from a page. */

@@ -108,7 +108,8 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
       truncated: gap.truncated || running.truncated,
       calls: { lists: 1 + gap.pages + running.pages, bulkGets: byId.calls },
       checkpoint: {
-        floorMs,
+        // Jobs of a gap count as new when they are found later.
+        floorMs: gap.truncated ? (checkpoint?.floorMs ?? null) : floorMs,
         unlisted: new Set([...(checkpoint?.unlisted ?? []), ...ended.map(({ id }) => id)].filter(follows)),
         round,
         readAt: new Map(readAt.filter(([id]) => follows(id))),
@@ -195,7 +196,7 @@ async function readPages(
   limits: {
     readonly next: number | null;
     readonly maxPages: number;
-    readonly known?: { has(id: string): boolean };
+    readonly known?: { readonly size: number; has(id: string): boolean };
     readonly signal: AbortSignal;
   },
 ): Promise<Search> {
@@ -209,12 +210,13 @@ async function readPages(
     pages += 1;
     const before = found.size;
     for (const job of jobs) found.set(job.id, job);
+    if (jobs.some(({ id }) => known?.has(id))) return { found: [...found.values()], pages, truncated: false };
     // Rows shift while jobs are created. A page without a new job is the end, even if the platform reports another
     // page.
-    const isEnd = found.size === before || jobs.some(({ id }) => known?.has(id));
-    start = isEnd ? null : next;
+    start = found.size === before ? null : next;
   }
-  return { found: [...found.values()], pages, truncated: false };
+  // Known jobs that a list does not show exist nevertheless, so a lagging replica may have answered.
+  return { found: [...found.values()], pages, truncated: known !== undefined && known.size > 0 };
 }
 
 function forgettable(

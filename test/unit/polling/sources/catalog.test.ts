@@ -141,7 +141,7 @@ describe('a round of all Catalog objects', () => {
   it.each([
     { gone: 1, requests: ['list', 'list 90', 'list 180', 'list 270'] },
     { gone: 60, requests: ['list', 'list 90', 'list 180', 'list 90', 'list 180', 'list 270'] },
-    { gone: 340, requests: ['list', 'list 90', 'list 180', 'list 90', 'list'] },
+    { gone: 150, requests: ['list', 'list 90', 'list 180', 'list 90', 'list', 'list 90', 'list 180'] },
   ])('omits no dataset of a search when $gone are removed while it reads', async ({ gone, requests }) => {
     const all = manyDatasets(350);
     const catalog = new FakeCatalog(all);
@@ -164,6 +164,26 @@ describe('a round of all Catalog objects', () => {
     };
     const { read } = await batchRound(catalog, [], { discover: true });
     expect(idsOf(read)).toEqual(expect.arrayContaining(idsOf(all)));
+  });
+
+  it.each([
+    { lags: 1, truncated: false },
+    { lags: 99, truncated: true },
+  ])('notices $lags pages of a lagging replica: truncated is $truncated', async ({ lags, truncated }) => {
+    const all = manyDatasets(180);
+    const known = all.slice(0, 50);
+    const { checkpoint } = await datasetRound(new FakeCatalog(known), known);
+    const catalog = new FakeCatalog(all);
+    catalog.beforeList = () => {
+      const isLagging = catalog.calls.length > 1 && catalog.calls.length <= 1 + lags;
+      catalog.stored.clear();
+      for (const one of isLagging ? known : all) catalog.put(one);
+    };
+    const round = await datasetRound(catalog, known, { checkpoint });
+    expect(round.truncated).toBe(truncated);
+    if (!truncated) expect(idsOf(round.read)).toEqual(expect.arrayContaining(idsOf(all.slice(50))));
+    // Objects of the gap are new when a later round finds them.
+    else expect(datasetSource.hasAppeared(dataset('d60', 60_000), round.checkpoint)).toBe(true);
   });
 
   it('ends a search although each page shows other objects', async () => {

@@ -312,7 +312,7 @@ describe('a round of segment jobs', () => {
     platform.calls.length = 0;
     const round = await read(platform, { before });
     expect(platform.calls).toEqual(['list', 'list 100', 'list 200', 'list 300']);
-    expect(round.read).toHaveLength(350);
+    expect([round.read.length, round.truncated]).toEqual([350, true]);
 
     const circling = platformOf(job('gone', 1));
     const first = await read(circling);
@@ -338,7 +338,21 @@ describe('a round of segment jobs', () => {
         signal: new AbortController().signal,
       },
     );
-    expect([lists, endless.truncated]).toEqual([3, false]);
+    expect([lists, endless.truncated]).toEqual([3, true]);
+  });
+
+  it('reports a gap when a lagging replica answers the second page, and knows its jobs as new afterwards', async () => {
+    const known = [job('known', 1, 'PROCESSING')];
+    const platform = platformOf(...known);
+    const before = await read(platform);
+    const created = [...Array.from({ length: 30 }, (_, index) => job(`gap-${index}`, 10 + index)), ...fullPage];
+    for (const each of created) platform.stored.set(each.id, each);
+    platform.on.call = (call) => {
+      if (call === 'list 100') for (const { id } of created) platform.stored.delete(id);
+    };
+    const round = await read(platform, { before });
+    expect([round.read.length, round.truncated]).toEqual([101, true]);
+    expect(segmentJobSource.hasAppeared(job('gap-0', 10), round.checkpoint)).toBe(true);
   });
 
   it('uses the job of a page although another list shows it too', async () => {
