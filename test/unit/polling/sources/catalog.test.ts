@@ -4,7 +4,7 @@ import type { Dataset } from '../../../../src/domain/dataset.ts';
 import { ForbiddenError, RateLimitedError, UpstreamTimeoutError } from '../../../../src/errors.ts';
 import { batchObjects, batchSource } from '../../../../src/polling/sources/batches.ts';
 import type { CatalogCheckpoint, CatalogSource } from '../../../../src/polling/sources/catalog.ts';
-import { datasetSource } from '../../../../src/polling/sources/datasets.ts';
+import { datasetObjects, datasetSource } from '../../../../src/polling/sources/datasets.ts';
 import type { RoundRequest } from '../../../../src/polling/sources/source.ts';
 import { batch, dataset, FakeCatalog } from './fake-catalog.ts';
 
@@ -325,7 +325,6 @@ describe('a batch', () => {
         return [];
       },
       getMany: async () => ({ found: [], failed: [], calls: 0 }),
-      get: async () => null,
     };
     await batchObjects(api).listRunning?.({ start: 100, limit: 100 });
     expect(lists).toEqual([
@@ -336,6 +335,19 @@ describe('a batch', () => {
       },
     ]);
   });
+});
+
+it.each([
+  ['datasets', datasetObjects],
+  ['batches', batchObjects],
+] as const)('a read of %s by id passes on the limits of the round', async (_, objects) => {
+  const reads: unknown[] = [];
+  const getMany = async (...args: unknown[]) => {
+    reads.push(args);
+    return { found: [], failed: [], calls: 1 };
+  };
+  await objects({ list: async () => [], getMany }).getMany(['a', 'b'], { maxSplits: 3 });
+  expect(reads).toEqual([[['a', 'b'], { maxSplits: 3 }]]);
 });
 
 it('the checkpoint for other replicas does not contain the order of reads', async () => {

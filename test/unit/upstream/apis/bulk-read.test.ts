@@ -129,6 +129,15 @@ describe.each(readers)('a bulk read of $name', ({ readMany, asked, response }) =
     },
   );
 
+  it('reads each of a few ids alone if the platform rejects one of them', async () => {
+    await using stub = await startStub(rejecting(400, 'id-0'));
+    await using client = connectTo(stub.url);
+    const { found, failed } = await readMany(client.api, ['id-0', 'id-1', 'id-2']);
+    expect(found.toSorted()).toEqual(['id-1', 'id-2']);
+    expect(failed.map(({ id }) => id)).toEqual(['id-0']);
+    expect(stub.requests.map((request) => asked(request).length)).toEqual([3, 1, 1, 1]);
+  });
+
   it('fails two ids if the platform rejects both', async () => {
     await using stub = await startStub(rejecting(400, 'id-3', 'id-97'));
     await using client = connectTo(stub.url);
