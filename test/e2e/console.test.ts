@@ -150,6 +150,9 @@ describe('a file of the console', () => {
     ['deflate', undefined, (body: Buffer) => body],
     ['identity;q=1, br;q=0.1', undefined, (body: Buffer) => body],
     ['', undefined, (body: Buffer) => body],
+    [`${','.repeat(9_000)}gzip`, 'gzip', gunzipSync],
+    // Only the first 64 elements are read.
+    [`${'x,'.repeat(64)}gzip`, undefined, (body: Buffer) => body],
   ])('is sent in the best form that `%s` accepts', async (accepted, encoding, decode) => {
     const { status, headers, body } = await raw(scriptPath, { headers: { 'accept-encoding': accepted } });
     expect([status, headers['content-encoding'], headers['vary']]).toEqual([200, encoding, 'accept-encoding']);

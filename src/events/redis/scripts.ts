@@ -126,7 +126,8 @@ export interface WriteArguments {
  * `conflict`: the log has other entries than the writer knows, or exists although the write was to begin it; `lost`:
  * the log is not the one that the writer knows, or has lost a record that the writer has read.
  */
-export const writeScript = redisScript(`${common}${termOfText}local head = find()
+export const writeScript = redisScript(`${common}${termOfText}
+local head = find()
 local term = typeOf(meta) == 'hash' and termOf(redis.call('HGET', meta, 'term')) or 0
 if given.term and given.term < term then return { 'fenced' } end
 if head and given.begins then return { 'conflict' } end

@@ -20,7 +20,8 @@ import { redisScript } from '../../runtime/redis.ts';
  *   dead candidates.
  * - `publish` message.
  */
-export const pollScript = redisScript(`${termOfText}local replicas = KEYS[1]
+export const pollScript = redisScript(`${termOfText}
+local replicas = KEYS[1]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local index = 0

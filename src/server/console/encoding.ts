@@ -1,3 +1,5 @@
+import { listElements } from '../../runtime/list-elements.ts';
+
 /** Encodings in which a file of the console exists, the smallest form first. */
 export const encodings = ['br', 'gzip', 'identity'] as const;
 export type Encoding = (typeof encodings)[number];
@@ -9,7 +11,7 @@ export type Encoding = (typeof encodings)[number];
  */
 export function chooseEncoding(header: string | undefined, available: readonly Encoding[]): Encoding {
   const weights = new Map(
-    (header ?? '').split(',').map((entry): [string, number] => {
+    [...listElements(header ?? '')].map((entry): [string, number] => {
       const [name = '', ...parameters] = entry.split(';').map((part) => part.trim().toLowerCase());
       const weight = parameters.find((parameter) => parameter.startsWith('q='));
       return [name === 'x-gzip' ? 'gzip' : name, weight === undefined ? 1 : Number(weight.slice(2))];

@@ -1,5 +1,6 @@
 import { MIMEType } from 'node:util';
 import { LRUCache } from 'lru-cache';
+import { listElements } from '../../../runtime/list-elements.ts';
 
 /** The media types that a client can read, the preferred ones first. */
 export type AcceptedTypes = readonly MIMEType[];
@@ -23,9 +24,9 @@ export function parseAccept(header: string | null): AcceptedTypes {
 }
 
 function readTypes(header: string): AcceptedTypes {
-  const types = header.split(',').flatMap((text) => {
+  const types = [...listElements(header)].flatMap((text) => {
     try {
-      return [new MIMEType(text.trim())];
+      return [new MIMEType(text)];
     } catch {
       return [];
     }

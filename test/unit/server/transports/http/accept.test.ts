@@ -21,6 +21,10 @@ describe('the media type of a JSON response', () => {
     ['text/event-stream', null],
     [`${json};q=0`, null],
     ['', null],
+    [`${','.repeat(30_000)} ,${json}`, json],
+    // Only the first 64 types are read.
+    [`${'x,'.repeat(63)}${json}`, json],
+    [`${'x,'.repeat(64)}${json}`, null],
   ])('for %j is %s', (header, expected) => {
     expect(jsonTypeOf(parseAccept(header))).toBe(expected);
   });
