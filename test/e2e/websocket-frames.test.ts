@@ -68,6 +68,11 @@ describe('a WebSocket', () => {
     ['a frame without a mask', { ...textFrame(init), masked: false }, 1002],
     ['a text that is not UTF-8', { opcode: opcodes.text, payload: Buffer.from([0xff, 0xfe]) }, 1007],
     ['a message that is too large', textFrame('x'.repeat(1_000_001)), 1009],
+    [
+      'a ping that is nested too deeply',
+      textFrame(`{"type":"ping","payload":${'['.repeat(25_000)}${']'.repeat(25_000)}}`),
+      4400,
+    ],
     ['an operation without an id', textFrame(query.replace('"1"', '""')), 4400],
     [
       'an operation whose id has more than 200 characters',

@@ -136,8 +136,9 @@ export class SocketConnection implements OperationSocket {
         await this.#init(message.payload);
         return;
       case MessageType.Ping: {
-        const { payload } = message;
-        void this.send(JSON.stringify({ type: MessageType.Pong, ...(payload === undefined ? {} : { payload }) }));
+        const pong = pongTo(message);
+        if (pong === null) this.#rejectMessage();
+        else void this.send(pong);
         return;
       }
       case MessageType.Pong:
@@ -299,6 +300,15 @@ const isHeartbeat = (value: unknown): value is PingMessage | PongMessage =>
   value !== null &&
   'type' in value &&
   (value.type === MessageType.Ping || value.type === MessageType.Pong);
+
+/** @returns null if the payload is nested too deeply, because `JSON.parse` reads more levels than can be written */
+function pongTo({ payload }: PingMessage): string | null {
+  try {
+    return JSON.stringify({ type: MessageType.Pong, ...(payload === undefined ? {} : { payload }) });
+  } catch {
+    return null;
+  }
+}
 
 const tooManyOperations = (most: number) =>
   new RateLimitedError({ message: `At most ${most} operations can run on one socket.` });
