@@ -4,7 +4,7 @@ import type { EventLog } from '../events/log.ts';
 import { createMemoryEventLog } from '../events/memory-log.ts';
 import { EndWait } from '../events/subscriber/end-wait.ts';
 import { SnapshotRefresher } from '../events/subscriber/snapshot-refresh.ts';
-import { type StreamObserver, WatchStream } from '../events/subscriber/stream.ts';
+import { type StreamObserver, WatchStream, type WatchStreamOptions } from '../events/subscriber/stream.ts';
 import { TokenExpiryTimers } from '../events/subscriber/token-expiry.ts';
 import type { WaitOptions, WaitResult, Watch, WatchEvent, WatchOptions } from '../events/watch.ts';
 import type { PollMetrics } from '../metrics/polling.ts';
@@ -12,6 +12,7 @@ import type { RunStatistics } from '../runs/run-statistics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { PullSource } from '../runtime/pull-source.ts';
+import { TurnBudget } from '../runtime/turn-budget.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import type { Tracing } from '../tracing/trace.ts';
 import { AuthorizationLeases, type RightProof } from './authorization.ts';
@@ -97,6 +98,12 @@ export function createFeedRegistry<Entity extends object, Reader extends ProvenR
   return new Registry(options);
 }
 
+/**
+ * Maximum number of events that all subscribers of one kind receive before other requests are served, and that one of
+ * them receives before the next one. Subscribers at about the same event share its results.
+ */
+const eventsPerTurn = { perTurn: 1_000, perReader: 100 };
+
 class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> implements FeedRegistry<Entity, Reader> {
   readonly #options: FeedRegistryOptions<Entity, Reader, Checkpoint>;
   readonly #elections: LeaderElections;
@@ -104,6 +111,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
   readonly #leases: AuthorizationLeases;
   readonly #streams = new Set<WatchStream<Entity>>();
   readonly #observer: StreamObserver;
+  readonly #turns = new TurnBudget(eventsPerTurn);
   readonly #confirmations: SnapshotRefresher;
   readonly #expiries: TokenExpiryTimers;
   /** Subscriptions that have not begun to deliver. */
@@ -138,7 +146,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
 
   connect(tenant: Tenant, reader: Reader): Watch<Entity> {
     return {
-      subscribe: (options) => this.#subscribe(tenant, reader, options),
+      subscribe: (options) => this.#subscribe(tenant, reader, options, this.#turns),
       wait: (options) => this.#wait(tenant, reader, options),
       nudge: () => this.#nudge(tenant),
     };
@@ -181,6 +189,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
     tenant: Tenant,
     reader: Reader,
     options: WatchOptions<Entity>,
+    turns?: TurnBudget,
   ): Promise<PullSource<WatchEvent<Entity>>> {
     using start = this.#abortable(options.signal);
     const { signal } = start;
@@ -211,7 +220,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
       feed.join(member);
       const unknown = await untilAborted(feed.ready(member), signal);
       signal.throwIfAborted();
-      const stream = this.#createStream(feed.log, leave, options);
+      const stream = this.#createStream(feed.log, leave, { ...options, turns });
       lose = (error) => stream.fail(error);
       undo = () => void stream.return();
       await stream.open(options);
@@ -233,6 +242,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
   ): Promise<WaitResult<Entity> | null> {
     const { clock } = this.#options;
     const startedMs = clock.monotonicMs();
+    // A wait that ends at once needs the state of its entity, so it does not wait for its turn.
     const stream = await this.#beginWait(signal, (start) =>
       this.#subscribe(tenant, reader, { ids: [id], matches: null, expiresAt, signal: start }),
     );
@@ -294,8 +304,12 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
   }
 
   /** @param leave called when the stream has ended */
-  #createStream(log: EventLog<Entity>, leave: () => void, options: WatchOptions<Entity>): WatchStream<Entity> {
-    const { expiresAt = null } = options;
+  #createStream(
+    log: EventLog<Entity>,
+    leave: () => void,
+    options: WatchOptions<Entity> & Pick<WatchStreamOptions<Entity>, 'turns'>,
+  ): WatchStream<Entity> {
+    const { expiresAt = null, turns } = options;
     const { source, clock, maxPendingEvents } = this.#options;
     const { key, isTerminal, results, newestFirst } = source;
     const { ids, matches, endedWithinSeconds, withResults = false } = options;
@@ -313,6 +327,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
       clock,
       maxPendingEvents,
       observer: this.#observer,
+      turns,
       onEnd: () => {
         this.#streams.delete(stream);
         this.#confirmations.delete(stream);

@@ -1,4 +1,5 @@
 import { PullIterator, type PullSource, type ReadableListener } from '../../runtime/pull-source.ts';
+import type { TurnBudget } from '../../runtime/turn-budget.ts';
 import {
   type EventLog,
   type LogEntry,
@@ -34,6 +35,8 @@ export interface WatchStreamOptions<Entity> extends SelectionOptions<Entity> {
   readonly maxPendingEvents?: number | undefined;
   /** Receives what becomes of the events. Many streams share one observer. */
   readonly observer?: StreamObserver | undefined;
+  /** Limits the events that all streams deliver in one turn of the event loop. Absent: no limit. */
+  readonly turns?: Pick<TurnBudget, 'take' | 'forget'> | undefined;
   /** Called once, when the stream has ended for any reason. */
   readonly onEnd: () => void;
 }
@@ -161,6 +164,8 @@ export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
   #readNext(): ReadResult<Entity> | null {
     this.#collect();
     if (this.#ended) return this.#conclude();
+    const hasEvent = this.#backlog !== nothing || this.#peek() !== undefined;
+    if (hasEvent && this.#options.turns?.take(this.#onReadable) === false) return null;
     const event = this.#next();
     // A stream is released with its last event, without waiting for the next request.
     if (this.#isComplete && this.#peek() === undefined && (event === undefined || this.#backlog === nothing)) {
@@ -366,6 +371,7 @@ export class WatchStream<Entity> implements PullSource<WatchEvent<Entity>> {
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#options.turns?.forget(this.#onReadable);
     this.#forgetSignal();
     this.#leaveLog();
     this.#backlog = nothing;
