@@ -13,6 +13,7 @@ import { createFileSlots } from './context/file-contents.ts';
 import { createIdempotencyRecords } from './context/idempotency/idempotency.ts';
 import { createMemoryIdempotencyStore } from './context/idempotency/memory-store.ts';
 import { createRateLimiter } from './context/rate-limiter.ts';
+import { RequestMemory } from './context/request-memory.ts';
 import { createSubscriptionQuota } from './context/subscription-quota.ts';
 import { ShuttingDownError } from './errors.ts';
 import { createMetrics } from './metrics/index.ts';
@@ -261,8 +262,10 @@ async function start(
   };
   const rateLimiter = createRateLimiter({ ...config.limits.rate, ...limited });
   const accessLog = createAccessLog({ logger: log, rate: config.accessLog });
+  const requestMemory = new RequestMemory(limited);
   const records = createOperationRecords({
     clock,
+    holdMemory: (caller) => requestMemory.hold(caller),
     observe: (record, end) => {
       const { label: operation = 'none', type = 'none' } = record.operation ?? {};
       const { outcome, codes, durationMs } = end;

@@ -1,15 +1,15 @@
 import type { DocumentInUse } from '../observation/operation-record.ts';
 
-/** The documents of the open subscriptions of one holder. */
+/** The documents of one holder. */
 interface Held {
   bytes: number;
-  /** Number of subscriptions by document. */
-  readonly subscriptions: Map<DocumentInUse, number>;
+  /** Number of uses by document. */
+  readonly uses: Map<DocumentInUse, number>;
 }
 
 /**
- * Bounds the memory of the documents of open subscriptions, which are in memory for as long as the subscriptions. A
- * document counts once for each holder, regardless of the number of its subscriptions.
+ * Bounds the memory of the documents of open subscriptions or of operations in progress, which keep them. A document
+ * counts once for each holder, regardless of the number of its uses.
  */
 export class DocumentQuota {
   readonly #maxBytes: number;
@@ -19,35 +19,41 @@ export class DocumentQuota {
     this.#maxBytes = maxBytes;
   }
 
-  hasRoomFor(holder: string, document: DocumentInUse): boolean {
-    const held = this.#held.get(holder);
-    if (held?.subscriptions.has(document)) return true;
-    return (held?.bytes ?? 0) + document.bytes <= this.#maxBytes;
+  bytesOf(holder: string): number {
+    return this.#held.get(holder)?.bytes ?? 0;
   }
 
-  /** @returns whether it is the first subscription of the holder with this document */
+  has(holder: string, document: DocumentInUse): boolean {
+    return this.#held.get(holder)?.uses.has(document) === true;
+  }
+
+  hasRoomFor(holder: string, document: DocumentInUse): boolean {
+    return this.has(holder, document) || this.bytesOf(holder) + document.bytes <= this.#maxBytes;
+  }
+
+  /** @returns whether it is the first use of the document by the holder */
   add(holder: string, document: DocumentInUse): boolean {
-    const held = this.#held.get(holder) ?? { bytes: 0, subscriptions: new Map() };
+    const held = this.#held.get(holder) ?? { bytes: 0, uses: new Map() };
     this.#held.set(holder, held);
-    const count = held.subscriptions.get(document) ?? 0;
-    held.subscriptions.set(document, count + 1);
+    const count = held.uses.get(document) ?? 0;
+    held.uses.set(document, count + 1);
     if (count > 0) return false;
     held.bytes += document.bytes;
     return true;
   }
 
-  /** @returns whether it was the last subscription of the holder with this document */
+  /** @returns whether it was the last use of the document by the holder */
   remove(holder: string, document: DocumentInUse): boolean {
     const held = this.#held.get(holder);
-    const count = held?.subscriptions.get(document) ?? 0;
+    const count = held?.uses.get(document) ?? 0;
     if (held === undefined || count === 0) return false;
     if (count > 1) {
-      held.subscriptions.set(document, count - 1);
+      held.uses.set(document, count - 1);
       return false;
     }
-    held.subscriptions.delete(document);
+    held.uses.delete(document);
     held.bytes -= document.bytes;
-    if (held.subscriptions.size === 0) this.#held.delete(holder);
+    if (held.uses.size === 0) this.#held.delete(holder);
     return true;
   }
 }

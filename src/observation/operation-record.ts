@@ -8,13 +8,27 @@ import type { RequestLog } from '../runtime/request-log.ts';
 import type { TracePosition } from '../tracing/trace.ts';
 import type { CountedCalls } from '../upstream/types.ts';
 
-/** A parsed document, whose subscriptions keep it in memory. */
+/** A parsed document, which its operations in progress and its subscriptions keep in memory. */
 export interface DocumentInUse {
   /** Approximate size in memory. */
   readonly bytes: number;
-  /** Makes later operations with the same text use this document, until `release`. */
+  /** Makes later operations with the same text use this document, until `release` was called as often. */
   keep(): void;
   release(): void;
+}
+
+/** The caller of an operation whose memory is counted. */
+export type MemoryHolder = Pick<Session, 'tenant' | 'principal' | 'credential'>;
+
+/** The memory of an operation in progress. It is counted toward its caller until it is disposed of. */
+export interface HeldMemory extends Disposable {
+  /** @throws {RateLimitedError} the requests in progress are too large */
+  grow(bytes: number): void;
+  /**
+   * Call it once.
+   * @throws {RateLimitedError} the documents in use are too large
+   */
+  use(document: DocumentInUse): void;
 }
 
 /** An operation of a document, without its variables. */
@@ -42,6 +56,7 @@ export type ObserveOperation = (record: OperationRecord, end: OperationEnd) => v
 export interface OperationRecordsOptions {
   readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly observe: ObserveOperation;
+  readonly holdMemory: (caller: MemoryHolder) => HeldMemory;
 }
 
 /** Begins the record of each operation, when its request arrives. */
@@ -63,7 +78,7 @@ export class OperationRecord {
   readonly log: RequestLog;
   transport: OperationTransport;
   /** Null until the caller is authenticated. */
-  session: Pick<Session, 'tenant' | 'loggedAs' | 'platformUser'> | null = null;
+  session: (MemoryHolder & Pick<Session, 'loggedAs' | 'platformUser'>) | null = null;
   /** Null until the document is parsed. */
   operation: OperationDescription | null = null;
   /** Aborts when the client leaves. Null until the request has a signal. */
@@ -77,6 +92,7 @@ export class OperationRecord {
   readonly #options: OperationRecordsOptions;
   readonly #startedAtMs: number;
   #ended = false;
+  #memory: HeldMemory | null = null;
 
   constructor(options: OperationRecordsOptions, log: RequestLog, transport: OperationTransport) {
     this.#options = options;
@@ -93,6 +109,23 @@ export class OperationRecord {
     return this.log.logger;
   }
 
+  /**
+   * Counts bytes of the request until the operation ends.
+   * @throws {RateLimitedError} the requests in progress are too large
+   */
+  grow(bytes: number): void {
+    this.#held?.grow(bytes);
+  }
+
+  /**
+   * Sets the operation, and counts its document until the operation ends.
+   * @throws {RateLimitedError} the documents in use are too large
+   */
+  begin(operation: OperationDescription): void {
+    this.operation = operation;
+    this.#held?.use(operation.document);
+  }
+
   /** The request carries no operation. */
   discard(): void {
     this.#ended = true;
@@ -102,7 +135,16 @@ export class OperationRecord {
   end(outcome: OperationOutcome, codes: readonly OperationErrorCode[] = []): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#memory?.[Symbol.dispose]();
+    this.#memory = null;
     const { clock, observe } = this.#options;
     observe(this, { outcome, codes, durationMs: clock.monotonicMs() - this.#startedAtMs });
+  }
+
+  /** Null after the end: a client can leave while its request is read. */
+  get #held(): HeldMemory | null {
+    if (this.#ended || this.session === null) return null;
+    this.#memory ??= this.#options.holdMemory(this.session);
+    return this.#memory;
   }
 }

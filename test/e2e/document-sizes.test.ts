@@ -2,9 +2,11 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { type CallbackRouter, startCallbackRouter } from '../support/callback-router.ts';
 import { eventually } from '../support/eventually.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { operationTransports, sendOver, streamingTransports } from '../support/operation-transports.ts';
-import { startPlatform } from '../support/platform.ts';
+import { profileDataset, startPlatform, startSteppedPlatform } from '../support/platform.ts';
+import { StartExportDocument } from './operations.generated.ts';
 
 let platform: Awaited<ReturnType<typeof startPlatform>>;
 let callbackRouter: CallbackRouter;
@@ -102,4 +104,42 @@ it('subscriptions with one long document count it once', async () => {
     controller.abort();
   }
   await eventually(async () => expect(await gateway.metric('aep_subscriptions')).toBe(0));
+});
+
+it('requests in progress share a bound of memory, which concerns no small request', async () => {
+  await using stepped = await startSteppedPlatform({ clock: new FakeClock('2026-11-02T08:00:00Z'), profiles: 40 });
+  await using waiting = await startGateway({ platform: stepped });
+  const input = { destination: { target: { datasetId: profileDataset } } };
+  const { createExportJob } = await waiting.query(StartExportDocument, { input });
+  if (createExportJob?.__typename !== 'CreateExportJobPayload') throw new Error(JSON.stringify(createExportJob));
+  const { id } = createExportJob.exportJob;
+  const query = 'query ($id: ID!) { awaitExportJob(id: $id, timeoutMs: 55000) { ended } }';
+  const unused = Array.from({ length: 99 }, () => 'x'.repeat(9_990));
+  const controller = new AbortController();
+  const codes: unknown[] = [];
+  const wait = async () => {
+    const response = await fetch(waiting.graphqlUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query, variables: { id, unused } }),
+      signal: controller.signal,
+    });
+    const { errors = [] } = await response.json();
+    codes.push(response.status, errors[0]?.extensions.code);
+  };
+  const waits = Array.from({ length: 70 }, () => wait().catch((error: unknown) => error));
+  // 64 MiB have room for 67 of them.
+  await eventually(() => expect(codes).toEqual([429, 'RATE_LIMITED', 429, 'RATE_LIMITED', 429, 'RATE_LIMITED']));
+  for (const transport of operationTransports.filter((each) => each !== 'GET')) {
+    const ask = { query: '{ viewer { authMode } }', variables: { unused } };
+    expect((await sendOver(transport, waiting, ask)).code).toBe('RATE_LIMITED');
+    expect((await sendOver(transport, waiting, { query: ask.query })).data).not.toBeNull();
+  }
+  controller.abort();
+  await Promise.all(waits);
+  await eventually(async () => {
+    expect(
+      (await sendOver('POST', waiting, { query: '{ viewer { authMode } }', variables: { unused } })).code,
+    ).toBeNull();
+  });
 });

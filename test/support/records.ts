@@ -1,3 +1,4 @@
+import { RequestMemory } from '../../src/context/request-memory.ts';
 import {
   createOperationRecords,
   type ObserveOperation,
@@ -15,6 +16,10 @@ export const testLog = (logger: Logger = createLogger({ level: 'silent' })): Req
 
 /** Records of operations that are observed by nothing unless there is an observer. */
 export const testRecords = (observe: ObserveOperation = () => {}): OperationRecords =>
-  createOperationRecords({ clock: new FakeClock(), observe });
+  createOperationRecords({
+    clock: new FakeClock(),
+    observe,
+    holdMemory: (caller) => new RequestMemory({ isAccepted: () => true }).hold(caller),
+  });
 
 export const testRecord = (logger?: Logger): OperationRecord => testRecords().begin(testLog(logger), 'http');

@@ -53,7 +53,7 @@ export function openOperation(
     // Some clients send an empty name for an anonymous operation.
     const operationName = params.operationName || null;
     const operation = prepared.operation(operationName) ?? noOperation(document, operationName);
-    record.operation = operation;
+    record.begin(operation);
     const errors = prepared.validate();
     if (errors.length > 0) {
       return shownTo(contextValue, errors, hiddenErrors).then(

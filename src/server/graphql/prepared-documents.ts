@@ -56,17 +56,24 @@ export function createPreparedDocuments({
     maxSize: maxBytes,
     sizeCalculation: ({ bytes }) => bytes,
   });
-  /** Documents of open subscriptions, so that subscriptions with the same text share one, however long it is. */
+  /** Documents of operations in progress and of open subscriptions. Those with the same text share one of any length. */
   const inUse = new Map<string, PreparedDocument>();
   const prepare = (text: string): PreparedDocument => {
     const document: DocumentNode = parse(text);
     const operations = new Map<string | null, OperationDescription>();
     let errors: readonly GraphQLError[] | null = null;
     const bytes = 2 * text.length + bytesPerToken * tokensOf(document);
+    let users = 0;
     const used: DocumentInUse = {
       bytes,
-      keep: () => void inUse.set(text, prepared),
-      release: () => void (inUse.get(text) === prepared && inUse.delete(text)),
+      keep: () => {
+        users += 1;
+        inUse.set(text, prepared);
+      },
+      release: () => {
+        users -= 1;
+        if (users === 0 && inUse.get(text) === prepared) inUse.delete(text);
+      },
     };
     const prepared: PreparedDocument = {
       schema,

@@ -7,14 +7,19 @@ export class BodyTooLargeError extends Error {
 
 /**
  * Reads a request's body up to a limit. The limit is enforced on the received bytes and not on the announced length.
+ * @param onBytes called for received bytes; its error ends the reading
  * @throws {BodyTooLargeError}
  * @throws {DOMException} `AbortError`: the client has left
  */
-export function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+export function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  onBytes: (bytes: number) => void = () => {},
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const tooLarge = () => reject(new BodyTooLargeError('The body is too large.'));
+    const tooLarge = () => new BodyTooLargeError('The body is too large.');
     if (Number(request.headers['content-length']) > maxBytes) {
-      tooLarge();
+      reject(tooLarge());
       return;
     }
     const chunks: Buffer[] = [];
@@ -23,11 +28,15 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bu
     const onData = (chunk: Buffer) => {
       length += chunk.length;
       chunks.push(chunk);
-      if (length <= maxBytes) return;
-      stop();
-      // Without a reader, the stream would continue and drop the data.
-      request.pause();
-      tooLarge();
+      try {
+        if (length > maxBytes) throw tooLarge();
+        onBytes(chunk.length);
+      } catch (error) {
+        stop();
+        // Without a reader, the stream would continue and drop the data.
+        request.pause();
+        reject(error);
+      }
     };
     const onEnd = () => {
       stop();

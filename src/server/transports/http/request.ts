@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { MIMEType } from 'node:util';
+import type { OperationRecord } from '../../../observation/operation-record.ts';
 import type { OperationParams } from '../../graphql/operation.ts';
 import { requestError } from '../../graphql/request-error.ts';
 import { BodyTooLargeError, readBody } from '../../http/request-body.ts';
@@ -42,14 +43,22 @@ const bodyReaders: ReadonlyMap<string, BodyReader> = new Map<string, BodyReader>
   ['application/graphql', (query) => ({ query })],
 ]);
 
+/** Counts the bytes of a request while it is read. */
+type CountBytes = Pick<OperationRecord, 'grow'>;
+
 /**
  * Reads the GraphQL request in the body of a POST. A failure is thrown, or rejects the promise. A byte order mark
  * before the JSON is skipped (RFC 8259, section 8.1).
  * @throws {GraphQLError} `UNSUPPORTED_MEDIA_TYPE`: the media type or the content encoding; `PAYLOAD_TOO_LARGE`;
  *   `BAD_REQUEST`: the body is not JSON, or JSON of another shape
+ * @throws {RateLimitedError} the requests in progress of the caller are too large
  * @throws {DOMException} `AbortError`: the client has left
  */
-export function readRequestBody(request: IncomingMessage, maxBytes: number): Promise<OperationParams> {
+export function readRequestBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  record: CountBytes,
+): Promise<OperationParams> {
   const read = bodyReaders.get(essenceOf(request.headers['content-type']));
   if (read === undefined) {
     throw requestError('UNSUPPORTED_MEDIA_TYPE', 'The Content-Type must be application/json.', {
@@ -62,7 +71,7 @@ export function readRequestBody(request: IncomingMessage, maxBytes: number): Pro
       http: { headers: { 'accept-encoding': 'identity' } },
     });
   }
-  return readBody(request, maxBytes).then(
+  return readBody(request, maxBytes, (bytes) => record.grow(bytes)).then(
     (body) => read(utf8.decode(body)),
     (error: unknown) => {
       if (!(error instanceof BodyTooLargeError)) throw error;

@@ -3,7 +3,7 @@ import type { ExecutionResult } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
 import type { Authenticate, Session } from '../../../auth/authenticator.ts';
 import type { RequestHeaders } from '../../../auth/caller-headers.ts';
-import type { OperationRecords } from '../../../observation/operation-record.ts';
+import type { OperationRecord, OperationRecords } from '../../../observation/operation-record.ts';
 import { EndController } from '../../../runtime/end-signal.ts';
 import type { RequestLog } from '../../../runtime/request-log.ts';
 import type { TracePosition } from '../../../tracing/trace.ts';
@@ -87,7 +87,7 @@ export function createGraphqlHandler(
 
   const serve = async (exchange: HttpExchange): Promise<void> => {
     const { request, response, accepted, session, host, signal, trace, record } = exchange;
-    const read = readParams(request, maxBodyBytes);
+    const read = readParams(request, maxBodyBytes, record);
     const params = read instanceof Promise ? await read : read;
     if (request.method === 'POST' && requestsCallbacks(params, accepted)) {
       record.transport = 'callback';
@@ -165,12 +165,17 @@ export function createGraphqlHandler(
 }
 
 /** @throws {GraphQLError} `METHOD_NOT_ALLOWED`, and the errors of the two readers */
-function readParams(request: IncomingMessage, maxBodyBytes: number): OperationParams | Promise<OperationParams> {
+function readParams(
+  request: IncomingMessage,
+  maxBodyBytes: number,
+  record: OperationRecord,
+): OperationParams | Promise<OperationParams> {
   switch (request.method) {
     case 'GET':
+      record.grow(request.url?.length ?? 0);
       return readQueryString(request.url ?? '');
     case 'POST':
-      return readRequestBody(request, maxBodyBytes);
+      return readRequestBody(request, maxBodyBytes, record);
     default:
       throw requestError('METHOD_NOT_ALLOWED', `The method ${request.method} is not supported here.`, {
         http: { headers: { allow: 'GET, POST' } },

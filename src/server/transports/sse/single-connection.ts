@@ -95,7 +95,7 @@ export function createEventStreams(options: EventStreamOptions): ServeEventStrea
   /** Starts an operation, which outlives its request. */
   const start = async (exchange: HttpExchange): Promise<void> => {
     const { request, session, host, trace, record, signal: leaving } = exchange;
-    const params = await readRequestBody(request, maxBodyBytes);
+    const params = await readRequestBody(request, maxBodyBytes, record);
     // The stream may end while the request is read, and nothing would end an operation that starts after it.
     const { operations, body } = find(exchange);
     const id = operationIdOf(params);

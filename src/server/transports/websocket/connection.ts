@@ -228,7 +228,7 @@ export class SocketConnection implements OperationSocket {
     const operation = new SocketOperation(id, this, this.#options, this.#begin());
     this.#operations = [...this.#operations, operation];
     if (full) operation.fail(tooManyOperations(maxOperations));
-    else if (this.#sender.room() === undefined) await operation.run(payload, this.#headers);
+    else if (this.#sender.room() === undefined) await operation.run(payload, this.#headers, length);
     else await this.#enqueue({ operation, payload, length });
   }
 
@@ -262,7 +262,7 @@ export class SocketConnection implements OperationSocket {
       const [next, ...rest] = this.#queue;
       if (next === undefined) break;
       this.#queue = rest;
-      await next.operation.run(next.payload, this.#headers);
+      await next.operation.run(next.payload, this.#headers, next.length);
     }
     this.#draining = false;
   }

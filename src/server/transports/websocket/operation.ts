@@ -60,11 +60,14 @@ export class SocketOperation implements ResultReceiver {
     this.#deps = deps;
   }
 
-  /** Resolves when the operation has ended, or its results have started. */
-  async run(payload: SubscribePayload, headers: RequestHeaders): Promise<void> {
+  /**
+   * Resolves when the operation has ended, or its results have started.
+   * @param length of its message, in characters
+   */
+  async run(payload: SubscribePayload, headers: RequestHeaders, length: number): Promise<void> {
     if (this.#over) return;
     try {
-      const result = await this.#start(payload, headers);
+      const result = await this.#start(payload, headers, length);
       if (result === null) return;
       if (isAsyncIterable(result)) for await (const each of result) await this.next(each);
       else await this.next(result);
@@ -111,6 +114,7 @@ export class SocketOperation implements ResultReceiver {
   async #start(
     payload: SubscribePayload,
     headers: RequestHeaders,
+    length: number,
   ): Promise<ExecutionResult | AsyncIterable<ExecutionResult> | null> {
     const request = this.#request;
     const record = this.#record;
@@ -119,6 +123,7 @@ export class SocketOperation implements ResultReceiver {
     if (this.#over) return null;
     record.session = session;
     this.#deps.countOperation(session);
+    record.grow(length);
     const operation = { session, host: headers('host'), signal: request.signal, trace: this.#socket.trace, record };
     const args = await openOperation(this.#deps, payload, operation);
     if (this.#over) return null;

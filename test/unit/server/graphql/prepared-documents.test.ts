@@ -67,6 +67,9 @@ it('shares a document of any length while subscriptions use it', () => {
   // Another document with this text was in use for a shorter time.
   second.operation(null)?.document.release();
   expect(documents.prepare(text)).toBe(first);
+  used?.keep();
+  used?.release();
+  expect(documents.prepare(text)).toBe(first);
   used?.release();
   expect(isKept(text)).toBe(false);
 });

@@ -125,7 +125,7 @@ async function setUp({ items = 1 } = {}) {
     countOperation: () => {},
   };
   const operation = new SocketOperation('1', socket, deps, testRecord());
-  const run = (query: string) => operation.run({ query }, () => null);
+  const run = (query: string) => operation.run({ query }, () => null, query.length);
   const isFree = () => {
     try {
       quota.open({ principal, tenant: tenantOf('prod'), record: null }).end('disconnected');

@@ -1,0 +1,137 @@
+import { tenantKey } from '../domain/tenant.ts';
+import { RateLimitedError } from '../errors.ts';
+import type { DocumentInUse, HeldMemory, MemoryHolder } from '../observation/operation-record.ts';
+import { Counts } from '../runtime/counts.ts';
+import { DocumentQuota } from './document-quota.ts';
+
+/** Maximum size of the requests in progress, and of their documents with their syntax trees, in MiB. */
+const maxMiB = { requests: { caller: 64, total: 256 }, documents: { caller: 32, total: 128 } } as const;
+/** Share of `total` for credentials that the platform has not accepted, in addition. Anyone can invent them. */
+const unacceptedShare = 1 / 4;
+const bytesPerMiB = 1024 * 1024;
+/** Maximum sizes of a request and of a document that are never rejected, in bytes, so that ordinary ones are not. */
+const ordinary = { request: 16 * 1024, document: 64 * 1024 } as const;
+
+export interface RequestMemoryOptions {
+  /** Whether the platform has accepted the credential of a caller. */
+  readonly isAccepted: (caller: MemoryHolder) => boolean;
+}
+
+/**
+ * Bounds the memory of operations in progress, which keep their request and their document until their result is ready.
+ * An operation can wait for the platform or for a job for up to a minute. Ordinary requests and documents are counted, but
+ * never rejected, so that no other caller can cause their rejection. A sandbox may use at most half of the memory that the others leave free,
+ * so that a new sandbox always finds room.
+ */
+export class RequestMemory {
+  readonly #options: RequestMemoryOptions;
+  readonly #accepted = new Pool(1);
+  readonly #others = new Pool(unacceptedShare);
+
+  constructor(options: RequestMemoryOptions) {
+    this.#options = options;
+  }
+
+  /** Counts the memory of one operation toward its caller, until the result is disposed of. */
+  hold(caller: MemoryHolder): HeldMemory {
+    const pool = this.#options.isAccepted(caller) ? this.#accepted : this.#others;
+    return new Held(pool, caller.principal, tenantKey(caller.tenant));
+  }
+}
+
+const tooLarge = (holder: 'a caller' | 'a sandbox', what: 'requests' | 'documents') =>
+  new RateLimitedError({ message: `The ${what} in progress of ${holder} are too large together.` });
+
+/** Callers that share the memory. */
+class Pool {
+  readonly #maxRequests: number;
+  readonly #maxDocuments: number;
+  readonly #callers = new Counts();
+  readonly #tenants = new Counts();
+  #bytes = 0;
+  readonly #documentsOfCallers = new DocumentQuota(maxMiB.documents.caller * bytesPerMiB);
+  readonly #documentsOfTenants = new DocumentQuota(Number.POSITIVE_INFINITY);
+  readonly #documents = new DocumentQuota(Number.POSITIVE_INFINITY);
+
+  constructor(share: number) {
+    this.#maxRequests = share * maxMiB.requests.total * bytesPerMiB;
+    this.#maxDocuments = share * maxMiB.documents.total * bytesPerMiB;
+  }
+
+  /**
+   * @param before bytes of the request so far
+   * @throws {RateLimitedError} there is no room for more bytes
+   */
+  grow(principal: string, tenant: string, { before, more }: { readonly before: number; readonly more: number }): void {
+    if (before + more > ordinary.request) {
+      if (this.#callers.of(principal) + more > maxMiB.requests.caller * bytesPerMiB)
+        throw tooLarge('a caller', 'requests');
+      if (this.#tenants.of(tenant) + more > this.#maxRequests - this.#bytes) throw tooLarge('a sandbox', 'requests');
+    }
+    this.#add(principal, tenant, more);
+  }
+
+  shrink(principal: string, tenant: string, bytes: number): void {
+    this.#add(principal, tenant, -bytes);
+  }
+
+  /** @throws {RateLimitedError} there is no room for the document */
+  use(principal: string, tenant: string, document: DocumentInUse): void {
+    const all = this.#documents;
+    if (document.bytes > ordinary.document) {
+      if (!this.#documentsOfCallers.hasRoomFor(principal, document)) throw tooLarge('a caller', 'documents');
+      const more = all.has(total, document) ? 0 : document.bytes;
+      if (more > 0 && this.#documentsOfTenants.bytesOf(tenant) + more > this.#maxDocuments - all.bytesOf(total))
+        throw tooLarge('a sandbox', 'documents');
+    }
+    this.#documentsOfCallers.add(principal, document);
+    this.#documentsOfTenants.add(tenant, document);
+    if (all.add(total, document)) document.keep();
+  }
+
+  release(principal: string, tenant: string, document: DocumentInUse): void {
+    this.#documentsOfCallers.remove(principal, document);
+    this.#documentsOfTenants.remove(tenant, document);
+    if (this.#documents.remove(total, document)) document.release();
+  }
+
+  #add(principal: string, tenant: string, bytes: number): void {
+    this.#callers.add(principal, bytes);
+    this.#tenants.add(tenant, bytes);
+    this.#bytes += bytes;
+  }
+}
+
+/** Stands for all holders of a pool. */
+const total = '';
+
+class Held implements HeldMemory {
+  readonly #pool: Pool;
+  readonly #principal: string;
+  readonly #tenant: string;
+  #bytes = 0;
+  #document: DocumentInUse | null = null;
+
+  constructor(pool: Pool, principal: string, tenant: string) {
+    this.#pool = pool;
+    this.#principal = principal;
+    this.#tenant = tenant;
+  }
+
+  grow(bytes: number): void {
+    this.#pool.grow(this.#principal, this.#tenant, { before: this.#bytes, more: bytes });
+    this.#bytes += bytes;
+  }
+
+  use(document: DocumentInUse): void {
+    this.#pool.use(this.#principal, this.#tenant, document);
+    this.#document = document;
+  }
+
+  [Symbol.dispose](): void {
+    this.#pool.shrink(this.#principal, this.#tenant, this.#bytes);
+    this.#bytes = 0;
+    if (this.#document !== null) this.#pool.release(this.#principal, this.#tenant, this.#document);
+    this.#document = null;
+  }
+}
