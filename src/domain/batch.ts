@@ -81,6 +81,8 @@ export interface Batch {
 export interface BatchState extends Pick<Batch, 'status' | 'rawStatus'> {
   /** See isTerminalBatch. */
   readonly isTerminal: boolean;
+  /** `updatedAt` of the batch when this status was first read. */
+  readonly updatedAt: Date | null;
 }
 
 /**

@@ -50,9 +50,14 @@ export class OlderReadings<Entity extends object> {
     const { isTerminal, updatedAt } = this.#options.source;
     // A running entity may end without a change of the time.
     if (isTerminal(entity) && !isTerminal(previous)) return false;
-    const [beforeMs, ms] = [updatedAt(previous)?.getTime(), updatedAt(entity)?.getTime()];
-    if (beforeMs === undefined || ms === undefined) return false;
-    // Some responses of the platform contain the time in seconds.
-    return ms % 1_000 === 0 ? ms < Math.floor(beforeMs / 1_000) * 1_000 : ms < beforeMs;
+    return isEarlier(updatedAt(entity), updatedAt(previous));
   }
+}
+
+/** Whether a time of the platform is certainly earlier than another one; null: the platform reports none. */
+export function isEarlier(time: Date | null, other: Date | null): boolean {
+  const [ms, otherMs] = [time?.getTime(), other?.getTime()];
+  if (ms === undefined || otherMs === undefined) return false;
+  // Some responses of the platform contain the time in seconds.
+  return ms % 1_000 === 0 ? ms < Math.floor(otherMs / 1_000) * 1_000 : ms < otherMs;
 }

@@ -5,6 +5,7 @@ import type { BatchId } from '../../domain/ids.ts';
 import { isTerminalJob } from '../../domain/job.ts';
 import type { BatchesApi } from '../../upstream/apis/batches.ts';
 import { isSameState } from '../diff.ts';
+import { isEarlier } from '../older-readings.ts';
 import { readInBulk } from './bulk-reading.ts';
 import type { ResultSource, RoundCalls } from './source.ts';
 
@@ -19,7 +20,7 @@ export interface BatchReader {
 const absencesUntilGone = 2;
 /** Maximum number of splits of one reading (see BulkLimits), which is enough for one rejected batch among 100. */
 const maxSplits = 7;
-const fields = new Set(['status', 'completedAt'] as const);
+const fields = new Set(['status', 'completedAt', 'updatedAt'] as const);
 
 /**
  * The batches of export jobs. A job can be SUCCEEDED before its batches are readable. A FAILED or CANCELLED job has no
@@ -52,7 +53,7 @@ export const exportBatches: ResultSource<ExportJob, BatchReader> = {
       for (const { batchId } of job.destination.batches) {
         const state = read.get(batchId);
         if (state !== undefined) {
-          states.set(batchId, state);
+          states.set(batchId, laterOf(states.get(batchId), state));
           absences.delete(batchId);
         } else if (isAbsent.has(batchId) && states.has(batchId)) {
           absences.set(batchId, Math.min(absencesUntilGone, (absences.get(batchId) ?? 0) + 1));
@@ -99,7 +100,15 @@ const stateOf = (batch: Batch): BatchState => ({
   status: batch.status,
   rawStatus: batch.rawStatus,
   isTerminal: isTerminalBatch(batch),
+  updatedAt: batch.updatedAt,
 });
+
+/** The known state, if a lagging replica of Catalog shows an older one, or the status is the same. */
+function laterOf(known: BatchState | undefined, read: BatchState): BatchState {
+  if (known === undefined || (read.isTerminal && !known.isTerminal)) return read;
+  const isSame = read.rawStatus === known.rawStatus && read.isTerminal === known.isTerminal;
+  return isSame || isEarlier(read.updatedAt, known.updatedAt) ? known : read;
+}
 
 /** Batches that can still change. A removed batch may return as long as the job runs. */
 function openBatches(job: ExportJob): readonly BatchId[] {

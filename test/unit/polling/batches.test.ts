@@ -48,6 +48,33 @@ describe('a subscriber of named jobs that watches their batches', () => {
     expect(follower.ended).toBe('completed');
   });
 
+  it('does not receive an older status from a lagging replica of Catalog, but an end without a time', async () => {
+    const platform = platformWith('SUCCEEDED', 'LOADING');
+    platform.batchUpdates.set('b', new Date(1_100));
+    await using setup = new WatchSetup({ platform });
+    const follower = await setup.follow({ ids: ['a'], withResults: true });
+    const readings = [
+      ['STAGED', 1_200],
+      ['LOADING', 1_100],
+      ['STAGED', 1_300],
+      ['STAGED', 1_200],
+      ['STAGING', 1_250],
+      ['SUCCESS', 1_150],
+    ] as const;
+    for (const [status, updatedMs] of readings) {
+      platform.batches.set('b', status);
+      platform.batchUpdates.set('b', new Date(updatedMs));
+      await setup.nextRound();
+    }
+    expect(described(follower.events)).toEqual([
+      'SNAPSHOT a SUCCEEDED b=LOADING',
+      'CHANGED a SUCCEEDED b=STAGED',
+      'CHANGED a SUCCEEDED b=STAGING',
+      'CHANGED a SUCCEEDED b=SUCCESS',
+    ]);
+    expect(follower.ended).toBe('completed');
+  });
+
   it('completes at once if the batch was readable before, after one reading of it', async () => {
     const platform = platformWith('SUCCEEDED', 'ACTIVE');
     await using setup = new WatchSetup({ platform });

@@ -109,6 +109,8 @@ export class FakePlatform {
   readonly unlisted = new Set<string>();
   /** Status of each batch that Catalog has. */
   readonly batches = new Map<string, BatchStatus>();
+  /** Time of the last change of each batch, if Catalog reports it. */
+  readonly batchUpdates = new Map<string, Date>();
   /** Errors that Catalog returns instead of batches. */
   readonly unreadableBatches = new Map<string, GatewayError>();
   readonly #jobs = new Map<string, ExportJob>();
@@ -234,7 +236,8 @@ export class FakePlatform {
   #batches(ids: readonly BatchId[]): readonly Batch[] {
     return ids.flatMap((id) => {
       const status = this.batches.get(id);
-      return status === undefined ? [] : [{ ...emptyBatch, id, status, rawStatus: status.toLowerCase() }];
+      const updatedAt = this.batchUpdates.get(id) ?? null;
+      return status === undefined ? [] : [{ ...emptyBatch, id, status, rawStatus: status.toLowerCase(), updatedAt }];
     });
   }
 
