@@ -12,7 +12,7 @@ import type { RunStatistics } from '../runs/run-statistics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { PullSource } from '../runtime/pull-source.ts';
-import { TurnBudget } from '../runtime/turn-budget.ts';
+import { TurnLimiter } from '../runtime/turn-limiter.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import type { Tracing } from '../tracing/trace.ts';
 import { AuthorizationLeases, type RightProof } from './authorization.ts';
@@ -111,7 +111,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
   readonly #leases: AuthorizationLeases;
   readonly #streams = new Set<WatchStream<Entity>>();
   readonly #observer: StreamObserver;
-  readonly #turns = new TurnBudget(eventsPerTurn);
+  readonly #turns = new TurnLimiter(eventsPerTurn);
   readonly #confirmations: SnapshotRefresher;
   readonly #expiries: TokenExpiryTimers;
   /** Subscriptions that have not begun to deliver. */
@@ -189,7 +189,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
     tenant: Tenant,
     reader: Reader,
     options: WatchOptions<Entity>,
-    turns?: TurnBudget,
+    turns?: TurnLimiter,
   ): Promise<PullSource<WatchEvent<Entity>>> {
     using start = this.#abortable(options.signal);
     const { signal } = start;

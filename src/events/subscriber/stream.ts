@@ -1,5 +1,5 @@
 import { PullIterator, type PullSource, type ReadableListener } from '../../runtime/pull-source.ts';
-import type { TurnBudget } from '../../runtime/turn-budget.ts';
+import type { TurnLimiter } from '../../runtime/turn-limiter.ts';
 import {
   type EventLog,
   type LogEntry,
@@ -36,7 +36,7 @@ export interface WatchStreamOptions<Entity> extends SelectionOptions<Entity> {
   /** Receives what becomes of the events. Many streams share one observer. */
   readonly observer?: StreamObserver | undefined;
   /** Limits the events that all streams deliver in one turn of the event loop. Absent: no limit. */
-  readonly turns?: Pick<TurnBudget, 'take' | 'forget'> | undefined;
+  readonly turns?: Pick<TurnLimiter, 'take' | 'forget'> | undefined;
   /** Called once, when the stream has ended for any reason. */
   readonly onEnd: () => void;
 }

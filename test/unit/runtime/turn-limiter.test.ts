@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { TurnBudget } from '../../../src/runtime/turn-budget.ts';
+import { TurnLimiter } from '../../../src/runtime/turn-limiter.ts';
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** Readers that do as much of their work as they may, at once or after a promise, and the order of their work. */
-function readersOf(budget: TurnBudget) {
+function readersOf(limiter: TurnLimiter) {
   const order: string[] = [];
   const reader = (name: string, work: number, isAsync = false) => {
     let left = work;
     const read = async () => {
-      while (left > 0 && budget.take(resume)) {
+      while (left > 0 && limiter.take(resume)) {
         left -= 1;
         order.push(name);
         if (isAsync) await undefined;
@@ -22,10 +22,10 @@ function readersOf(budget: TurnBudget) {
   return { reader, text };
 }
 
-describe('a turn budget', () => {
+describe('a turn limiter', () => {
   it('lets readers take turns within a turn of the event loop, and continue in the next ones', async () => {
-    const budget = new TurnBudget({ perTurn: 5, perReader: 2 });
-    const { reader, text } = readersOf(budget);
+    const limiter = new TurnLimiter({ perTurn: 5, perReader: 2 });
+    const { reader, text } = readersOf(limiter);
     reader('a', 5)();
     reader('b', 4)();
     expect(text()).toBe('aabb');
@@ -35,8 +35,8 @@ describe('a turn budget', () => {
     expect(text()).toBe('');
   });
 
-  it('lets a single reader use the whole budget of a turn', async () => {
-    const { reader, text } = readersOf(new TurnBudget({ perTurn: 5, perReader: 2 }));
+  it('lets a single reader use a whole turn', async () => {
+    const { reader, text } = readersOf(new TurnLimiter({ perTurn: 5, perReader: 2 }));
     reader('a', 10)();
     expect(text()).toBe('aa');
     await nextTurn();
@@ -46,7 +46,7 @@ describe('a turn budget', () => {
   });
 
   it('limits readers that continue after a promise', async () => {
-    const { reader, text } = readersOf(new TurnBudget({ perTurn: 3, perReader: 2 }));
+    const { reader, text } = readersOf(new TurnLimiter({ perTurn: 3, perReader: 2 }));
     for (const name of ['a', 'b', 'c', 'd']) reader(name, 2, true)();
     await nextTurn();
     const [first, ...more] = [text()];
@@ -57,8 +57,8 @@ describe('a turn budget', () => {
   });
 
   it('does not count the work of earlier turns, and does not resume a reader that has ended', async () => {
-    const budget = new TurnBudget({ perTurn: 2, perReader: 1 });
-    const { reader, text } = readersOf(budget);
+    const limiter = new TurnLimiter({ perTurn: 2, perReader: 1 });
+    const { reader, text } = readersOf(limiter);
     const one = reader('a', 3);
     one();
     await nextTurn();
@@ -66,7 +66,7 @@ describe('a turn budget', () => {
     expect(text()).toBe('aaa');
     const [ended, other] = [reader('e', 3), reader('o', 1)];
     ended();
-    budget.forget(ended);
+    limiter.forget(ended);
     other();
     await nextTurn();
     await nextTurn();

@@ -1,4 +1,4 @@
-export interface TurnBudgetOptions {
+export interface TurnLimits {
   /** Units of work of all readers in one turn. */
   readonly perTurn: number;
   /** Units of work of one reader before the next one. */
@@ -9,8 +9,8 @@ export interface TurnBudgetOptions {
  * Limits the work that many readers do in one turn of the event loop, so that other requests are served in between.
  * Readers that exceed a limit wait in a queue, and take turns.
  */
-export class TurnBudget {
-  readonly #options: TurnBudgetOptions;
+export class TurnLimiter {
+  readonly #limits: TurnLimits;
   #left: number;
   /** Readers that wait, in their order. */
   readonly #waiting = new Set<() => void>();
@@ -19,9 +19,9 @@ export class TurnBudget {
   #inRow = 0;
   #scheduled = false;
 
-  constructor(options: TurnBudgetOptions) {
-    this.#options = options;
-    this.#left = options.perTurn;
+  constructor(limits: TurnLimits) {
+    this.#limits = limits;
+    this.#left = limits.perTurn;
   }
 
   /**
@@ -32,7 +32,7 @@ export class TurnBudget {
   take(resume: () => void): boolean {
     this.#schedule();
     if (this.#reader !== resume) this.#begin(resume);
-    if (this.#left === 0 || this.#inRow === this.#options.perReader) {
+    if (this.#left === 0 || this.#inRow === this.#limits.perReader) {
       this.#waiting.add(resume);
       return false;
     }
@@ -59,7 +59,7 @@ export class TurnBudget {
   }
 
   #turn(): void {
-    const { perTurn } = this.#options;
+    const { perTurn } = this.#limits;
     this.#scheduled = false;
     this.#left = perTurn;
     let resumed = 0;
