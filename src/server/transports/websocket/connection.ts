@@ -11,7 +11,7 @@ import {
 } from 'graphql-ws';
 import { connectionHeaders, type RequestHeaders } from '../../../auth/caller-headers.ts';
 import { GatewayError, type GatewayErrorCode, RateLimitedError } from '../../../errors.ts';
-import type { OperationRecord, OperationRecords } from '../../../observation/operation-record.ts';
+import type { MemoryHolder, OperationRecord, OperationRecords } from '../../../observation/operation-record.ts';
 import type { Clock, Deadline } from '../../../runtime/clock.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import { nthRequestId, type RequestId } from '../../../runtime/request-id.ts';
@@ -31,7 +31,7 @@ export interface SocketConnectionOptions extends SocketOperationDeps {
    * Called when a socket has sent its credential, before it may start an operation.
    * @throws {GatewayError} the socket may not start operations, and is closed
    */
-  readonly authorize: (headers: RequestHeaders, log: RequestLog) => Promise<{ readonly principal: string }>;
+  readonly authorize: (headers: RequestHeaders, log: RequestLog) => Promise<MemoryHolder>;
 }
 
 /** The part of the upgrade request that a socket keeps, because the request itself is far larger. */
@@ -195,11 +195,11 @@ export class SocketConnection implements OperationSocket {
     this.#initDeadline = null;
     this.#headers = connectionHeaders(params, this.#headers);
     try {
-      const { principal } = await this.#options.authorize(
+      const caller = await this.#options.authorize(
         this.#headers,
         new RequestLog(this.#options.logger, this.#requestId),
       );
-      this.#sender.belongsTo(principal, this.#requestId);
+      this.#sender.belongsTo(caller, this.#requestId);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       // Clients retry after both codes, with new parameters after 4403.

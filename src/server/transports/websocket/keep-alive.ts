@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import type { MemoryHolder } from '../../../observation/operation-record.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { RequestId } from '../../../runtime/request-id.ts';
 import {
@@ -15,6 +16,7 @@ import {
   type SendBuffers,
 } from '../../connections/send-buffers.ts';
 import type { SubscriptionEnd } from '../../sharing/end-reason.ts';
+import { type HoldMemory, IncompleteMessage } from './incoming.ts';
 
 /** The part of a socket that sends. */
 export interface SocketSender {
@@ -32,7 +34,7 @@ export interface SocketSender {
    */
   room(): Promise<void> | undefined;
   /** Names the caller that the socket is for. */
-  belongsTo(principal: string, requestId: RequestId): void;
+  belongsTo(caller: MemoryHolder, requestId: RequestId): void;
   /** @param end the reason for the end of its subscriptions */
   close(code: number, reason: string, end: SubscriptionEnd): void;
   /** The reason for the end of its subscriptions. Read it only when the socket is not open. */
@@ -52,6 +54,8 @@ const maxWaitingBytes = 64 * 1_024;
 const goingAway = 1001;
 /** Code with which ws reports a connection that ended without a close frame. */
 const noCloseFrame = 1006;
+/** Length of the header of a ping or pong of a client, in bytes. */
+const maxControlHeaderBytes = 6;
 /** The client sends too many operations, or does not read their results. */
 export const tryAgainLater = 1013;
 
@@ -59,8 +63,12 @@ export interface SocketDeps {
   readonly connections: ConnectionRegistry;
   readonly buffers: SendBuffers;
   readonly clock: Pick<Clock, 'deadline'>;
+  readonly holdMemory: HoldMemory;
   /** The connection under the socket. */
-  readonly stream: Pick<Socket, 'bytesWritten' | 'cork' | 'uncork' | 'writable' | 'writableCorked' | 'writableLength'>;
+  readonly stream: Pick<
+    Socket,
+    'bytesWritten' | 'cork' | 'prependListener' | 'uncork' | 'writable' | 'writableCorked' | 'writableLength'
+  >;
 }
 
 /**
@@ -72,6 +80,7 @@ export class KeepAliveSocket implements SocketSender, LongLivedConnection, SendB
   readonly #clock: SocketDeps['clock'];
   readonly #stream: SocketDeps['stream'];
   readonly #counted: CountedBuffer;
+  readonly #incoming: IncompleteMessage;
   /** Resolves when the last message that did not fit has been sent. */
   #sending: Promise<void> | undefined;
   /** Null until the gateway closes the socket, or its client has. */
@@ -79,22 +88,31 @@ export class KeepAliveSocket implements SocketSender, LongLivedConnection, SendB
   #sentPings = 0;
   #acknowledgedPings = 0;
 
-  constructor(socket: WebSocket, { connections, buffers, clock, stream }: SocketDeps) {
+  constructor(socket: WebSocket, { connections, buffers, clock, holdMemory, stream }: SocketDeps) {
     this.#socket = socket;
     this.#clock = clock;
     this.#stream = stream;
     const membership = connections.add(this);
     this.#counted = buffers.add(this);
-    socket.on('pong', () => {
+    this.#incoming = new IncompleteMessage(holdMemory);
+    // Before the listener of ws, which emits the messages that a chunk completes.
+    stream.prependListener('data', (chunk: Buffer) => this.#receive(chunk.length));
+    socket.on('message', () => this.#incoming.end());
+    socket.on('pong', (data) => {
+      this.#incoming.exclude(data.length + maxControlHeaderBytes);
       this.#acknowledgedPings = this.#sentPings;
     });
     // ws responds to pings itself, also to pings of a client that does not read the responses.
-    socket.on('ping', () => this.#hasRoom());
+    socket.on('ping', (data) => {
+      this.#incoming.exclude(data.length + maxControlHeaderBytes);
+      this.#hasRoom();
+    });
     // ws closes the socket itself after a violation of the protocol.
     socket.on('error', () => this.#endBy('protocol_error'));
     socket.on('close', (code) => {
       this.#endBy(code === noCloseFrame ? 'disconnected' : 'client_closed');
       membership[Symbol.dispose]();
+      this.#incoming.end();
       this.#counted[Symbol.dispose]();
     });
   }
@@ -139,8 +157,9 @@ export class KeepAliveSocket implements SocketSender, LongLivedConnection, SendB
     socket.close(code, reason);
   }
 
-  belongsTo(principal: string, requestId: RequestId): void {
-    this.#counted.belongsTo(principal, requestId);
+  belongsTo(caller: MemoryHolder, requestId: RequestId): void {
+    this.#counted.belongsTo(caller.principal, requestId);
+    this.#incoming.belongsTo(caller);
   }
 
   get waitingBytes(): number {
@@ -173,6 +192,15 @@ export class KeepAliveSocket implements SocketSender, LongLivedConnection, SendB
 
   goAway(): void {
     this.close(goingAway, 'Going away.', 'shutting_down');
+  }
+
+  #receive(bytes: number): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    try {
+      this.#incoming.grow(bytes);
+    } catch {
+      this.close(tryAgainLater, 'Too many incomplete messages.', 'protocol_error');
+    }
   }
 
   #hasRoom(): boolean {

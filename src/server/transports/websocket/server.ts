@@ -15,6 +15,7 @@ import { foreignPage, isFromForeignPage } from '../../http/origin.ts';
 import { graphqlPath, notFound, pathOf } from '../../http/paths.ts';
 import { endRaw, type RawResponse } from '../../http/raw-response.ts';
 import { SocketConnection, type SocketConnectionOptions, type SocketRequest } from './connection.ts';
+import type { HoldMemory } from './incoming.ts';
 import { KeepAliveSocket } from './keep-alive.ts';
 import { handleMessages } from './messages.ts';
 
@@ -26,6 +27,7 @@ export interface WebSocketOptions extends SocketConnectionOptions {
   readonly maxMessageBytes: number;
   readonly connections: ConnectionRegistry;
   readonly buffers: SendBuffers;
+  readonly holdMemory: HoldMemory;
   readonly clock: Clock;
   /** Null: operations are not traced. */
   readonly tracing: Tracing | null;
@@ -36,7 +38,7 @@ export interface WebSocketOptions extends SocketConnectionOptions {
  * pipeline as over HTTP. Disposing closes the remaining sockets.
  */
 export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable {
-  const { server, maxMessageBytes, connections, buffers, clock, tracing } = options;
+  const { server, maxMessageBytes, connections, buffers, clock, holdMemory, tracing } = options;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, handleProtocols });
 
   /** Ids of handshakes that are being answered. */
@@ -48,7 +50,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
 
   const serve = (socket: WebSocket, stream: Socket, request: SocketRequest): void => {
     const { logger } = new RequestLog(options.logger, request.requestId);
-    const sender = new KeepAliveSocket(socket, { connections, buffers, clock, stream });
+    const sender = new KeepAliveSocket(socket, { connections, buffers, clock, holdMemory, stream });
     // ws itself closes the socket after a violation of the protocol.
     socket.on('error', (error) => logger.debug({ err: error }, 'a socket failed'));
     if (socket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) {

@@ -125,7 +125,7 @@ function ours({ maxOperations = 10, room = () => undefined }: OurOptions = {}): 
       maskError,
       maxOperations,
       clock,
-      authorize: async () => ({ principal: 'somebody' }),
+      authorize: async () => testSession(),
       authenticate: async () => testSession(),
       countOperation: () => {},
       records: testRecords(),

@@ -3,7 +3,9 @@ import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
+import { RequestMemory } from '../../../../../src/context/request-memory.ts';
 import type { SubscriptionEnd } from '../../../../../src/metrics/subscriptions.ts';
+import { requestIdOf } from '../../../../../src/runtime/request-id.ts';
 import {
   type ConnectionRegistry,
   createConnectionRegistry,
@@ -14,6 +16,7 @@ import { defaultPingInterval } from '../../../../support/default-config.ts';
 import { eventually } from '../../../../support/eventually.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 import { quietSendBuffers } from '../../../../support/send-buffers.ts';
+import { testSession } from '../../../../support/session.ts';
 
 let server: WebSocketServer;
 let client: WebSocket;
@@ -22,6 +25,7 @@ let stream: Socket;
 let clock: FakeClock;
 let connections: ConnectionRegistry;
 let sender: KeepAliveSocket;
+let memory: RequestMemory;
 
 beforeEach(async () => {
   server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
@@ -36,7 +40,9 @@ beforeEach(async () => {
   stream = request.socket;
   clock = new FakeClock();
   connections = createConnectionRegistry({ ...defaultPingInterval, clock });
-  sender = new KeepAliveSocket(served, { connections, buffers: quietSendBuffers(clock), clock, stream });
+  memory = new RequestMemory({ isAccepted: () => true });
+  const holdMemory = memory.hold.bind(memory);
+  sender = new KeepAliveSocket(served, { connections, buffers: quietSendBuffers(clock), clock, holdMemory, stream });
 });
 afterEach(async () => {
   client.terminate();
@@ -163,5 +169,43 @@ describe('a socket', () => {
     await closed(served);
     await sender.send('late');
     sender.close(1000, '', 'failed');
+  });
+});
+
+describe('a message that has not completely arrived', () => {
+  const mebibyte = 1024 * 1024;
+  const part = () => Buffer.alloc(mebibyte);
+  /** Whether the caller has 64 MiB for other requests. */
+  const isFree = () => {
+    using hold = memory.hold(testSession());
+    try {
+      hold.grow(64 * mebibyte);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+
+  it('counts toward the memory of its caller until it is complete, or its socket is closed', async () => {
+    sender.belongsTo(testSession(), requestIdOf('request-1'));
+    client.send(part(), { fin: false });
+    await eventually(() => expect(isFree()).toBe(false));
+    const message = once(served, 'message');
+    client.send(part(), { fin: true });
+    await message;
+    await eventually(() => expect(isFree()).toBe(true));
+    client.send(part(), { fin: false });
+    await eventually(() => expect(isFree()).toBe(false));
+    client.terminate();
+    await eventually(() => expect(isFree()).toBe(true));
+  });
+
+  it('closes its socket if the caller has too many of them', async () => {
+    using _ = memory.hold(testSession());
+    _.grow(64 * mebibyte - 1_000);
+    sender.belongsTo(testSession(), requestIdOf('request-1'));
+    const closed = once(client, 'close');
+    client.send(part(), { fin: false });
+    expect(await closed).toEqual([1013, Buffer.from('Too many incomplete messages.')]);
   });
 });

@@ -5,6 +5,7 @@ import { createSchema, createYoga } from 'graphql-yoga';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { GatewayContext } from '../../../../../src/context/context.ts';
+import { RequestMemory } from '../../../../../src/context/request-memory.ts';
 import {
   ForbiddenError,
   type GatewayError,
@@ -96,6 +97,7 @@ beforeEach(async () => {
     maxOperations: 1_000,
     connections: createConnectionRegistry({ ...defaultPingInterval, clock }),
     buffers: quietSendBuffers(clock),
+    holdMemory: (caller) => new RequestMemory({ isAccepted: () => true }).hold(caller),
     findDocument: ({ query }) => query ?? '',
     clock,
     logger,
@@ -109,7 +111,7 @@ beforeEach(async () => {
     records: testRecords(),
     authorize: async () => {
       if (refusal !== null) throw refusal;
-      return { principal: 'somebody' };
+      return testSession();
     },
   });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
