@@ -44,17 +44,24 @@ export const texts = {
       FORBIDDEN: 'You do not have the permission for this. Ask the administrator of your organization.',
       GATEWAY_CREDENTIAL: 'The gateway has no access to the platform at the moment. Inform its operator.',
       RATE_LIMITED: 'There are too many requests at the moment. Wait a moment, and try again.',
-      PLATFORM_ERROR: 'The platform could not do this. If it persists, give the message below to its support.',
+      PLATFORM_ERROR: 'The platform could not do this. If it persists, give the details to its support.',
       UPSTREAM_TIMEOUT: 'The platform did not respond in time. Try again.',
       UPSTREAM_UNREACHABLE: 'A service on which the gateway depends cannot be reached. Try again in a moment.',
       UPSTREAM_UNREADABLE: 'The platform sent a response that cannot be read. Try again.',
       OUTCOME_UNKNOWN: 'It is not known whether this was done. Look for the result before you try again.',
       FILE_UNREADABLE: 'The content of this file cannot be shown. The file can still be downloaded.',
       SHUTTING_DOWN: 'The gateway is being restarted. Try again in a moment.',
-      other: 'The gateway could not do this. If it persists, give the message below to its operator.',
+      other: 'The gateway could not do this. If it persists, give the details to its operator.',
     },
+    /** The message of the gateway. It can name fields and headers. */
+    details: (message: string) => `Details: ${message}`,
     code: (code: string) => `Code ${code}`,
     retry: 'Try again',
+  },
+  issues: {
+    quoted: (name: string) => `“${name}”`,
+    /** The message continues the names. */
+    of: (names: string, message: string) => `${names}: ${message}`,
   },
   live: {
     live: 'Live',
@@ -324,8 +331,11 @@ export const texts = {
     },
     rerun: {
       action: 'Run again',
-      unknown: 'The platform no longer reports the whole request of this job. Start a new export instead.',
       title: (id: string) => `Run job ${id} again?`,
+      impossible: (id: string) => `Job ${id} cannot be run again`,
+      unknown: 'The platform no longer completely reports these parts of its request:',
+      begin: 'Start a new export instead. The form is filled in with what is known of this job.',
+      beginAction: 'Start a new export',
       text: (dataset: string) => `A new job with the same request writes into “${dataset}”.`,
     },
     requestId: (id: string) => `Request id for support: ${id}`,
@@ -359,6 +369,12 @@ export const texts = {
   },
   create: {
     title: 'New export',
+    loading: 'Reading the earlier job…',
+    filled: {
+      title: (job: string) => `Filled in from job ${job}`,
+      text: 'Check all entries: the platform may not report the whole request of a job.',
+      none: (job: string) => `Job ${job} could not be read, so the form is empty`,
+    },
     localTime: 'In the time zone of your browser.',
     target: {
       title: 'Where to',
@@ -375,6 +391,7 @@ export const texts = {
       segments: 'Segments',
       all: 'All profiles',
       add: 'Add another segment',
+      qualified: 'Time since which they are members',
       qualifiedFrom: 'Members since',
       qualifiedTo: 'Members until',
       evaluate: 'Evaluate the segments first',
@@ -402,6 +419,12 @@ export const texts = {
       fields: 'Fields of the events',
       from: 'Events after',
       to: 'Events before',
+    },
+    /** Parts of requests of other programs, which the form does not offer. */
+    others: {
+      emptyProfiles: 'People without a profile record',
+      schemaName: 'Schema of the records',
+      waitForBatch: 'Whether the job waits for its files',
     },
     submit: 'Start export',
     rejected: 'Nothing was started. Correct the marked fields.',

@@ -63,7 +63,7 @@ describe('the form of a new export', () => {
       const texts = ids.split(' ').map((id) => page.locator(`[id="${id}"]`).textContent());
       return (await Promise.all(texts)).join(' ');
     };
-    await page.getByText('must be later than fromIngestTimestamp').waitFor();
+    await page.getByText('must be later than “Events after”').waitFor();
     expect(await describedBy()).toContain('must not be empty');
     await browser.picture('create-rejected-phone-dark');
     expect(await accessibilityProblems(page)).toEqual([]);
@@ -71,6 +71,19 @@ describe('the form of a new export', () => {
     await name.fill('Corrected');
     await page.getByLabel('Paths of the fields').fill('person.name');
     await page.getByLabel('Events before').fill('2026-03-01T00:00');
+    await page.getByRole('button', { name: 'Start export' }).click();
+    await page.waitForURL(/\/exports\/\d+$/);
+    expect(problems).toEqual([]);
+  });
+
+  it('says that an earlier job cannot be read, and can be filled in nevertheless', async () => {
+    await using browser = await startBrowser();
+    const { page, problems } = browser;
+    await page.goto(new URL('/exports/new?job=1', gateway.url).href);
+    await page.getByText('Job 1 could not be read, so the form is empty').waitFor();
+    await browser.picture('create-not-filled');
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await page.getByLabel('Name of the dataset').fill('Entered');
     await page.getByRole('button', { name: 'Start export' }).click();
     await page.waitForURL(/\/exports\/\d+$/);
     expect(problems).toEqual([]);

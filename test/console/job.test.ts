@@ -113,20 +113,41 @@ describe('the job page', () => {
     expect(problems).toEqual([]);
   });
 
-  it('names each omitted part of a request that cannot be sent again', async () => {
-    await using browser = await startBrowser();
-    const { page } = browser;
+  it.each([
+    ['desktop', {}],
+    ['desktop-dark', { colors: 'dark' as const }],
+    ['phone', { screen: phone }],
+  ])('offers a new export instead of a run whose request is not known: %s', async (name, options) => {
+    await using browser = await startBrowser(options);
+    const { page, problems } = browser;
     await page.goto(jobUrl('24060'));
     await page.getByRole('button', { name: 'Run again' }).click();
-    await page.getByRole('alertdialog').getByRole('button', { name: 'Run again' }).click();
-    await page
-      .getByRole('alertdialog')
-      .getByRole('listitem')
-      .filter({ hasText: /filter\.segments.*fields/ })
-      .waitFor();
-    await page.getByText('Start a new export instead.').waitFor();
-    await browser.picture('job-rerun-rejected');
+    const dialog = page.getByRole('alertdialog');
+    await dialog.getByRole('button', { name: 'Run again' }).click();
+    await dialog.getByRole('heading', { name: 'Job 24060 cannot be run again' }).waitFor();
+    await dialog.getByText('Segments', { exact: true }).waitFor();
+    await dialog.getByText('Paths of the fields', { exact: true }).waitFor();
+    const begin = dialog.getByRole('link', { name: 'Start a new export' });
+    expect(await begin.evaluate((link) => link === document.activeElement)).toBe(true);
+    expect(await dialog.getByRole('button').allTextContents()).toEqual(['Back']);
+    // Names of the API have capital letters inside, or dots between their parts.
+    expect(await dialog.innerText()).not.toMatch(/[a-z][A-Z]|\w\.\w/);
+    await browser.picture(`job-rerun-rejected-${name}`);
     expect(await accessibilityProblems(page)).toEqual([]);
+    // The answer does not change, so the action is not offered again.
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'hidden' });
+    await page.getByRole('button', { name: 'Run again' }).click();
+    await begin.click();
+    await page.getByText('Filled in from job 24060').waitFor();
+    await page.getByRole('button', { name: /Segment Export/ }).waitFor();
+    await page.getByRole('row', { name: 'Email opt-in' }).waitFor();
+    await browser.wholePicture(`create-filled-${name}`);
+    expect(await accessibilityProblems(page)).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
+    await page.getByRole('button', { name: 'Start export' }).click();
+    await page.waitForURL((url) => /\/exports\/\d+$/.test(url.pathname) && !url.pathname.endsWith('24060'));
+    expect(problems).toEqual([]);
   });
 
   it('explains a failure, with the id for support', async () => {

@@ -39,5 +39,11 @@ const reasons: ReadonlyMap<string, string> = new Map(Object.entries(reasonsByCod
 /** What a code means for a person who does not know the API, and what helps. */
 export const reasonOfCode = (code: string): string => reasons.get(code) ?? otherReason;
 
+/** Codes of actions that fail again when they are repeated without a change. */
+const finalCodes = new Set(['INVALID_INPUT', 'NOT_FOUND', 'CONFLICT', 'FORBIDDEN']);
+
+/** Whether the same action would fail again, so that it is not offered. */
+export const failsAgain = ({ code }: Pick<Failure, 'code'>): boolean => finalCodes.has(code);
+
 /** Whether the person must sign in again. */
 export const isRejection = ({ code }: Failure): boolean => rejections.has(code);

@@ -16,6 +16,9 @@ export const pages = {
 export const exportJobPath = (platformId: string): string => `${pages.exportJobs}${encodeURIComponent(platformId)}`;
 export const segmentJobPath = (platformId: string): string => `${pages.segmentJob}${encodeURIComponent(platformId)}`;
 
+/** Path of the form of a new export. @param job platform id of a job whose request fills the form */
+export const newExportPath = (job: string): string => `${pages.newExport}?${new URLSearchParams({ job })}`;
+
 /** Path of the history of runs. @param job platform id of a job: only runs of the same request, or of its schedule */
 export const historyPath = (of: 'export-jobs' | 'segment-jobs', job: string): string =>
   `${pages.history}?${new URLSearchParams({ ...(of === 'export-jobs' ? {} : { of }), job })}`;

@@ -1,5 +1,6 @@
-import { useCallback, useRef, useState } from 'react';
+import { type ReactNode, useCallback, useRef, useState } from 'react';
 import { Form } from 'react-aria-components/Form';
+import { useSearchParams } from 'react-router';
 import { useClient, useMutation, useQuery } from 'urql';
 import { failureOf } from '../app/failure.ts';
 import { newIdempotencyKey } from '../app/idempotency-key.ts';
@@ -9,6 +10,7 @@ import {
   CreateChoicesDocument,
   CreateExportJobDocument,
   DatasetsByNameDocument,
+  ExportJobDraftDocument,
   KnownFieldsDocument,
   SegmentsByNameDocument,
 } from '../operations.generated.ts';
@@ -16,6 +18,7 @@ import { texts } from '../texts.ts';
 import { Button } from '../ui/button.tsx';
 import { Chosen } from '../ui/chosen.tsx';
 import { ErrorText, type ErrorTextProps } from '../ui/error-text.tsx';
+import { Notice, Skeleton } from '../ui/feedback.tsx';
 import { Switch, TextField } from '../ui/fields.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { SearchSelect } from '../ui/search-select.tsx';
@@ -26,6 +29,7 @@ import {
   type Attempt,
   attemptOf,
   type Draft,
+  draftOf,
   emptyDraft,
   fieldsOf,
   inputOf,
@@ -38,11 +42,50 @@ const noIssues: PlacedIssues = { atFields: {}, others: [] };
 /** No merge policy: the platform's default. A policy cannot have this id. */
 const defaultPolicy = '';
 
-/** The form that starts an export. The gateway checks it, and each problem is shown at its field. */
+/** The form of a new export. An earlier job, which the URL names, fills it. */
 export function CreatePage() {
+  const [params] = useSearchParams();
+  const job = params.get('job') || null;
+  // Another job fills another form.
+  return job === null ? <CreateForm initial={emptyDraft} /> : <FilledForm key={job} job={job} />;
+}
+
+function FilledForm({ job }: { readonly job: string }) {
+  const [{ data, fetching }] = useQuery({
+    query: ExportJobDraftDocument,
+    variables: { id: job },
+    requestPolicy: 'network-only',
+  });
+  const words = texts.create.filled;
+  // A later reading must not remove the entries of the person.
+  if (fetching && data === undefined) return <Skeleton label={texts.create.loading} lines={8} />;
+  const found = data?.exportJob ?? null;
+  if (found === null) {
+    return (
+      <CreateForm initial={emptyDraft}>
+        <Notice tone="warning" title={words.none(job)} />
+      </CreateForm>
+    );
+  }
+  return (
+    <CreateForm initial={draftOf(found)}>
+      <Notice tone="info" title={words.title(found.platformId)}>
+        {words.text}
+      </Notice>
+    </CreateForm>
+  );
+}
+
+interface CreateFormProps {
+  readonly initial: Draft;
+  readonly children?: ReactNode;
+}
+
+/** Starts an export. The gateway checks the entries, and each problem is shown at its field. */
+function CreateForm({ initial, children }: CreateFormProps) {
   const open = useOpen();
   const client = useClient();
-  const [draft, setDraft] = useState<Draft>(emptyDraft);
+  const [draft, setDraft] = useState<Draft>(initial);
   const [issues, setIssues] = useState<PlacedIssues>(noIssues);
   const [problem, setProblem] = useState<ErrorTextProps['error'] | null>(null);
   const attempt = useRef<Attempt | null>(null);
@@ -109,6 +152,7 @@ export function CreatePage() {
           void submit();
         }}
       >
+        {children}
         <Panel title={words.target.title} hint={words.target.hint}>
           <div>
             <Segmented

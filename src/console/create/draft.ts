@@ -1,5 +1,7 @@
-import { fromLocal } from '../app/local-time.ts';
-import type { CreateExportJobInput } from '../operations.generated.ts';
+import { type Issue, messageOf } from '../app/issue-words.ts';
+import { fromLocal, toLocal } from '../app/local-time.ts';
+import type { CreateExportJobInput, ExportJobDraftQuery } from '../operations.generated.ts';
+import { texts } from '../texts.ts';
 
 /** A chosen segment or dataset: its platform id and its name. */
 interface Choice {
@@ -44,6 +46,36 @@ export const emptyDraft: Draft = {
   batchPerSegment: false,
   evaluateSegments: false,
 };
+
+/** What is known of the request of a job. A dataset that no longer exists is not chosen. */
+export function draftOf({
+  fields,
+  eventList,
+  filter,
+  mergePolicy,
+  destination,
+}: NonNullable<ExportJobDraftQuery['exportJob']>): Draft {
+  const qualified = filter?.segmentQualificationTime ?? null;
+  const { dataset, datasetId } = destination;
+  return {
+    ...emptyDraft,
+    segments: (filter?.segments ?? []).map(({ segmentId, definition }) => ({
+      id: segmentId,
+      label: definition?.name ?? segmentId,
+    })),
+    fields: fields?.join(', ') ?? '',
+    ...(dataset === null ? {} : { target: 'existing', dataset: { id: datasetId, label: dataset.name ?? datasetId } }),
+    mergePolicy: mergePolicy?.platformId ?? null,
+    changedAfter: toLocal(filter?.fromIngestTimestamp ?? null),
+    qualifiedFrom: toLocal(qualified?.startTime ?? null),
+    qualifiedTo: toLocal(qualified?.endTime ?? null),
+    withEvents: eventList !== null,
+    eventFields: eventList?.fields?.join(', ') ?? '',
+    eventsFrom: toLocal(eventList?.fromIngestTimestamp ?? null),
+    eventsTo: toLocal(eventList?.toIngestTimestamp ?? null),
+    batchPerSegment: destination.segmentPerBatch === true,
+  };
+}
 
 /** Paths of fields in a text. */
 export const fieldsOf = (text: string): string[] => text.split(/[\s,]+/).filter((path) => path !== '');
@@ -111,11 +143,6 @@ const placesByPath = [
 
 export type Place = (typeof placesByPath)[number][1];
 
-interface Issue {
-  readonly path: string;
-  readonly message: string;
-}
-
 export interface PlacedIssues {
   /** Text at each field with an issue. */
   readonly atFields: Readonly<Partial<Record<Place, string>>>;
@@ -135,7 +162,8 @@ export function placeIssues(issues: readonly Issue[], draft: Draft): PlacedIssue
     }
     const [path, place] = found;
     const subject = entryOf(place, issue.path.slice(path.length + 1), draft);
-    const text = subject === null ? issue.message : `${subject}: ${issue.message}`;
+    const message = messageOf(issue);
+    const text = subject === null ? message : texts.issues.of(subject, message);
     const earlier = atFields[place];
     atFields[place] = earlier === undefined ? text : `${earlier}; ${text}`;
   }

@@ -1,12 +1,13 @@
 import { useState } from 'react';
 import { useMutation, useQuery } from 'urql';
-import { failureOf } from '../app/failure.ts';
+import { failsAgain, failureOf } from '../app/failure.ts';
 import { newIdempotencyKey } from '../app/idempotency-key.ts';
-import { exportJobPath } from '../app/paths.ts';
+import { isOmission, partsOf } from '../app/issue-words.ts';
+import { exportJobPath, newExportPath } from '../app/paths.ts';
 import { useOpen } from '../app/sandbox.ts';
 import { CancelExportJobDocument, RerunExportJobDocument, ViewerDocument } from '../operations.generated.ts';
 import { texts } from '../texts.ts';
-import { Button } from '../ui/button.tsx';
+import { Button, ButtonLink } from '../ui/button.tsx';
 import { Confirmation } from '../ui/dialog.tsx';
 import { ErrorText, type ErrorTextProps } from '../ui/error-text.tsx';
 import type { Job } from './job-feed.ts';
@@ -59,6 +60,7 @@ function Cancel({ job, onChanged }: ActionsProps) {
         isPending={fetching}
         onConfirm={() => void confirm()}
         failure={problem !== null && <ErrorText error={problem} />}
+        {...(problem !== null && failsAgain(problem) ? { instead: null } : {})}
       >
         {words.text}
       </Confirmation>
@@ -86,21 +88,55 @@ function Rerun({ job }: { readonly job: Job }) {
       open(exportJobPath(result.exportJob.platformId));
     } else setProblem(result);
   };
+  const isFinal = problem !== null && failsAgain(problem);
+  // A form can correct what is invalid or missing. It does not give a permission.
+  const canBegin = isFinal && problem.code !== 'FORBIDDEN';
   return (
     <>
       <Button onPress={() => setOpen(true)}>{words.action}</Button>
       <Confirmation
         isOpen={isOpen}
         onOpenChange={setOpen}
-        title={words.title(job.platformId)}
+        title={isFinal ? words.impossible(job.platformId) : words.title(job.platformId)}
         action={words.action}
         look="primary"
         isPending={fetching}
         onConfirm={() => void confirm()}
-        failure={problem !== null && <ErrorText error={problem} title={words.unknown} />}
+        failure={problem !== null && !isFinal && <ErrorText error={problem} />}
+        {...(isFinal ? { instead: canBegin ? <Begin job={job} /> : null } : {})}
       >
-        {words.text(dataset?.name ?? texts.job.destination.unnamed(datasetId))}
+        {isFinal ? (
+          <>
+            <RerunProblem problem={problem} />
+            {canBegin && <p>{words.begin}</p>}
+          </>
+        ) : (
+          words.text(dataset?.name ?? texts.job.destination.unnamed(datasetId))
+        )}
       </Confirmation>
     </>
+  );
+}
+
+const Begin = ({ job }: { readonly job: Job }) => (
+  // The button that had the focus is gone.
+  <ButtonLink look="primary" href={newExportPath(job.platformId)} autoFocus>
+    {texts.job.rerun.beginAction}
+  </ButtonLink>
+);
+
+/** Why a job was not run again. Parts that are unknown are no fault of the person, and have no message of their own. */
+function RerunProblem({ problem }: { readonly problem: NonNullable<Problem> }) {
+  const { issues = [] } = problem;
+  if (issues.length === 0 || !issues.every(isOmission)) return <ErrorText error={problem} />;
+  return (
+    <div className="dialog-reason" role="alert">
+      <p>{texts.job.rerun.unknown}</p>
+      <ul>
+        {partsOf(issues).map((part) => (
+          <li key={part}>{part}</li>
+        ))}
+      </ul>
+    </div>
   );
 }

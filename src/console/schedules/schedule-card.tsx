@@ -3,6 +3,7 @@ import { Form } from 'react-aria-components/Form';
 import { Link } from 'react-aria-components/Link';
 import { useMutation } from 'urql';
 import { failureOf } from '../app/failure.ts';
+import { messageOf } from '../app/issue-words.ts';
 import { scheduleHistoryPath } from '../app/paths.ts';
 import { type ScheduleState, UpdateScheduleDocument, type UpdateScheduleInput } from '../operations.generated.ts';
 import { texts } from '../texts.ts';
@@ -43,7 +44,7 @@ export function ScheduleCard({ schedule, canWrite, onChanged }: ScheduleCardProp
       onChanged({ ...result.schedule, observedAt: schedule.observedAt });
     } else {
       const atField = result.__typename === 'InvalidInputError' ? result.issues : [];
-      if (isEditing && atField.length > 0) setIssue(atField.map(({ message }) => message).join('; '));
+      if (isEditing && atField.length > 0) setIssue(atField.map(messageOf).join('; '));
       else setProblem(result);
     }
   };

@@ -17,6 +17,8 @@ export interface ConfirmationProps {
   readonly onConfirm: () => void;
   /** Why the last attempt failed. */
   readonly failure: ReactNode;
+  /** Offered in place of an action that would fail again; null if nothing is. @default the action is offered */
+  readonly instead?: ReactNode;
 }
 
 /** Asks before an action. It stays open until the action has succeeded or the person dismisses it. */
@@ -29,9 +31,13 @@ export const Confirmation = (props: ConfirmationProps) => (
         {props.failure}
         <div className="dialog-actions">
           <Button slot="close">{texts.dismiss}</Button>
-          <Button look={props.look} isPending={props.isPending} onPress={props.onConfirm}>
-            {props.action}
-          </Button>
+          {props.instead === undefined ? (
+            <Button look={props.look} isPending={props.isPending} onPress={props.onConfirm}>
+              {props.action}
+            </Button>
+          ) : (
+            props.instead
+          )}
         </div>
       </AriaDialog>
     </Modal>

@@ -1,20 +1,19 @@
 import { type Failure, reasonOfCode } from '../app/failure.ts';
+import { type Issue, messageOf, partsOf } from '../app/issue-words.ts';
 import { texts } from '../texts.ts';
 import { FailureText } from './failure-text.tsx';
 
 export interface ErrorTextProps {
-  /** What the issues mean for the person. */
-  readonly title?: string;
   readonly error: Pick<Failure, 'code' | 'message'> & {
     readonly requestId?: string | null;
-    readonly issues?: readonly { readonly path: string; readonly message: string }[];
+    readonly issues?: readonly Issue[];
   };
 }
 
 /** Why an action was not carried out, next to the action. */
-export const ErrorText = ({ title, error: { code, message, requestId = null, issues = [] } }: ErrorTextProps) => (
+export const ErrorText = ({ error: { code, message, requestId = null, issues = [] } }: ErrorTextProps) => (
   <div className="error-text" role="alert">
-    {issues.length > 0 && <p className="error-reason">{title ?? reasonOfCode(code)}</p>}
+    {issues.length > 0 && <p className="error-reason">{reasonOfCode(code)}</p>}
     {issues.length === 0 ? (
       <p>
         <FailureText failure={{ code, message }} />
@@ -27,16 +26,22 @@ export const ErrorText = ({ title, error: { code, message, requestId = null, iss
 );
 
 /** Issues with the same message are one entry. */
-function Issues({ issues }: { readonly issues: NonNullable<ErrorTextProps['error']['issues']> }) {
-  const paths = new Map<string, readonly string[]>();
-  for (const { path, message } of issues) paths.set(message, [...(paths.get(message) ?? []), path]);
+function Issues({ issues }: { readonly issues: readonly Issue[] }) {
+  const byMessage = new Map<string, readonly Issue[]>();
+  for (const issue of issues) {
+    const message = messageOf(issue);
+    byMessage.set(message, [...(byMessage.get(message) ?? []), issue]);
+  }
   return (
     <ul>
-      {[...paths].map(([message, of]) => (
-        <li key={message}>
-          <code>{of.join(', ')}</code>: {message}
-        </li>
-      ))}
+      {[...byMessage].map(([message, of]) => {
+        const parts = partsOf(of);
+        return (
+          <li key={message}>{parts.length === 0 ? sentence(message) : texts.issues.of(parts.join(', '), message)}</li>
+        );
+      })}
     </ul>
   );
 }
+
+const sentence = (message: string): string => message.charAt(0).toUpperCase() + message.slice(1);

@@ -1,4 +1,5 @@
 import { type Failure, reasonOfCode } from '../app/failure.ts';
+import { texts } from '../texts.ts';
 
 /** What a failure means for a person, then the message of the gateway for those who help. */
 export function FailureText({ failure: { code, message } }: { readonly failure: Pick<Failure, 'code' | 'message'> }) {
@@ -9,7 +10,7 @@ export function FailureText({ failure: { code, message } }: { readonly failure: 
       {message !== reason && message !== '' && (
         <>
           {' '}
-          <span className="failure-detail">{message}</span>
+          <span className="failure-detail">{texts.failures.details(message)}</span>
         </>
       )}
     </>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { attemptOf, emptyDraft, fieldsOf, inputOf, placeIssues } from '../../../src/console/create/draft.ts';
+import { attemptOf, draftOf, emptyDraft, fieldsOf, inputOf, placeIssues } from '../../../src/console/create/draft.ts';
 import { knownFields } from '../../../src/console/create/known-fields.ts';
 
 const gold = { id: 's1', label: 'Gold tier' };
@@ -46,6 +46,56 @@ describe('the request of a draft', () => {
   });
 });
 
+describe('the draft of an earlier job', () => {
+  const nothing = {
+    id: 'ExportJob:1',
+    platformId: '1',
+    fields: null,
+    eventList: null,
+    filter: null,
+    mergePolicy: null,
+    destination: { datasetId: 'd1', segmentPerBatch: false, dataset: null },
+  };
+
+  it('has what is known of its request', () => {
+    const time = new Date('2030-01-02T03:04').toISOString();
+    const draft = draftOf({
+      ...nothing,
+      fields: ['a', 'b.c'],
+      eventList: { fields: ['e'], fromIngestTimestamp: time, toIngestTimestamp: null },
+      filter: {
+        fromIngestTimestamp: time,
+        segmentQualificationTime: { startTime: null, endTime: time },
+        segments: [
+          { segmentId: 's1', definition: { id: 'SegmentDefinition:s1', name: 'Gold tier' } },
+          { segmentId: 's2', definition: null },
+        ],
+      },
+      mergePolicy: { platformId: 'm1' },
+      destination: { datasetId: 'd1', segmentPerBatch: true, dataset: { id: 'Dataset:d1', name: 'Profiles' } },
+    });
+    expect(draft.segments).toEqual([gold, { id: 's2', label: 's2' }]);
+    expect(draft.dataset).toEqual({ id: 'd1', label: 'Profiles' });
+    expect(inputOf(draft, 'k')).toEqual({
+      destination: { segmentPerBatch: true, target: { datasetId: 'd1' } },
+      evaluateSegments: false,
+      idempotencyKey: 'k',
+      fields: ['a', 'b.c'],
+      filter: {
+        segments: [{ segmentId: 's1' }, { segmentId: 's2' }],
+        fromIngestTimestamp: time,
+        segmentQualificationTime: { startTime: null, endTime: time },
+      },
+      eventList: { fields: ['e'], fromIngestTimestamp: time, toIngestTimestamp: null },
+      mergePolicy: { id: 'm1' },
+    });
+  });
+
+  it('is empty where nothing is known, and has no dataset that no longer exists', () => {
+    expect(draftOf(nothing)).toEqual(emptyDraft);
+  });
+});
+
 describe('the idempotency key', () => {
   it('stays the same for the same draft, and is another one after a change', () => {
     let keys = 0;
@@ -82,6 +132,17 @@ describe('the issues of the gateway', () => {
         qualifiedTo: 'must be later',
       },
       others: [{ path: 'input.schemaName', message: 'is unknown' }],
+    });
+  });
+
+  it('name other fields as the form does', () => {
+    const issues = [
+      { path: 'input.eventList.toIngestTimestamp', message: 'must be later than fromIngestTimestamp' },
+      { path: 'input.filter.segmentQualificationTime.endTime', message: 'must be later than startTime' },
+    ];
+    expect(placeIssues(issues, emptyDraft).atFields).toEqual({
+      eventsTo: 'must be later than “Events after”',
+      qualifiedTo: 'must be later than “Members since”',
     });
   });
 

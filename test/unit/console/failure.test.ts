@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { failureOf, failureOfError, reasonOfCode } from '../../../src/console/app/failure.ts';
+import { failsAgain, failureOf, failureOfError, reasonOfCode } from '../../../src/console/app/failure.ts';
 import { texts } from '../../../src/console/texts.ts';
 import { httpStatusByCode } from '../../../src/errors.ts';
 
@@ -28,5 +28,15 @@ describe('a failure', () => {
     expect(failureOfError({ message, extensions })).toEqual({ code: 'RATE_LIMITED', message, retryable: true });
     expect(failureOfError({ message })).toMatchObject({ code: 'INTERNAL_SERVER_ERROR', retryable: false });
     expect(failureOf({ graphQLErrors: [] })).toMatchObject({ code: 'NETWORK', retryable: true });
+  });
+
+  it.each([
+    ['INVALID_INPUT', true],
+    ['FORBIDDEN', true],
+    ['NETWORK', false],
+    ['OUTCOME_UNKNOWN', false],
+    ['PLATFORM_ERROR', false],
+  ])('with the code %s fails again when it is repeated: %s', (code, isFinal) => {
+    expect(failsAgain({ code })).toBe(isFinal);
   });
 });
