@@ -52,6 +52,7 @@ describe('the board of segment jobs', () => {
 describe('the page of a segment job', () => {
   it.each([
     ['desktop', {}],
+    ['desktop-dark', { colors: 'dark' as const }],
     ['phone-dark', { screen: phone, colors: 'dark' as const }],
   ])('shows an ended evaluation of a schedule: %s', async (name, options) => {
     await using browser = await startBrowser(options);
@@ -60,6 +61,9 @@ describe('the page of a segment job', () => {
     await page.getByRole('row').filter({ hasText: 'Daily segmentation' }).first().click();
     await page.getByRole('region', { name: 'Evaluated segments' }).getByText('Gold tier').waitFor();
     await page.getByRole('link', { name: 'Daily segmentation' }).waitFor();
+    const timeline = page.getByRole('region', { name: 'Timeline' });
+    await timeline.getByText('Evaluating the segments').waitFor();
+    await timeline.getByText('Ended: Succeeded').waitFor();
     await browser.wholePicture(`segment-job-${name}`);
     expect(await accessibilityProblems(page)).toEqual([]);
     expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
@@ -78,8 +82,14 @@ describe('the page of a segment job', () => {
     await page.getByText('Live', { exact: true }).waitFor();
     await page.getByText('Requested by').waitFor();
     await page.getByText('embedded', { exact: true }).waitFor();
+    const timeline = page.getByRole('region', { name: 'Timeline' });
+    await timeline.getByText('Waiting').waitFor();
+    await browser.picture('segment-job-running');
+    expect(await accessibilityProblems(page)).toEqual([]);
     platform.setPace(everyStage([0, 0]));
     await page.getByText('Succeeded', { exact: true }).first().waitFor();
+    await timeline.getByText('Started to evaluate the segments').waitFor();
+    await timeline.getByText('Ended: Succeeded').waitFor();
     await page.getByRole('table').filter({ hasText: 'Email' }).waitFor();
     expect(problems).toEqual([]);
   });

@@ -21,6 +21,7 @@ import { Namespaces } from './namespaces.tsx';
 import { RequestPanel } from './request-panel.tsx';
 import { Summary } from './summary.tsx';
 import { Support } from './support.tsx';
+import { timedExport } from './timeline.ts';
 import { TimelinePanel } from './timeline-panel.tsx';
 
 /** Everything about one export job, live until it has ended. */
@@ -83,7 +84,7 @@ function JobView({ id, settings }: { readonly id: string; readonly settings: Set
           />
         </div>
         <div className="job-column">
-          <TimelinePanel job={job} changes={changes} />
+          <TimelinePanel job={timedExport(job)} changes={changes} />
           <Comparison job={job} previousId={found?.previousRun?.platformId ?? null} pathOf={exportJobPath} />
           <RequestPanel job={job} />
           <Support job={job} />

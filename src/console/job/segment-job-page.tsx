@@ -22,6 +22,8 @@ import { Namespaces } from './namespaces.tsx';
 import { createSegmentJobFeed, namespacesOf, type SegmentJob } from './segment-job-feed.ts';
 import { Summary } from './summary.tsx';
 import { Support } from './support.tsx';
+import { timedEvaluation } from './timeline.ts';
+import { TimelinePanel } from './timeline-panel.tsx';
 
 /** Everything about one segment job, live until it has ended. */
 export function SegmentJobPage({ settings }: { readonly settings: Settings }) {
@@ -41,6 +43,7 @@ function SegmentJobView({ id, settings }: { readonly id: string; readonly settin
   const found = data?.segmentJob ?? null;
   const job = useLiveJob<SegmentJob>(feed, found);
   const { staleSince } = useValue(feed.list);
+  const changes = useValue(feed.changes);
   const words = texts.segmentJob;
   if (job === null) {
     if (fetching) return <Skeleton label={texts.job.loading} lines={8} />;
@@ -77,6 +80,7 @@ function SegmentJobView({ id, settings }: { readonly id: string; readonly settin
           <Namespaces profiles={namespacesOf(job)} comparison={job.comparison} hint={words.namespacesHint} />
         </div>
         <div className="job-column">
+          <TimelinePanel job={timedEvaluation(job)} changes={changes} />
           <Origin job={job} />
           <Comparison job={job} previousId={found?.previousRun?.platformId ?? null} pathOf={segmentJobPath} />
           <Support job={job} />
@@ -90,7 +94,7 @@ function SegmentJobView({ id, settings }: { readonly id: string; readonly settin
 function Segments({ job: { segments } }: { readonly job: SegmentJob }) {
   const words = texts.segmentJob.segments;
   const named = segments.filter(({ segmentId }) => segmentId !== everySegment);
-  const hint = named.length === segments.length ? words.count(formatCount(named.length)) : words.all;
+  const hint = named.length === segments.length ? words.count(formatCount(named.length), named.length) : words.all;
   return (
     <Panel title={words.title} hint={hint}>
       {named.length > 0 && (

@@ -2,17 +2,18 @@ import { formatDuration, formatFull, formatMoment } from '../app/format.ts';
 import { useNow } from '../app/use-now.ts';
 import { texts } from '../texts.ts';
 import { Panel } from '../ui/panel.tsx';
-import type { Job, StatusChange } from './job-feed.ts';
-import { stagesOf, type TimelineEntry, timelineOf } from './timeline.ts';
+import type { StatusChange } from './status-changes.ts';
+import { stagesOf, type TimedJob, type TimelineEntry, timelineOf } from './timeline.ts';
 
 /** Share of the time axis that the shortest stage takes, so that it is visible. */
 const leastWidth = 0.008;
 
 export interface TimelinePanelProps {
-  readonly job: Job;
+  readonly job: TimedJob;
   readonly changes: readonly StatusChange[];
 }
 
+/** The stages of a job on a common axis, and its history. */
 export function TimelinePanel({ job, changes }: TimelinePanelProps) {
   const now = useNow();
   return (
@@ -22,7 +23,7 @@ export function TimelinePanel({ job, changes }: TimelinePanelProps) {
           <li key={name} className="stage">
             <span>{texts.job.stages.names[name]}</span>
             <span className="stage-duration">
-              {isRunning ? texts.job.stages.running(formatDuration(ms)) : formatDuration(ms)}
+              {isRunning ? texts.job.stages.running(formatDuration(wholeSeconds(ms))) : formatDuration(ms)}
             </span>
             <span className="stage-track" aria-hidden="true">
               <span
@@ -39,7 +40,7 @@ export function TimelinePanel({ job, changes }: TimelinePanelProps) {
       <ol className="timeline">
         {timelineOf(job, changes).map((entry) => (
           <li
-            key={`${entry.kind} ${entry.at} ${'batchId' in entry ? entry.batchId : ''}`}
+            key={`${entry.kind} ${entry.at} ${'batchId' in entry ? entry.batchId : ''}${'stage' in entry ? entry.stage : ''}`}
             className={`moment moment-${toneOf(entry)}`}
           >
             <span className="moment-dot" aria-hidden="true" />
@@ -54,11 +55,17 @@ export function TimelinePanel({ job, changes }: TimelinePanelProps) {
   );
 }
 
+/** As the time since the start, which is shown next to it. */
+const wholeSeconds = (ms: number): number => Math.floor(ms / 1_000) * 1_000;
+
 function textOf(entry: TimelineEntry): string {
   const { events } = texts.job;
   switch (entry.kind) {
     case 'ended':
       return events.ended(texts.status[entry.status]);
+    case 'stage-started':
+    case 'stage-ended':
+      return events[entry.kind][entry.stage];
     case 'status':
       return events.status(texts.status[entry.from], texts.status[entry.to]);
     case 'batch-started':

@@ -1,9 +1,45 @@
 import type { ExportJobStatus } from '../operations.generated.ts';
-import type { Job, StatusChange } from './job-feed.ts';
+import type { Job, JobBatch } from './job-feed.ts';
+import type { SegmentJob } from './segment-job-feed.ts';
+import type { StatusChange } from './status-changes.ts';
+
+type StageName = 'reading' | 'writing' | 'evaluating';
+
+interface Span {
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+}
+
+/** What the timeline shows of an export job or a segment job. */
+export interface TimedJob extends Pick<Job, 'status' | 'isTerminal' | 'isOverdue' | 'createdAt'> {
+  readonly expectation: Pick<NonNullable<Job['expectation']>, 'likelyEndAt' | 'latestEndAt'> | null;
+  /** In their order. Null or absent times: the platform does not report them. */
+  readonly stages: readonly { readonly name: StageName; readonly time: Span | null | undefined }[];
+  readonly endedAt: string | null;
+  readonly batches: readonly JobBatch[];
+}
+
+export const timedExport = (job: Job): TimedJob => ({
+  ...job,
+  stages: [
+    { name: 'reading', time: job.metrics.profileExportTime },
+    { name: 'writing', time: job.metrics.datasetWriteTime },
+  ],
+  endedAt: job.metrics.totalTime?.endedAt ?? null,
+  batches: job.destination.batches,
+});
+
+export const timedEvaluation = (job: SegmentJob): TimedJob => ({
+  ...job,
+  stages: [{ name: 'evaluating', time: job.metrics?.profileSegmentationTime }],
+  endedAt: job.metrics?.totalTime?.endedAt ?? null,
+  batches: [],
+});
 
 /** One entry of the history of a job. */
 export type TimelineEntry =
-  | { readonly kind: 'created' | 'reading' | 'read' | 'writing' | 'written'; readonly at: string }
+  | { readonly kind: 'created'; readonly at: string }
+  | { readonly kind: 'stage-started' | 'stage-ended'; readonly at: string; readonly stage: StageName }
   | { readonly kind: 'ended'; readonly at: string; readonly status: ExportJobStatus }
   | { readonly kind: 'status'; readonly at: string; readonly from: ExportJobStatus; readonly to: ExportJobStatus }
   | {
@@ -14,22 +50,19 @@ export type TimelineEntry =
   | { readonly kind: 'overdue' | 'likely-end' | 'latest-end'; readonly at: string };
 
 /** What a job has done and is expected to do, oldest first. Entries after `now` are expectations. */
-export function timelineOf(job: Job, changes: readonly StatusChange[]): readonly TimelineEntry[] {
-  const { profileExportTime: read, datasetWriteTime: write, totalTime: total } = job.metrics;
+export function timelineOf(job: TimedJob, changes: readonly StatusChange[]): readonly TimelineEntry[] {
   const entries: TimelineEntry[] = [{ kind: 'created', at: job.createdAt }];
-  const add = (kind: 'reading' | 'read' | 'writing' | 'written', at: string | null | undefined) => {
-    if (at !== null && at !== undefined) entries.push({ kind, at });
-  };
-  add('reading', read?.startedAt);
-  add('read', read?.endedAt);
-  add('writing', write?.startedAt);
-  add('written', write?.endedAt);
-  const endedAt = job.isTerminal ? (total?.endedAt ?? null) : null;
+  for (const { name: stage, time } of job.stages) {
+    const { startedAt = null, endedAt = null } = time ?? {};
+    if (startedAt !== null) entries.push({ kind: 'stage-started', at: startedAt, stage });
+    if (endedAt !== null) entries.push({ kind: 'stage-ended', at: endedAt, stage });
+  }
+  const endedAt = job.isTerminal ? job.endedAt : null;
   for (const { at, from, to } of changes) {
     // The end has an entry of its own, with the time of the platform.
     if (endedAt === null || to !== job.status) entries.push({ kind: 'status', at, from, to });
   }
-  for (const { batchId, batch } of job.destination.batches) {
+  for (const { batchId, batch } of job.batches) {
     if (batch === null) continue;
     if (batch.startedAt !== null) entries.push({ kind: 'batch-started', at: batch.startedAt, batchId });
     if (batch.completedAt === null) continue;
@@ -51,7 +84,7 @@ export const isReadable = (status: string): boolean => status === 'ACTIVE' || st
 
 /** A stage on the time axis of its job; `start` and `width` are shares of the whole time. */
 export interface Stage {
-  readonly name: 'waiting' | 'reading' | 'writing';
+  readonly name: 'waiting' | StageName;
   readonly start: number;
   readonly width: number;
   readonly ms: number;
@@ -59,10 +92,9 @@ export interface Stage {
 }
 
 /** Stages from the creation to the end, or to now. @param now milliseconds since 1970 */
-export function stagesOf(job: Job, now: number): readonly Stage[] {
-  const { profileExportTime: read, datasetWriteTime: write, totalTime: total } = job.metrics;
+export function stagesOf(job: TimedJob, now: number): readonly Stage[] {
   const begin = Date.parse(job.createdAt);
-  const ended = total?.endedAt ?? null;
+  const ended = job.endedAt;
   if (job.isTerminal && ended === null) return [];
   const end = Math.max(begin + 1, ended === null ? now : Date.parse(ended));
   const stage = (name: Stage['name'], from: string | null | undefined, to: string | null | undefined) => {
@@ -73,9 +105,9 @@ export function stagesOf(job: Job, now: number): readonly Stage[] {
     const isRunning = !job.isTerminal && (to === null || to === undefined);
     return [{ name, start: share(start - begin), width: share(stop - start), ms: stop - start, isRunning }];
   };
+  const started = job.stages.map(({ time }) => time?.startedAt ?? null).find((at) => at !== null);
   return [
-    ...stage('waiting', job.createdAt, read?.startedAt ?? write?.startedAt),
-    ...stage('reading', read?.startedAt, read?.endedAt),
-    ...stage('writing', write?.startedAt, write?.endedAt),
+    ...stage('waiting', job.createdAt, started),
+    ...job.stages.flatMap(({ name, time }) => stage(name, time?.startedAt, time?.endedAt)),
   ];
 }

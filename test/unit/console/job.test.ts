@@ -5,7 +5,15 @@ import { graphiqlLink } from '../../../src/console/app/graphiql.ts';
 import { reasonOf } from '../../../src/console/job/error-reasons.ts';
 import { createJobFeed, type Job, rememberBatches } from '../../../src/console/job/job-feed.ts';
 import { cellText, shownColumns, valueAt } from '../../../src/console/job/preview-columns.ts';
-import { stagesOf, timelineOf } from '../../../src/console/job/timeline.ts';
+import { createSegmentJobFeed, type SegmentJob } from '../../../src/console/job/segment-job-feed.ts';
+import { StatusChanges } from '../../../src/console/job/status-changes.ts';
+import {
+  stagesOf,
+  type TimedJob,
+  timedEvaluation,
+  timedExport,
+  timelineOf,
+} from '../../../src/console/job/timeline.ts';
 import { ExportJobPageDocument } from '../../../src/console/operations.generated.ts';
 import { texts } from '../../../src/console/texts.ts';
 
@@ -69,22 +77,69 @@ const ended: Job = {
   },
   destination: { ...running.destination, batches: [{ batchId: 'b1', segment: null, batch }] },
 };
-const kinds = (job: Job, changes: Parameters<typeof timelineOf>[1] = []) =>
-  timelineOf(job, changes).map(({ kind }) => kind);
+const evaluation: SegmentJob = {
+  __typename: 'SegmentJob',
+  id: 'SegmentJob:1',
+  platformId: '1',
+  status: 'PROCESSING',
+  rawStatus: 'PROCESSING',
+  isTerminal: false,
+  isOverdue: false,
+  createdAt: at(0),
+  observedAt: at(5),
+  elapsedMs: null,
+  progress: 0.5,
+  requestId: null,
+  requestedBy: null,
+  expectation: running.expectation,
+  comparison: null,
+  metrics: { totalProfiles: null, profileSegmentationTime: span(2, null), totalTime: span(1, null) },
+  source: null,
+  scheduleId: null,
+  schedule: null,
+  segments: [],
+  errors: [],
+};
+const evaluated: SegmentJob = {
+  ...evaluation,
+  status: 'SUCCEEDED',
+  isTerminal: true,
+  expectation: null,
+  metrics: { totalProfiles: 1, profileSegmentationTime: span(2, 8), totalTime: span(1, 10) },
+};
+const entries = (job: TimedJob, changes: Parameters<typeof timelineOf>[1] = []) =>
+  timelineOf(job, changes).map((entry) => ('stage' in entry ? `${entry.kind} ${entry.stage}` : entry.kind));
+const kinds = (job: Job, changes: Parameters<typeof timelineOf>[1] = []) => entries(timedExport(job), changes);
 
 describe('the changes of a job', () => {
-  it('are each remembered once, although urql emits an event again when its cache changes', () => {
-    const event = { kind: 'CHANGED', observedAt: at(5), previousStatus: 'NEW', job: running };
-    const results = [{ data: { exportJobChanged: event } }, { data: { exportJobChanged: event } }];
+  const event = { kind: 'CHANGED', observedAt: at(5), previousStatus: 'NEW' };
+  /** A client whose subscription has this result twice. */
+  const clientOf = (data: object) => {
     const subscribe = (take: (result: unknown) => void) => {
-      for (const result of results) take(result);
+      for (const result of [{ data }, { data }]) take(result);
       return { unsubscribe: () => {} };
     };
-    // The feed uses only this part of the client.
-    const client = { subscription: () => ({ subscribe }) } as unknown as Client;
-    const feed = createJobFeed(client, { after: () => () => {} }, running.id);
+    // The feeds use only this part of the client.
+    return { subscription: () => ({ subscribe }) } as unknown as Client;
+  };
+  const clock = { after: () => () => {} };
+
+  it.each([
+    ['an export job', createJobFeed(clientOf({ exportJobChanged: { ...event, job: running } }), clock, '1')],
+    ['a segment job', createSegmentJobFeed(clientOf({ segmentJobChanged: { ...event, job: evaluation } }), clock, '1')],
+  ])('are each remembered once, although urql emits an event again when its cache changes: %s', (_, feed) => {
     feed.start();
     expect(feed.changes.get()).toEqual([{ at: at(5), from: 'NEW', to: 'PROCESSING' }]);
+  });
+
+  it('are those of the status alone', () => {
+    const changes = new StatusChanges();
+    const job = running;
+    changes.add({ kind: 'SNAPSHOT', observedAt: at(5), previousStatus: 'NEW', job });
+    changes.add({ kind: 'CHANGED', observedAt: at(5), previousStatus: null, job });
+    changes.add({ kind: 'CHANGED', observedAt: at(5), previousStatus: job.status, job });
+    changes.add({ kind: 'STALE', observedAt: at(5), previousStatus: null, job: null });
+    expect(changes.get()).toEqual([]);
   });
 });
 
@@ -92,11 +147,11 @@ describe('the timeline of a job', () => {
   it('has the stages and the batches of an ended job in their order', () => {
     expect(kinds(ended)).toEqual([
       'created',
-      'reading',
+      'stage-started reading',
       'batch-started',
-      'read',
-      'writing',
-      'written',
+      'stage-ended reading',
+      'stage-started writing',
+      'stage-ended writing',
       'ended',
       'batch-readable',
     ]);
@@ -104,21 +159,65 @@ describe('the timeline of a job', () => {
 
   it('ends with the expectation of a running job, and has the changes that the page has seen', () => {
     const change = { at: at(3), from: 'QUEUED' as const, to: 'PROCESSING' as const };
-    expect(kinds(running, [change])).toEqual(['created', 'reading', 'status', 'likely-end', 'latest-end']);
+    expect(kinds(running, [change])).toEqual([
+      'created',
+      'stage-started reading',
+      'status',
+      'likely-end',
+      'latest-end',
+    ]);
     // The end has an entry of its own.
     expect(kinds(ended, [{ ...change, to: ended.status }])).toEqual(kinds(ended));
-    expect(kinds({ ...running, isOverdue: true })).toEqual(['created', 'reading', 'overdue']);
+    expect(kinds({ ...running, isOverdue: true })).toEqual(['created', 'stage-started reading', 'overdue']);
   });
 
   it('has each stage as a part of the whole time', () => {
-    expect(stagesOf(ended, 0).map(({ name, start, width }) => [name, start, width])).toEqual([
+    expect(stagesOf(timedExport(ended), 0).map(({ name, start, width }) => [name, start, width])).toEqual([
       ['waiting', 0, 2 / 8],
       ['reading', 2 / 8, 4 / 8],
       ['writing', 7 / 8, 1 / 8],
     ]);
-    expect(stagesOf(running, Date.parse(at(4)))).toEqual([
+    expect(stagesOf(timedExport(running), Date.parse(at(4)))).toEqual([
       { name: 'waiting', start: 0, width: 0.5, ms: 120_000, isRunning: false },
       { name: 'reading', start: 0.5, width: 0.5, ms: 120_000, isRunning: true },
+    ]);
+  });
+});
+
+describe('the timeline of a segment job', () => {
+  it('has the evaluation and the end', () => {
+    expect(entries(timedEvaluation(evaluated))).toEqual([
+      'created',
+      'stage-started evaluating',
+      'stage-ended evaluating',
+      'ended',
+    ]);
+    expect(stagesOf(timedEvaluation(evaluated), 0).map(({ name, start, width }) => [name, start, width])).toEqual([
+      ['waiting', 0, 0.2],
+      ['evaluating', 0.2, 0.6],
+    ]);
+  });
+
+  it('ends with the expectation of a running job', () => {
+    const change = { at: at(3), from: 'QUEUED' as const, to: 'PROCESSING' as const };
+    expect(entries(timedEvaluation(evaluation), [change])).toEqual([
+      'created',
+      'stage-started evaluating',
+      'status',
+      'likely-end',
+      'latest-end',
+    ]);
+    expect(stagesOf(timedEvaluation(evaluation), Date.parse(at(4))).map(({ isRunning }) => isRunning)).toEqual([
+      false,
+      true,
+    ]);
+  });
+
+  it('waits while the platform reports no times', () => {
+    const waiting = timedEvaluation({ ...evaluation, metrics: null, expectation: null });
+    expect(entries(waiting)).toEqual(['created']);
+    expect(stagesOf(waiting, Date.parse(at(4)))).toEqual([
+      { name: 'waiting', start: 0, width: 1, ms: 240_000, isRunning: true },
     ]);
   });
 });
