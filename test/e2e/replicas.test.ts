@@ -268,8 +268,12 @@ describeWithRedis('two replicas with one Redis', () => {
     expect(gateway.logs.join()).not.toContain('NOPERM');
     expect(await readinessAt(gateway.url)).toBe('200 ready');
   });
+});
 
-  it('follow a feed while it has subscribers, and not longer than its linger', async () => {
+// These tests wait most of the time, each for a server of its own.
+describeWithRedis('replicas with a Redis each', () => {
+  it.concurrent('follow a feed while it has subscribers, and not longer than its linger', async () => {
+    await using redis = await startRedisServer();
     await using platform = await startDoors(1);
     const [proxy] = platform.proxies;
     if (!proxy) throw new Error('There is one of them.');
@@ -284,7 +288,7 @@ describeWithRedis('two replicas with one Redis', () => {
     await eventually(async () => expect(await followed()).toBe('*0'), { patienceMs: 10_000 });
   });
 
-  it.each([
+  it.concurrent.each([
     { name: 'is full', begin: 'CONFIG SET maxmemory 1', end: 'CONFIG SET maxmemory 0' },
     {
       name: 'has too few replicas',
@@ -294,6 +298,7 @@ describeWithRedis('two replicas with one Redis', () => {
     { name: 'permits no scripts', begin: 'ACL SETUSER default -@scripting', end: 'ACL SETUSER default +@all' },
     { name: 'is a replica without a master', begin: 'REPLICAOF 127.0.0.1 1', end: 'REPLICAOF NO ONE' },
   ])('emit STALE while Redis $name, and RECOVERED when it accepts writes again', async ({ begin, end }) => {
+    await using redis = await startRedisServer();
     await using platform = await startDoors(1);
     const [proxy] = platform.proxies;
     if (!proxy) throw new Error('There is one of them.');
