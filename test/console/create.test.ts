@@ -88,4 +88,17 @@ describe('the form of a new export', () => {
     await page.waitForURL(/\/exports\/\d+$/);
     expect(problems).toEqual([]);
   });
+
+  it('takes a year with four digits as complete', async () => {
+    await using browser = await startBrowser();
+    const { page, problems } = browser;
+    await page.goto(new URL('/exports/new', gateway.url).href);
+    const field = page.getByLabel('Only profiles that changed after');
+    // The month has the focus at first.
+    await field.focus();
+    await page.keyboard.type('0201202612');
+    await page.keyboard.type('30AM');
+    expect(await field.inputValue()).toBe('2026-02-01T00:30');
+    expect(problems).toEqual([]);
+  });
 });

@@ -13,10 +13,17 @@ export interface TextFieldProps extends Omit<AriaTextFieldProps, 'className' | '
   readonly error?: string | undefined;
 }
 
+/** Without it, browsers take six digits as a year, which is no time of the API. */
+const latestTime = '9999-12-31T23:59';
+
 export const TextField = ({ label, hint, placeholder, error, ...props }: TextFieldProps) => (
   <AriaTextField {...props} isInvalid={error !== undefined || props.isInvalid === true} className="field">
     <Label>{label}</Label>
-    <Input className="input" {...(placeholder === undefined ? {} : { placeholder })} />
+    <Input
+      className="input"
+      {...(placeholder === undefined ? {} : { placeholder })}
+      {...(props.type === 'datetime-local' ? { max: latestTime } : {})}
+    />
     {hint !== undefined && (
       <Text slot="description" className="field-hint">
         {hint}
