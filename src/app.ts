@@ -18,7 +18,7 @@ import { createSubscriptionQuota } from './context/subscription-quota.ts';
 import { ShuttingDownError } from './errors.ts';
 import { createMetrics } from './metrics/index.ts';
 import { createAccessLog } from './observation/access-log.ts';
-import { createOperationRecords, type MemoryHolder } from './observation/operation-record.ts';
+import { createOperationRecords } from './observation/operation-record.ts';
 import { unshared } from './polling/feed-registry.ts';
 import { createWatches } from './polling/watches.ts';
 import type { RedisServices, RedisServicesOptions } from './redis-services.ts';
@@ -263,10 +263,11 @@ async function start(
   const rateLimiter = createRateLimiter({ ...config.limits.rate, ...limited });
   const accessLog = createAccessLog({ logger: log, rate: config.accessLog });
   const requestMemory = new RequestMemory(limited);
-  const holdMemory = (caller: MemoryHolder) => requestMemory.hold(caller);
+  /** Separate, so that a caller without room for a request receives an error, and keeps its socket. */
+  const messageMemory = new RequestMemory(limited);
   const records = createOperationRecords({
     clock,
-    holdMemory,
+    holdMemory: (caller) => requestMemory.hold(caller),
     observe: (record, end) => {
       const { label: operation = 'none', type = 'none' } = record.operation ?? {};
       const { outcome, codes, durationMs } = end;
@@ -397,7 +398,7 @@ async function start(
     corsOrigins: config.server.corsOrigins,
     isAllowedHost,
     maxMessageBytes: maxBodyBytes,
-    holdMemory,
+    holdMemory: (caller) => messageMemory.hold(caller),
     maxOperations: config.limits.subscriptions.perSocket,
     connections,
     buffers,
