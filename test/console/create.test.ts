@@ -101,4 +101,21 @@ describe('the form of a new export', () => {
     expect(await field.inputValue()).toBe('2026-02-01T00:30');
     expect(problems).toEqual([]);
   });
+
+  it('starts nothing while a time is incomplete', async () => {
+    await using browser = await startBrowser();
+    const { page, problems } = browser;
+    await page.goto(new URL('/exports/new', gateway.url).href);
+    await page.getByLabel('Name of the dataset').fill('Of all profiles');
+    const field = page.getByLabel('Only profiles that changed after');
+    await field.focus();
+    await page.keyboard.type('02012026');
+    await page.getByRole('button', { name: 'Start export' }).click();
+    expect(await field.evaluate((input) => input === document.activeElement)).toBe(true);
+    await browser.picture('create-incomplete');
+    await field.fill('2026-02-01T00:30');
+    await page.getByRole('button', { name: 'Start export' }).click();
+    await page.waitForURL(/\/exports\/\d+$/);
+    expect(problems).toEqual([]);
+  });
 });

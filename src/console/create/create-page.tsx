@@ -149,7 +149,8 @@ function CreateForm({ initial, children }: CreateFormProps) {
         validationBehavior="aria"
         onSubmit={(event) => {
           event.preventDefault();
-          void submit();
+          // The value of an incomplete time is that of no time, so that all profiles would be exported.
+          if (event.currentTarget.reportValidity()) void submit();
         }}
       >
         {children}
