@@ -9,7 +9,10 @@ const maxMiB = { requests: { caller: 64, total: 256 }, documents: { caller: 32, 
 /** Share of `total` for credentials that the platform has not accepted, in addition. Anyone can invent them. */
 const unacceptedShare = 1 / 4;
 const bytesPerMiB = 1024 * 1024;
-/** Maximum sizes of a request and of a document that are never rejected, in bytes, so that ordinary ones are not. */
+/**
+ * Maximum sizes of a request and of a document that are not counted, in bytes. Nearly all have them, so that counting
+ * would cost more than it protects, and no other caller can cause their rejection.
+ */
 const ordinary = { request: 16 * 1024, document: 64 * 1024 } as const;
 
 export interface RequestMemoryOptions {
@@ -19,9 +22,8 @@ export interface RequestMemoryOptions {
 
 /**
  * Bounds the memory of operations in progress, which keep their request and their document until their result is ready.
- * An operation can wait for the platform or for a job for up to a minute. Ordinary requests and documents are counted, but
- * never rejected, so that no other caller can cause their rejection. A sandbox may use at most half of the memory that the others leave free,
- * so that a new sandbox always finds room.
+ * An operation can wait for the platform or for a job for up to a minute. Ordinary requests and documents are not counted.
+ * A sandbox may use at most half of the memory that the others leave free, so that a new sandbox always finds room.
  */
 export class RequestMemory {
   readonly #options: RequestMemoryOptions;
@@ -34,8 +36,7 @@ export class RequestMemory {
 
   /** Counts the memory of one operation toward its caller, until the result is disposed of. */
   hold(caller: MemoryHolder): HeldMemory {
-    const pool = this.#options.isAccepted(caller) ? this.#accepted : this.#others;
-    return new Held(pool, caller.principal, tenantKey(caller.tenant));
+    return new Held(caller, () => (this.#options.isAccepted(caller) ? this.#accepted : this.#others));
   }
 }
 
@@ -58,16 +59,11 @@ class Pool {
     this.#maxDocuments = share * maxMiB.documents.total * bytesPerMiB;
   }
 
-  /**
-   * @param before bytes of the request so far
-   * @throws {RateLimitedError} there is no room for more bytes
-   */
-  grow(principal: string, tenant: string, { before, more }: { readonly before: number; readonly more: number }): void {
-    if (before + more > ordinary.request) {
-      if (this.#callers.of(principal) + more > maxMiB.requests.caller * bytesPerMiB)
-        throw tooLarge('a caller', 'requests');
-      if (this.#tenants.of(tenant) + more > this.#maxRequests - this.#bytes) throw tooLarge('a sandbox', 'requests');
-    }
+  /** @throws {RateLimitedError} there is no room for more bytes */
+  grow(principal: string, tenant: string, more: number): void {
+    if (this.#callers.of(principal) + more > maxMiB.requests.caller * bytesPerMiB)
+      throw tooLarge('a caller', 'requests');
+    if (this.#tenants.of(tenant) + more > this.#maxRequests - this.#bytes) throw tooLarge('a sandbox', 'requests');
     this.#add(principal, tenant, more);
   }
 
@@ -78,12 +74,10 @@ class Pool {
   /** @throws {RateLimitedError} there is no room for the document */
   use(principal: string, tenant: string, document: DocumentInUse): void {
     const all = this.#documents;
-    if (document.bytes > ordinary.document) {
-      if (!this.#documentsOfCallers.hasRoomFor(principal, document)) throw tooLarge('a caller', 'documents');
-      const more = all.has(total, document) ? 0 : document.bytes;
-      if (more > 0 && this.#documentsOfTenants.bytesOf(tenant) + more > this.#maxDocuments - all.bytesOf(total))
-        throw tooLarge('a sandbox', 'documents');
-    }
+    if (!this.#documentsOfCallers.hasRoomFor(principal, document)) throw tooLarge('a caller', 'documents');
+    const more = all.has(total, document) ? 0 : document.bytes;
+    if (more > 0 && this.#documentsOfTenants.bytesOf(tenant) + more > this.#maxDocuments - all.bytesOf(total))
+      throw tooLarge('a sandbox', 'documents');
     this.#documentsOfCallers.add(principal, document);
     this.#documentsOfTenants.add(tenant, document);
     if (all.add(total, document)) document.keep();
@@ -106,32 +100,48 @@ class Pool {
 const total = '';
 
 class Held implements HeldMemory {
-  readonly #pool: Pool;
-  readonly #principal: string;
-  readonly #tenant: string;
+  readonly #caller: MemoryHolder;
+  readonly #findPool: () => Pool;
+  /** Null: nothing is counted. */
+  #counted: { readonly pool: Pool; readonly tenant: string } | null = null;
   #bytes = 0;
+  #countedBytes = 0;
   #document: DocumentInUse | null = null;
 
-  constructor(pool: Pool, principal: string, tenant: string) {
-    this.#pool = pool;
-    this.#principal = principal;
-    this.#tenant = tenant;
+  constructor(caller: MemoryHolder, findPool: () => Pool) {
+    this.#caller = caller;
+    this.#findPool = findPool;
   }
 
   grow(bytes: number): void {
-    this.#pool.grow(this.#principal, this.#tenant, { before: this.#bytes, more: bytes });
-    this.#bytes += bytes;
+    const size = this.#bytes + bytes;
+    if (size > ordinary.request) {
+      const { pool, tenant } = this.#count();
+      pool.grow(this.#caller.principal, tenant, size - this.#countedBytes);
+      this.#countedBytes = size;
+    }
+    this.#bytes = size;
   }
 
   use(document: DocumentInUse): void {
-    this.#pool.use(this.#principal, this.#tenant, document);
+    if (document.bytes <= ordinary.document) return;
+    const { pool, tenant } = this.#count();
+    pool.use(this.#caller.principal, tenant, document);
     this.#document = document;
   }
 
   [Symbol.dispose](): void {
-    this.#pool.shrink(this.#principal, this.#tenant, this.#bytes);
-    this.#bytes = 0;
-    if (this.#document !== null) this.#pool.release(this.#principal, this.#tenant, this.#document);
+    if (this.#counted === null) return;
+    const { pool, tenant } = this.#counted;
+    const { principal } = this.#caller;
+    pool.shrink(principal, tenant, this.#countedBytes);
+    if (this.#document !== null) pool.release(principal, tenant, this.#document);
+    this.#counted = null;
     this.#document = null;
+  }
+
+  #count() {
+    this.#counted ??= { pool: this.#findPool(), tenant: tenantKey(this.#caller.tenant) };
+    return this.#counted;
   }
 }
