@@ -1,6 +1,8 @@
+import { TransientMap } from './transient-map.ts';
+
 /** Counts by key. A key whose count is 0 uses no memory. */
 export class Counts {
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new TransientMap<string, number>();
 
   /** Number of keys whose count is not 0. */
   get size(): number {

@@ -1,5 +1,6 @@
 import type { PlatformMetrics } from '../../../metrics/platform.ts';
 import { EndController, type EndSignal } from '../../../runtime/end-signal.ts';
+import { TransientMap } from '../../../runtime/transient-map.ts';
 import type { OperationCalls } from '../../types.ts';
 import type { UpstreamCall, UpstreamRequest } from '../call.ts';
 import { keysOf } from '../caller-keys.ts';
@@ -82,7 +83,7 @@ interface FlightParts<Response> {
 export const withSingleFlight =
   ({ metrics }: { readonly metrics: PlatformMetrics }) =>
   <Response>(next: UpstreamCall<Response>): ((request: UpstreamRequest) => Promise<Response>) => {
-    const flights = new Map<string, Flight<Response>>();
+    const flights = new TransientMap<string, Flight<Response>>();
 
     const takeOff = (key: string, request: UpstreamRequest, first: Waiter<Response>): Flight<Response> => {
       const controller = new EndController();
