@@ -5,9 +5,9 @@ import { TransientMap } from '../../../src/runtime/transient-map.ts';
 type Operation = readonly [key: number, value: number | null];
 
 /** Few keys, so that most removals find one. */
-const operations = fc.array(fc.tuple(fc.nat(40), fc.option(fc.nat(9), { nil: null })), {
-  minLength: 200,
-  maxLength: 2_000,
+const operations = fc.array(fc.tuple(fc.nat(40), fc.option(fc.nat(9), { nil: null, freq: 2 })), {
+  minLength: 500,
+  maxLength: 1_000,
 });
 
 function apply(operations: readonly Operation[]) {
