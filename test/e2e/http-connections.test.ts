@@ -90,7 +90,7 @@ describe('an upgrade that the gateway does not support', () => {
     ]) {
       await using connection = await RawConnection.open(gateway.url);
       connection.request(lines);
-      await once(connection.socket, 'end');
+      await connection.ended;
       expect(connection.received).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*ok\n$/);
     }
   });
@@ -98,7 +98,7 @@ describe('an upgrade that the gateway does not support', () => {
   it('ends the connection if a client waits for a WebSocket', async () => {
     await using connection = await RawConnection.open(gateway.url);
     connection.request(['GET /healthz HTTP/1.1', 'connection: Upgrade', 'upgrade: websocket']);
-    await once(connection.socket, 'end');
+    await connection.ended;
     expect(connection.statuses).toEqual([200]);
   });
 });
@@ -297,7 +297,7 @@ describe('a client that waits for `100 Continue`', () => {
   it('is rejected at once when the body would be too large', async () => {
     await using connection = await RawConnection.open(gateway.url);
     connection.request(expecting(1_000_001));
-    await once(connection.socket, 'end');
+    await connection.ended;
     expect(connection.statuses).toEqual([413]);
     expect(connection.received).toMatch(/^connection: close/im);
   });
@@ -305,7 +305,7 @@ describe('a client that waits for `100 Continue`', () => {
   it('sends no body to a path that accepts none', async () => {
     await using connection = await RawConnection.open(gateway.url);
     connection.request(['PUT /files/x HTTP/1.1', 'content-length: 5', 'expect: 100-continue']);
-    await once(connection.socket, 'end');
+    await connection.ended;
     expect(connection.statuses).toEqual([405]);
   });
 });

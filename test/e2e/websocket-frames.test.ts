@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeFrame, type Frame, opcodes, textFrame } from '../support/frames.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
@@ -105,7 +104,7 @@ describe('a WebSocket', () => {
     send(textFrame(init));
     await connection.has(/connection_ack/);
     connection.socket.end();
-    await once(connection.socket, 'close');
+    await connection.closed;
   });
 });
 
@@ -114,7 +113,7 @@ describe('HTTP/1.0', () => {
     await using connection = await RawConnection.open(gateway.url);
     connection.socket.write('GET /graphql?query=%7Bviewer%7BauthMode%7D%7D HTTP/1.0\r\nconnection: close\r\n\r\n');
     await connection.has(/"EMBEDDED"/);
-    await once(connection.socket, 'end');
+    await connection.ended;
     expect(connection.statuses).toEqual([200]);
   });
 
@@ -123,7 +122,7 @@ describe('HTTP/1.0', () => {
     const ended = encodeURIComponent('subscription { exportJobChanged(ids: ["24060"]) { kind } }');
     connection.socket.write(`GET /graphql?query=${ended} HTTP/1.0\r\naccept: text/event-stream\r\n\r\n`);
     await connection.has(/event: next/);
-    await once(connection.socket, 'end');
+    await connection.ended;
     expect(connection.received).not.toMatch(/transfer-encoding/i);
   });
 });

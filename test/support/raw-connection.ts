@@ -7,6 +7,8 @@ export class RawConnection implements AsyncDisposable {
   readonly socket: Socket;
   /** Resolves when the connection is closed, with the code of its error, or null. */
   readonly closed: Promise<string | null>;
+  /** Resolves when the server has ended its side. */
+  readonly ended: Promise<void>;
   #received = '';
 
   private constructor(socket: Socket) {
@@ -19,6 +21,7 @@ export class RawConnection implements AsyncDisposable {
     socket.on('error', (error: NodeJS.ErrnoException) => {
       failure = error.code ?? error.message;
     });
+    this.ended = new Promise((resolve) => socket.once('end', resolve));
     this.closed = new Promise((resolve) => socket.once('close', () => resolve(failure)));
   }
 
