@@ -8,6 +8,17 @@ import { upgradeRequest } from '../support/upgrade-request.ts';
 let platform: Awaited<ReturnType<typeof startPlatform>>;
 let gateway: Gateway;
 
+const deep = '['.repeat(25_000) + ']'.repeat(25_000);
+
+/** Whether this version of Node can write the JSON that it can read. Newer versions can, at any depth. */
+function canWrite(json: string): boolean {
+  try {
+    return JSON.stringify(JSON.parse(json)) === json;
+  } catch {
+    return false;
+  }
+}
+
 beforeAll(async () => {
   platform = await startPlatform();
   gateway = await startGateway({ platform });
@@ -67,11 +78,6 @@ describe('a WebSocket', () => {
     ['a frame without a mask', { ...textFrame(init), masked: false }, 1002],
     ['a text that is not UTF-8', { opcode: opcodes.text, payload: Buffer.from([0xff, 0xfe]) }, 1007],
     ['a message that is too large', textFrame('x'.repeat(1_000_001)), 1009],
-    [
-      'a ping that is nested too deeply',
-      textFrame(`{"type":"ping","payload":${'['.repeat(25_000)}${']'.repeat(25_000)}}`),
-      4400,
-    ],
     ['an operation without an id', textFrame(query.replace('"1"', '""')), 4400],
     [
       'an operation whose id has more than 200 characters',
@@ -84,6 +90,13 @@ describe('a WebSocket', () => {
     await using _connection = connection;
     send(textFrame(init), frame);
     await connection.has(closeFrame(code));
+  });
+
+  it('gets a pong with the payload of its ping, or is closed if Node cannot write it', async () => {
+    const { connection, send } = await open();
+    await using _ = connection;
+    send(textFrame(init), textFrame(`{"type":"ping","payload":${deep}}`));
+    await connection.has(canWrite(deep) ? /"type":"pong","payload":\[{25000}/ : closeFrame(4400));
   });
 
   it('may complete an operation and use its id again at once', async () => {
