@@ -1,12 +1,11 @@
 import type { ReadingTimes } from '../../domain/reading-times.ts';
-import { NotFoundError } from '../../errors.ts';
 import { inChunks } from '../../runtime/in-chunks.ts';
 import type { BoundClient } from '../http/call.ts';
-import { errorFromEntry, unreadableResponse } from '../http/errors.ts';
+import { unreadableResponse } from '../http/errors.ts';
 import { isPathSegment } from '../http/path-segment.ts';
 import type { Service } from '../types.ts';
-import { readEntryError } from '../wire/entry-error.ts';
 import { asRecord } from '../wire/readers.ts';
+import { readEntries } from './bulk-entries.ts';
 import { type BulkLimits, type BulkResult, readInBulk } from './bulk-read.ts';
 import { nullIfNotFound } from './client.ts';
 
@@ -47,20 +46,16 @@ export function bulkGet<Id extends string, Entity>(
       if (response === null) return;
       const results = asRecord(asRecord<'results'>(response.json)?.results);
       if (results === null) throw unreadableResponse(request, response, 'It contains no map of results.');
-      for (const id of chunk) {
-        const entry = Object.hasOwn(results, id) ? (results[id] ?? null) : null;
-        if (entry === null) continue;
-        const failure = readEntryError(entry);
-        if (failure !== null) {
-          const error = errorFromEntry({ ...request, subject: id }, response, failure, response.reading.observedAt);
-          if (!(error instanceof NotFoundError)) reading.fail(id, error);
-          continue;
-        }
-        const record = asRecord(entry);
-        const entity = decode(record === null ? entry : { ...record, id }, response.reading);
-        if (entity !== null) reading.found.push(entity);
-        else reading.fail(id, unreadableResponse(request, { ...response, json: entry }, invalidEntityMessage));
-      }
+      readEntries(reading, results, {
+        request,
+        response,
+        ids: chunk,
+        invalidEntityMessage,
+        decode: (id, entry) => {
+          const record = asRecord(entry);
+          return decode(record === null ? entry : { ...record, id }, response.reading);
+        },
+      });
     },
     { maxSplits },
   );

@@ -5,6 +5,7 @@ import { encodedSegment, isPathSegment } from '../http/path-segment.ts';
 import type { DecodeContext } from '../wire/decode-context.ts';
 import { readEntryError } from '../wire/entry-error.ts';
 import { asRecord } from '../wire/readers.ts';
+import { readEntries } from './bulk-entries.ts';
 import { type BulkLimits, type BulkResult, readInBulk } from './bulk-read.ts';
 import type { CatalogOrder } from './catalog-query.ts';
 import { countDisorder } from './list-order.ts';
@@ -85,22 +86,17 @@ export function getObjects<Id extends string, Value extends CatalogObject>(
       const request = { ...readOf(path), subject };
       return client.call(request).then(
         (response) => {
-          const map = mapIn(request, response, chunk);
-          // Objects of the response that were not requested are ignored.
-          for (const id of chunk) {
-            const value = Object.hasOwn(map, id) ? (map[id] ?? null) : null;
-            if (value === null) continue;
-            const failure = readEntryError(value);
-            if (failure !== null) {
-              const error = errorFromEntry({ ...request, subject: id }, response, failure, response.reading.observedAt);
-              if (!(error instanceof NotFoundError)) reading.fail(id, error);
-            } else if (asRecord(value) === null) {
+          readEntries(reading, mapIn(request, response, chunk), {
+            request,
+            response,
+            ids: chunk,
+            invalidEntityMessage: 'It is not an object.',
+            decode: (id, value) => {
+              if (asRecord(value) !== null) return decode(id, value);
               context.anomaly('not-an-object');
-              reading.fail(id, unreadableResponse(request, { ...response, json: value }, 'It is not an object.'));
-            } else {
-              reading.found.push(decode(id, value));
-            }
-          }
+              return null;
+            },
+          });
         },
         (error: unknown) => {
           if (!(error instanceof NotFoundError)) throw error;
