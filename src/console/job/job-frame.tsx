@@ -1,13 +1,14 @@
 import { type ReactNode, useEffect } from 'react';
 import { Link } from 'react-aria-components/Link';
+import type { Failure } from '../app/failure.ts';
 import { LiveBadge, LiveNotice } from '../app/live-status.tsx';
 import { useValue } from '../app/use-value.ts';
 import type { Feed } from '../live/feed.ts';
 import type { LiveRow } from '../live/live-list.ts';
 import { texts } from '../texts.ts';
-import { Button } from '../ui/button.tsx';
+import { Button, ButtonLink } from '../ui/button.tsx';
 import { FailureText } from '../ui/failure-text.tsx';
-import { Notice } from '../ui/feedback.tsx';
+import { EmptyState, FailureState, Notice, Skeleton } from '../ui/feedback.tsx';
 import { StatusPill } from '../ui/status-pill.tsx';
 import '../styles/job.css';
 import type { Job } from './job-feed.ts';
@@ -24,6 +25,27 @@ export function useLiveJob<Row extends LiveRow>(feed: Feed<Row>, found: Row | nu
     return () => feed.close();
   }, [isFound, feed]);
   return useValue(feed.list).rows[0] ?? found;
+}
+
+export interface UnknownJobProps {
+  readonly isLoading: boolean;
+  /** Why the job could not be read; null: the platform does not have it. */
+  readonly failure: Failure | null;
+  readonly onRetry: () => void;
+  readonly notFound: { readonly title: string; readonly text: string; readonly action: string };
+  /** Path of the list of jobs of this kind. */
+  readonly listPath: string;
+}
+
+/** Stands for a job of which no state is known. */
+export function UnknownJob({ isLoading, failure, onRetry, notFound, listPath }: UnknownJobProps) {
+  if (isLoading) return <Skeleton label={texts.job.loading} lines={8} />;
+  if (failure !== null) return <FailureState failure={failure} onRetry={onRetry} />;
+  return (
+    <EmptyState title={notFound.title} text={notFound.text}>
+      <ButtonLink href={listPath}>{notFound.action}</ButtonLink>
+    </EmptyState>
+  );
 }
 
 export interface JobFrameProps {

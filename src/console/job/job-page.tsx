@@ -10,13 +10,12 @@ import { useValue } from '../app/use-value.ts';
 import { ExportJobPageDocument } from '../operations.generated.ts';
 import { texts } from '../texts.ts';
 import { ButtonLink } from '../ui/button.tsx';
-import { EmptyState, FailureState, Skeleton } from '../ui/feedback.tsx';
 import { Actions } from './actions.tsx';
 import { Comparison } from './comparison.tsx';
 import { Destination } from './destination.tsx';
 import { Errors, errorsOf } from './errors.tsx';
 import { createJobFeed, type Job } from './job-feed.ts';
-import { JobFrame, useLiveJob } from './job-frame.tsx';
+import { JobFrame, UnknownJob, useLiveJob } from './job-frame.tsx';
 import { Namespaces } from './namespaces.tsx';
 import { RequestPanel } from './request-panel.tsx';
 import { Summary } from './summary.tsx';
@@ -44,14 +43,14 @@ function JobView({ id, settings }: { readonly id: string; readonly settings: Set
   const { staleSince } = useValue(feed.list);
   const changes = useValue(feed.changes);
   if (job === null) {
-    if (fetching) return <Skeleton label={texts.job.loading} lines={8} />;
-    if (error !== undefined)
-      return <FailureState failure={failureOf(error)} onRetry={() => read({ requestPolicy: 'network-only' })} />;
-    const { title, text, action } = texts.job.notFound;
     return (
-      <EmptyState title={title} text={text}>
-        <ButtonLink href={pages.board}>{action}</ButtonLink>
-      </EmptyState>
+      <UnknownJob
+        isLoading={fetching}
+        failure={error === undefined ? null : failureOf(error)}
+        onRetry={() => read({ requestPolicy: 'network-only' })}
+        notFound={texts.job.notFound}
+        listPath={pages.board}
+      />
     );
   }
   return (

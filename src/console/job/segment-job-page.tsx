@@ -13,11 +13,10 @@ import { everySegment } from '../board/job.ts';
 import { SegmentJobPageDocument } from '../operations.generated.ts';
 import { texts } from '../texts.ts';
 import { ButtonLink } from '../ui/button.tsx';
-import { EmptyState, FailureState, Skeleton } from '../ui/feedback.tsx';
 import { Fact, Facts, Panel } from '../ui/panel.tsx';
 import { Comparison } from './comparison.tsx';
 import { Errors } from './errors.tsx';
-import { JobFrame, useLiveJob } from './job-frame.tsx';
+import { JobFrame, UnknownJob, useLiveJob } from './job-frame.tsx';
 import { Namespaces } from './namespaces.tsx';
 import { createSegmentJobFeed, namespacesOf, type SegmentJob } from './segment-job-feed.ts';
 import { Summary } from './summary.tsx';
@@ -46,13 +45,14 @@ function SegmentJobView({ id, settings }: { readonly id: string; readonly settin
   const changes = useValue(feed.changes);
   const words = texts.segmentJob;
   if (job === null) {
-    if (fetching) return <Skeleton label={texts.job.loading} lines={8} />;
-    if (error !== undefined)
-      return <FailureState failure={failureOf(error)} onRetry={() => read({ requestPolicy: 'network-only' })} />;
     return (
-      <EmptyState title={words.notFound.title} text={words.notFound.text}>
-        <ButtonLink href={pages.segmentJobs}>{words.notFound.action}</ButtonLink>
-      </EmptyState>
+      <UnknownJob
+        isLoading={fetching}
+        failure={error === undefined ? null : failureOf(error)}
+        onRetry={() => read({ requestPolicy: 'network-only' })}
+        notFound={words.notFound}
+        listPath={pages.segmentJobs}
+      />
     );
   }
   return (
