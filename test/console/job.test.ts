@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Gateway } from '../support/gateway.ts';
 import { everyStage } from '../support/pace.ts';
@@ -23,6 +24,15 @@ afterAll(async () => {
 
 const jobUrl = (id: string) => new URL(`/exports/${id}`, gateway.url).href;
 
+/** Opens the page of a new export, whose stages take 15 seconds each. */
+async function openRunningJob(page: Page): Promise<void> {
+  // The browser has loaded all files before the job starts.
+  await page.goto(jobUrl('24060'));
+  await page.getByText('Ended: Succeeded').waitFor();
+  platform.setPace(everyStage([15_000, 15_000]));
+  await page.goto(jobUrl(await startExport(gateway)));
+}
+
 describe('the job page', () => {
   it.each([
     ['desktop', {}],
@@ -44,12 +54,7 @@ describe('the job page', () => {
   it('follows a job to its end, and offers its rows as CSV', async () => {
     await using browser = await startBrowser();
     const { page, problems } = browser;
-    // The browser has loaded all files before the job starts.
-    await page.goto(jobUrl('24060'));
-    await page.getByText('Ended: Succeeded').waitFor();
-    platform.setPace(everyStage([15_000, 15_000]));
-    const id = await startExport(gateway);
-    await page.goto(jobUrl(id));
+    await openRunningJob(page);
     await page.getByRole('button', { name: 'Cancel job' }).waitFor();
     // The caller of an embedded gateway has this name, and the dataset that of the credential.
     await page.getByText('embedded', { exact: true }).waitFor();
@@ -73,12 +78,7 @@ describe('the job page', () => {
   it('cancels a job only after a confirmation', async () => {
     await using browser = await startBrowser();
     const { page, problems } = browser;
-    // The browser has loaded all files before the job starts.
-    await page.goto(jobUrl('24060'));
-    await page.getByText('Ended: Succeeded').waitFor();
-    platform.setPace(everyStage([15_000, 15_000]));
-    const id = await startExport(gateway);
-    await page.goto(jobUrl(id));
+    await openRunningJob(page);
     const cancel = page.getByRole('button', { name: 'Cancel job' });
     await cancel.click();
     const dialog = page.getByRole('alertdialog');
