@@ -1,6 +1,7 @@
 import { tenantKey } from '../domain/tenant.ts';
 import { RateLimitedError } from '../errors.ts';
 import type { DocumentInUse, HeldMemory, MemoryHolder } from '../observation/operation-record.ts';
+import { bytesPerMiB } from '../runtime/bytes-per-mib.ts';
 import { Counts } from '../runtime/counts.ts';
 import { DocumentQuota } from './document-quota.ts';
 
@@ -8,7 +9,6 @@ import { DocumentQuota } from './document-quota.ts';
 const maxMiB = { requests: { caller: 64, total: 256 }, documents: { caller: 32, total: 128 } } as const;
 /** Share of `total` for credentials that the platform has not accepted, in addition. Anyone can invent them. */
 const unacceptedShare = 1 / 4;
-const bytesPerMiB = 1024 * 1024;
 /**
  * Maximum sizes of a request and of a document that are not counted, in bytes. Nearly all have them, so that counting
  * would cost more than it protects, and no other caller can cause their rejection.

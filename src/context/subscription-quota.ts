@@ -2,6 +2,7 @@ import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import { RateLimitedError } from '../errors.ts';
 import type { QuotaLevel, SubscriptionEnd, SubscriptionMetrics } from '../metrics/subscriptions.ts';
 import type { DocumentInUse, OperationDescription } from '../observation/operation-record.ts';
+import { bytesPerMiB } from '../runtime/bytes-per-mib.ts';
 import { Counts } from '../runtime/counts.ts';
 import { DocumentQuota } from './document-quota.ts';
 
@@ -22,7 +23,6 @@ export interface QuotaHolder {
 
 /** Maximum size of the documents of all open subscriptions of a holder, in MiB. Those of an app have less than one. */
 const maxDocumentMiB = { perCaller: 32, perTenant: 64, total: 128 } as const;
-const bytesPerMiB = 1024 * 1024;
 
 /** One counted subscription. */
 export interface SubscriptionSlot {
