@@ -1,7 +1,7 @@
 import type { BulkLimits, BulkResult } from '../../upstream/apis/bulk-read.ts';
 import type { ProvenReader } from '../feed-registry.ts';
-import { readInBulk } from './bulk-reading.ts';
 import { endedRecently, isAbove } from './job-list.ts';
+import { readByIds } from './read-by-ids.ts';
 import type { FeedSource, RoundCalls, RoundRequest, RoundResult } from './source.ts';
 
 /** Common fields of datasets and batches. */
@@ -88,7 +88,7 @@ export function catalogSource<Entity extends CatalogEntity>(
       const { known, scope, checkpoint } = request;
       const api = reader.objects(request);
       const list = scope.everything ? await readList(api, request) : unread(checkpoint);
-      const byId = await readInBulk<string, Entity>(api.getMany, idsToReadById(request, list, kind), request);
+      const byId = await readByIds<string, Entity>(api.getMany, idsToReadById(request, list, kind), request);
       const nothingRead = !scope.everything && byId.found.length === 0 && byId.absent.length === 0;
       if (byId.incomplete !== null && nothingRead) throw byId.incomplete;
 

@@ -6,7 +6,7 @@ import { isTerminalJob } from '../../domain/job.ts';
 import type { BatchesApi } from '../../upstream/apis/batches.ts';
 import { isSameState } from '../diff.ts';
 import { isEarlier } from '../older-readings.ts';
-import { readInBulk } from './bulk-reading.ts';
+import { readByIds } from './read-by-ids.ts';
 import type { ResultSource, RoundCalls } from './source.ts';
 
 export interface BatchReader {
@@ -38,7 +38,7 @@ export const exportBatches: ResultSource<ExportJob, BatchReader> = {
 
   async read(reader, ids, calls) {
     const api = reader.batches(calls);
-    const { found, absent, incomplete, ...reading } = await readInBulk(
+    const { found, absent, incomplete, ...reading } = await readByIds(
       (each, limits) => api.getMany(each, { fields, ...limits }),
       // The ids come from `awaited`.
       ids as readonly BatchId[],

@@ -4,8 +4,8 @@ import type { SegmentJob } from '../../domain/segment-job.ts';
 import type { SegmentJobListOptions, SegmentJobsApi } from '../../upstream/apis/segment-jobs.ts';
 import type { ProvenReader } from '../feed-registry.ts';
 import { watchKind } from '../watch-kind.ts';
-import { readInBulk } from './bulk-reading.ts';
 import { endedAt, endedRecently, isAbove, mayFollow } from './job-list.ts';
+import { readByIds } from './read-by-ids.ts';
 import type { FeedSource, RoundCalls, RoundRequest } from './source.ts';
 
 /** Access to the platform for the feed of segment jobs, with one subscriber's credential. */
@@ -84,7 +84,7 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
     const running = discover && floorMs !== null ? await readRunning(api, signal) : noSearch;
     for (const job of [...gap.found, ...running.found]) if (!jobs.has(job.id)) jobs.set(job.id, job);
 
-    const byId = await readInBulk(
+    const byId = await readByIds(
       (ids, limits) => api.getMany(ids, limits),
       idsToReadById(request, jobs, floorMs),
       request,

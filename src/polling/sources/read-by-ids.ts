@@ -4,7 +4,7 @@ import { isAuthRejection } from '../failure.ts';
 import type { RoundRequest } from './source.ts';
 
 /** Entities that a round has read by id. */
-interface BulkReading<Entity> {
+interface ReadingByIds<Entity> {
   readonly found: readonly Entity[];
   /** Ids that the platform does not have. */
   readonly absent: readonly string[];
@@ -26,11 +26,11 @@ const nothing = { found: [], failed: [], calls: 0 } as const satisfies BulkResul
  * @throws {GatewayError} the platform rejects the credential
  * @throws the reason of the signal
  */
-export async function readInBulk<Id extends string, Entity extends { readonly id: Id }>(
+export async function readByIds<Id extends string, Entity extends { readonly id: Id }>(
   getMany: (ids: readonly Id[], limits: BulkLimits) => Promise<BulkResult<Id, Entity>>,
   ids: readonly Id[],
   { signal, allowance }: Pick<RoundRequest<Entity, unknown>, 'signal' | 'allowance'>,
-): Promise<BulkReading<Entity>> {
+): Promise<ReadingByIds<Entity>> {
   signal.throwIfAborted();
   const { found, failed, calls } = ids.length === 0 ? nothing : await getMany(ids, { maxSplits: allowance });
   signal.throwIfAborted();
