@@ -2,7 +2,7 @@ import { NotFoundError } from '../../errors.ts';
 import type { PlatformRequest, UpstreamResponse } from '../http/call.ts';
 import { errorFromEntry, unreadableResponse } from '../http/errors.ts';
 import { readEntryError } from '../wire/entry-error.ts';
-import type { BulkReading } from './bulk-read.ts';
+import type { BulkCollector } from './bulk-read.ts';
 
 export interface BulkEntries<Id extends string, Entity> {
   readonly request: PlatformRequest;
@@ -20,7 +20,7 @@ export interface BulkEntries<Id extends string, Entity> {
  * null or a 404. Any other error, and an entry that cannot be decoded, fails its id.
  */
 export function readEntries<Id extends string, Entity>(
-  reading: BulkReading<Id, Entity>,
+  collector: BulkCollector<Id, Entity>,
   entries: Readonly<Record<string, unknown>>,
   { request, response, ids, invalidEntityMessage, decode }: BulkEntries<Id, Entity>,
 ): void {
@@ -30,11 +30,11 @@ export function readEntries<Id extends string, Entity>(
     const failure = readEntryError(entry);
     if (failure !== null) {
       const error = errorFromEntry({ ...request, subject: id }, response, failure, response.reading.observedAt);
-      if (!(error instanceof NotFoundError)) reading.fail(id, error);
+      if (!(error instanceof NotFoundError)) collector.fail(id, error);
       continue;
     }
     const entity = decode(id, entry);
-    if (entity !== null) reading.found.push(entity);
-    else reading.fail(id, unreadableResponse(request, { ...response, json: entry }, invalidEntityMessage));
+    if (entity !== null) collector.found.push(entity);
+    else collector.fail(id, unreadableResponse(request, { ...response, json: entry }, invalidEntityMessage));
   }
 }

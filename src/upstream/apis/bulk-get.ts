@@ -39,14 +39,14 @@ export function bulkGet<Id extends string, Entity>(
   );
   return readInBulk<Id, Entity>(
     chunks,
-    async (chunk, reading) => {
+    async (chunk, collector) => {
       const body = JSON.stringify({ ids: chunk.map((id) => ({ id })) });
       const request = { service, method: 'POST', path, body, effect: 'read', subject: chunk.join(',') } as const;
       const response = await nullIfNotFound(client.call(request));
       if (response === null) return;
       const results = asRecord(asRecord<'results'>(response.json)?.results);
       if (results === null) throw unreadableResponse(request, response, 'It contains no map of results.');
-      readEntries(reading, results, {
+      readEntries(collector, results, {
         request,
         response,
         ids: chunk,

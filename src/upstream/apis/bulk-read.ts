@@ -37,41 +37,41 @@ const concurrency = 4;
  * Reads ids by one call for each chunk. An error about one id fails this id, and a failed call fails its own ids, so
  * that the others are still found. If a call may have failed because of one of its ids, they are read again in smaller
  * parts.
- * @param call sends one call and adds its response to the reading. It throws the failure of the whole call, and adds
+ * @param call sends one call and adds its response to the collector. It throws the failure of the whole call, and adds
  *   nothing in that case.
  * @throws errors other than GatewayError, such as the reason of the caller's signal
  */
 export function readInBulk<Id, Entity>(
   chunks: readonly (readonly Id[])[],
-  call: (ids: readonly Id[], reading: BulkReading<Id, Entity>) => Promise<void>,
+  call: (ids: readonly Id[], collector: BulkCollector<Id, Entity>) => Promise<void>,
   { maxSplits = defaultMaxSplits }: BulkLimits = {},
 ): Promise<BulkResult<Id, Entity>> {
-  const reading = new BulkReading<Id, Entity>(maxSplits);
+  const collector = new BulkCollector<Id, Entity>(maxSplits);
   const send = (ids: readonly Id[]): Promise<void> => {
-    reading.calls += 1;
-    return call(ids, reading);
+    collector.calls += 1;
+    return call(ids, collector);
   };
   const readAll = async (first: readonly (readonly Id[])[]): Promise<BulkResult<Id, Entity>> => {
-    for (let parts = first; parts.length > 0; parts = reading.nextParts()) {
-      await mapBounded(parts, concurrency, (ids) => send(ids).catch((error) => reading.callFailed(ids, error)));
+    for (let parts = first; parts.length > 0; parts = collector.nextParts()) {
+      await mapBounded(parts, concurrency, (ids) => send(ids).catch((error) => collector.callFailed(ids, error)));
     }
-    return reading;
+    return collector;
   };
   const [only] = chunks;
   // Most reads need one call, for which the rest would cost more than the call.
   if (chunks.length !== 1 || only === undefined) return readAll(chunks);
   const readRest = (): BulkResult<Id, Entity> | Promise<BulkResult<Id, Entity>> => {
-    const parts = reading.nextParts();
-    return parts.length === 0 ? reading : readAll(parts);
+    const parts = collector.nextParts();
+    return parts.length === 0 ? collector : readAll(parts);
   };
   return send(only).then(readRest, (error) => {
-    reading.callFailed(only, error);
+    collector.callFailed(only, error);
     return readRest();
   });
 }
 
 /** Collects the responses of one bulk read. */
-export class BulkReading<Id, Entity> implements BulkResult<Id, Entity> {
+export class BulkCollector<Id, Entity> implements BulkResult<Id, Entity> {
   readonly found: Entity[] = [];
   readonly failed: BulkFailure<Id>[] = [];
   calls = 0;

@@ -79,14 +79,14 @@ export function getObjects<Id extends string, Value extends CatalogObject>(
   const { type, ids, properties, decode, context } = options;
   return readInBulk<Id, Value>(
     chunksOf(ids),
-    (chunk, reading) => {
+    (chunk, collector) => {
       const subject = chunk.join(',');
       const query = `limit=${chunk.length}&properties=${encodedList(properties)}`;
       const path = `${root}/${type}/${chunk.map(encodedSegment).join(',')}?${query}`;
       const request = { ...readOf(path), subject };
       return client.call(request).then(
         (response) => {
-          readEntries(reading, mapIn(request, response, chunk), {
+          readEntries(collector, mapIn(request, response, chunk), {
             request,
             response,
             ids: chunk,
@@ -101,7 +101,7 @@ export function getObjects<Id extends string, Value extends CatalogObject>(
         (error: unknown) => {
           if (!(error instanceof NotFoundError)) throw error;
           // One unknown id may turn the response for the whole chunk into a 404.
-          if (chunk.length > 1) reading.readAlone(chunk);
+          if (chunk.length > 1) collector.readAlone(chunk);
         },
       );
     },

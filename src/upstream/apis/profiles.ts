@@ -3,7 +3,7 @@ import { NotFoundError } from '../../errors.ts';
 import { inChunks } from '../../runtime/in-chunks.ts';
 import { errorFromEntry, unreadableResponse } from '../http/errors.ts';
 import { decodeProfileEntries } from '../wire/profile.ts';
-import { type BulkReading, readInBulk } from './bulk-read.ts';
+import { type BulkCollector, readInBulk } from './bulk-read.ts';
 import { decodeContextOf, nullIfNotFound, type PlatformClient } from './client.ts';
 import { identityKey, matchProfiles } from './match-profiles.ts';
 
@@ -33,7 +33,7 @@ export function createProfilesApi(client: PlatformClient): ProfilesApi {
   /** @param queries of the same fields and merge policy */
   const call = async (
     queries: readonly ProfileQuery[],
-    reading: BulkReading<ProfileQuery, FoundProfile>,
+    collector: BulkCollector<ProfileQuery, FoundProfile>,
   ): Promise<void> => {
     const request = {
       service,
@@ -52,11 +52,11 @@ export function createProfilesApi(client: PlatformClient): ProfilesApi {
     const matches = matchProfiles(queries, entries);
     for (const [index, query] of queries.entries()) {
       const match = matches[index];
-      if (match === 'unsettled') reading.readAlone([query]);
-      else if (match?.kind === 'profile') reading.found.push({ query, profile: match.profile });
+      if (match === 'unsettled') collector.readAlone([query]);
+      else if (match?.kind === 'profile') collector.found.push({ query, profile: match.profile });
       else if (match?.kind === 'failure') {
         const error = errorFromEntry(request, response, match.error, client.clock.now());
-        if (!(error instanceof NotFoundError)) reading.fail(query, error);
+        if (!(error instanceof NotFoundError)) collector.fail(query, error);
       }
     }
   };

@@ -184,13 +184,13 @@ export class FakePlatform {
         getMany: (all, limits) =>
           readInBulk<BatchId, Batch>(
             [all],
-            async (ids, reading) => {
+            async (ids, collector) => {
               const call = { kind: 'batches', by, ids } as const;
               const batches = await this.#call(call, signal, () => () => this.#batches(ids));
               for (const batch of batches) {
                 const error = this.unreadableBatches.get(batch.id);
-                if (error === undefined) reading.found.push(batch);
-                else reading.fail(batch.id, error);
+                if (error === undefined) collector.found.push(batch);
+                else collector.fail(batch.id, error);
               }
             },
             limits,

@@ -84,15 +84,15 @@ export class FakeCatalog<Entity extends CatalogEntity> {
         getMany: (ids, limits) =>
           readInBulk<string, Entity>(
             inChunks(ids, 100),
-            async (each, reading) => {
+            async (each, collector) => {
               this.calls.push(`get ${each.length > 3 ? each.length : each.toSorted().join(' ')}`);
               if (this.failure !== null) throw this.failure;
               if (each.some((id) => this.broken.has(id))) throw new PlatformError({ message: 'broken', status: 500 });
               for (const id of each) {
                 const error = this.unreadable.get(id);
                 const entity = this.stored.get(id);
-                if (error !== undefined) reading.fail(id, error);
-                else if (entity !== undefined) reading.found.push(entity);
+                if (error !== undefined) collector.fail(id, error);
+                else if (entity !== undefined) collector.found.push(entity);
               }
             },
             limits,

@@ -62,14 +62,14 @@ function platformOf(...jobs: readonly SegmentJob[]) {
       getMany: (all, limits) =>
         readInBulk<SegmentJobId, SegmentJob>(
           inChunks(all, 100),
-          async (ids, reading) => {
+          async (ids, collector) => {
             calls.push(`bulk-get ${ids.toSorted().join(' ')}`);
             if (bulk.failure !== null) throw bulk.failure;
             if (ids.some((id) => rejected.has(id))) throw new PlatformError({ message: 'invalid id', status: 400 });
             for (const id of ids) {
               const job = stored.get(id);
-              if (unreadable.has(id)) reading.fail(id, new PlatformError({ message: 'broken', status: 500 }));
-              else if (job !== undefined) reading.found.push(job);
+              if (unreadable.has(id)) collector.fail(id, new PlatformError({ message: 'broken', status: 500 }));
+              else if (job !== undefined) collector.found.push(job);
             }
           },
           limits,
