@@ -154,7 +154,7 @@ class DuckDbDatabase implements Database {
         const reader = this.#idleReaders.pop();
         if (reader === undefined) throw new Error('There are more read permits than connections.');
         try {
-          return await new Statements(this.#duckdb, reader, this.#closing.signal).all<Row>(sql, parameters);
+          return await new Statements(this.#duckdb, reader, { signal: this.#closing.signal }).all<Row>(sql, parameters);
         } finally {
           this.#idleReaders.push(reader);
         }
@@ -183,7 +183,8 @@ class DuckDbDatabase implements Database {
       this.#sessions.hold(async () => {
         const connection = await connect(this.#instance);
         try {
-          return await work(new Statements(this.#duckdb, new PreparedStatements(this.#duckdb, connection), either));
+          const prepared = new PreparedStatements(this.#duckdb, connection);
+          return await work(new Statements(this.#duckdb, prepared, { signal: either }));
         } finally {
           connection.closeSync();
         }

@@ -1,4 +1,4 @@
-import { systemClock } from '../../runtime/clock.ts';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
 import type { Session } from './connection.ts';
 import type { PreparedStatements } from './prepared-statements.ts';
 import { type DuckDb, type SqlValue, toPlainValue } from './values.ts';
@@ -9,16 +9,29 @@ import { type DuckDb, type SqlValue, toPlainValue } from './values.ts';
  */
 const interruptIntervalMs = 20;
 
-/** Statements on one connection, interrupted when the signal aborts. */
+export interface StatementOptions {
+  /** Interrupts the running statement when it aborts. @default statements are not interrupted */
+  readonly signal?: AbortSignal;
+  /** @default the clock of the machine */
+  readonly clock?: Pick<Clock, 'alarm'>;
+}
+
+/** Statements on one connection. */
 export class Statements implements Session {
   readonly #duckdb: DuckDb;
-  readonly #connection: PreparedStatements;
+  readonly #connection: Pick<PreparedStatements, 'run' | 'interrupt'>;
   readonly #signal: AbortSignal | undefined;
+  readonly #clock: Pick<Clock, 'alarm'>;
 
-  constructor(duckdb: DuckDb, connection: PreparedStatements, signal?: AbortSignal) {
+  constructor(
+    duckdb: DuckDb,
+    connection: Pick<PreparedStatements, 'run' | 'interrupt'>,
+    { signal, clock = systemClock }: StatementOptions = {},
+  ) {
     this.#duckdb = duckdb;
     this.#connection = connection;
     this.#signal = signal;
+    this.#clock = clock;
   }
 
   async all<Row>(sql: string, parameters: readonly SqlValue[] = []): Promise<Row[]> {
@@ -70,18 +83,16 @@ export class Statements implements Session {
   }
 
   #interruptOnAbort(): Disposable {
-    const settled = new AbortController();
-    const onAbort = async () => {
-      while (!settled.signal.aborted) {
-        this.#connection.interrupt();
-        await systemClock.sleep(interruptIntervalMs, settled.signal).catch(() => undefined);
-      }
+    let next: Disposable | null = null;
+    const interrupt = () => {
+      this.#connection.interrupt();
+      next = this.#clock.alarm(interruptIntervalMs, interrupt);
     };
-    this.#signal?.addEventListener('abort', onAbort, { once: true });
+    this.#signal?.addEventListener('abort', interrupt, { once: true });
     return {
       [Symbol.dispose]: () => {
-        settled.abort();
-        this.#signal?.removeEventListener('abort', onAbort);
+        next?.[Symbol.dispose]();
+        this.#signal?.removeEventListener('abort', interrupt);
       },
     };
   }

@@ -81,12 +81,36 @@ describe('statements', () => {
     const instance = await duckdb.DuckDBInstance.create(':memory:');
     const connection = await instance.connect();
     const { signal } = new AbortController();
-    const statements = new Statements(duckdb, new PreparedStatements(duckdb, connection), signal);
+    const statements = new Statements(duckdb, new PreparedStatements(duckdb, connection), { signal });
     expect(await statements.all('SELECT 1 AS one')).toEqual([{ one: 1 }]);
     await expect(statements.run('SELECT nothing')).rejects.toThrow('nothing');
     expect(getEventListeners(signal, 'abort')).toEqual([]);
     connection.closeSync();
     instance.closeSync();
+  });
+
+  it('are interrupted again until they end, and never later', async () => {
+    const duckdb = await import('@duckdb/node-api');
+    const { ended, end } = pending();
+    let interrupts = 0;
+    const connection = {
+      run: () => ended.then(() => Promise.reject(new Error('Interrupted!'))),
+      interrupt: () => {
+        interrupts += 1;
+      },
+    };
+    const clock = new FakeClock();
+    const abort = new AbortController();
+    const running = new Statements(duckdb, connection, { signal: abort.signal, clock }).run('SELECT 1');
+    abort.abort(new Error('cancelled'));
+    expect(interrupts).toBe(1);
+    await clock.advanceBy(40);
+    expect(interrupts).toBe(3);
+    end();
+    await expect(running).rejects.toThrow('cancelled');
+    // A later interrupt would end a statement of the next user of the connection.
+    await clock.advanceBy(1_000);
+    expect(interrupts).toBe(3);
   });
 });
 
