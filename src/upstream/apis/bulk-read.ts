@@ -20,8 +20,8 @@ export interface BulkResult<Id, Entity> {
 
 export interface BulkLimits {
   /**
-   * Maximum number of failed calls whose ids are read again in smaller parts: in two halves, or each of at most four ids
-   * alone.
+   * Maximum number of failed or inconclusive calls whose ids are read again in smaller parts: in two halves, or each of
+   * at most four ids alone.
    * @default 10, which finds one rejected id among 100 with 14 additional calls
    */
   readonly maxSplits?: number | undefined;
@@ -29,7 +29,7 @@ export interface BulkLimits {
 
 const defaultMaxSplits = 10;
 /** Maximum number of ids that are read alone instead of in halves, because halves would need as many calls. */
-const maxAlone = 4;
+export const maxAlone = 4;
 /** Maximum number of concurrent calls of one read that needs several. */
 const concurrency = 4;
 
@@ -79,8 +79,10 @@ export class BulkCollector<Id, Entity> implements BulkResult<Id, Entity> {
   #failedCalls = 0;
   /** Failed calls whose ids have neither failed nor been read again yet. */
   #open: { readonly ids: readonly Id[]; readonly error: GatewayError }[] = [];
-  /** Ids that have to be read by a separate call. */
-  #alone: Id[] = [];
+  /** Calls whose responses do not show which of their ids the platform has. */
+  #inconclusive: (readonly Id[])[] = [];
+  /** Parts that have to be read next, whatever the limit is. */
+  #next: (readonly Id[])[] = [];
   /** Whether ids have been read again. */
   #isRepeated = false;
 
@@ -95,7 +97,17 @@ export class BulkCollector<Id, Entity> implements BulkResult<Id, Entity> {
 
   /** Reads each of these ids by a separate call, because the response does not show which of them the platform has. */
   readAlone(ids: readonly Id[]): void {
-    this.#alone.push(...ids);
+    for (const id of ids) this.#next.push([id]);
+  }
+
+  /** Reads the halves of these ids again, in addition to the limit of splits. */
+  readHalves(ids: readonly Id[]): void {
+    this.#next.push(...halvesOf(ids));
+  }
+
+  /** Reads these ids again in smaller parts, or alone if no split is left, so that the result is the same. */
+  readParts(ids: readonly Id[]): void {
+    this.#inconclusive.push(ids);
   }
 
   /** @throws errors other than GatewayError */
@@ -107,20 +119,27 @@ export class BulkCollector<Id, Entity> implements BulkResult<Id, Entity> {
 
   /** The ids of each call that the failures so far require. */
   nextParts(): readonly (readonly Id[])[] {
-    if (this.#open.length === 0 && this.#alone.length === 0) return [];
-    const parts: (readonly Id[])[] = this.#alone.map((id) => [id]);
+    if (this.#open.length + this.#inconclusive.length + this.#next.length === 0) return [];
+    const parts = this.#next;
     for (const { ids, error } of this.#open) {
-      if (ids.length === 1 || this.#splitsLeft === 0 || !this.#mayConcernOneId(error)) {
-        for (const id of ids) this.failed.push({ id, error, ofCall: true });
-        continue;
-      }
-      this.#splitsLeft -= 1;
-      parts.push(...inChunks(ids, ids.length <= maxAlone ? 1 : Math.ceil(ids.length / 2)));
+      if (ids.length > 1 && this.#mayConcernOneId(error) && this.#takeSplit()) parts.push(...partsOf(ids));
+      else for (const id of ids) this.failed.push({ id, error, ofCall: true });
+    }
+    for (const ids of this.#inconclusive) {
+      if (this.#takeSplit()) parts.push(...partsOf(ids));
+      else for (const id of ids) parts.push([id]);
     }
     this.#open = [];
-    this.#alone = [];
+    this.#inconclusive = [];
+    this.#next = [];
     this.#isRepeated = true;
     return parts;
+  }
+
+  #takeSplit(): boolean {
+    if (this.#splitsLeft === 0) return false;
+    this.#splitsLeft -= 1;
+    return true;
   }
 
   /**
@@ -134,6 +153,9 @@ export class BulkCollector<Id, Entity> implements BulkResult<Id, Entity> {
     return isUnclear && (!this.#isRepeated || this.calls > this.#failedCalls);
   }
 }
+
+const halvesOf = <Id>(ids: readonly Id[]) => inChunks(ids, Math.ceil(ids.length / 2));
+const partsOf = <Id>(ids: readonly Id[]) => (ids.length <= maxAlone ? inChunks(ids, 1) : halvesOf(ids));
 
 /** Statuses of a request that the platform rejects because of its content or its length. */
 const rejections: ReadonlySet<number> = new Set([400, 413, 414, 422, 431]);

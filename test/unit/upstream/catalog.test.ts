@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../../src/domain/batch.ts';
 import type { Dataset } from '../../../src/domain/dataset.ts';
@@ -5,7 +6,7 @@ import { type BatchId, type DatasetId, platformId } from '../../../src/domain/id
 import { OutcomeUnknownError, UpstreamUnreadableError } from '../../../src/errors.ts';
 import type { BulkResult } from '../../../src/upstream/apis/bulk-read.ts';
 import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
-import { connectTo, type Respond, sendJson, startStub } from './platform-stub.ts';
+import { connectTo, type PlatformStub, type Respond, sendJson, startStub } from './platform-stub.ts';
 
 const datasetId = (value: string) => platformId<DatasetId>(value);
 const batchId = (value: string) => platformId<BatchId>(value);
@@ -20,10 +21,17 @@ const newDataset = {
 /** The ids that a request names in its path. */
 const idsIn = (path: string) => (path.split('/').at(-1) ?? '').split(',').map(decodeURIComponent);
 
-/** A platform with these ids. It omits an unknown id from the response, or responds 404. */
+const isList = (path: string) => /\/(?:dataSets|batches)$/.test(path);
+
+/** A platform with these ids, the newest one first. It omits an unknown id from the response, or responds 404. */
 const catalogOf =
   (known: readonly string[], unknown: 'left out' | '404'): Respond =>
-  ({ path }, response) => {
+  ({ path, query }, response) => {
+    if (isList(path)) {
+      const newest = known.slice(0, Number(query.get('limit')));
+      sendJson(response, 200, Object.fromEntries(newest.map((id) => [id, { status: 'active' }])));
+      return;
+    }
     const ids = idsIn(path);
     const found = ids.filter((id) => known.includes(id));
     if (found.length === 0 || (unknown === '404' && found.length < ids.length)) response.writeHead(404).end();
@@ -197,8 +205,8 @@ describe('Catalog objects by id', () => {
     let waiting: (() => void)[] = [];
     let most = 0;
     await using stub = await startStub(async (request, response) => {
-      const isChunk = idsIn(request.path).length > 1;
-      if (!isChunk) {
+      const isAlone = idsIn(request.path).length === 1 && !isList(request.path);
+      if (isAlone) {
         const released = new Promise<void>((resolve) => waiting.push(resolve));
         most = Math.max(most, waiting.length);
         if (waiting.length === 4) {
@@ -213,7 +221,7 @@ describe('Catalog objects by id', () => {
     });
     await using client = connectTo(stub.url);
     await client.api.datasets.getMany(ids.slice(0, 40).map(datasetId));
-    expect(stub.requests).toHaveLength(41);
+    expect(stub.requests).toHaveLength(42);
     expect(most).toBe(4);
   });
 
@@ -319,6 +327,90 @@ describe.each(['datasets', 'batches'] as const)('%s by id', (kind) => {
     await expect(get()).rejects.toMatchObject({ code: 'FORBIDDEN' });
     await expect(get()).rejects.toMatchObject({ code: 'PLATFORM_ERROR', status: 400 });
     expect(stub.requests).toHaveLength(4);
+  });
+});
+
+describe.each(['datasets', 'batches'] as const)('a 404 for many %s by id', (kind) => {
+  const wanted = Array.from({ length: 100 }, (_, index) => `id-${index}`);
+  const read = async (
+    platform: PlatformStub,
+    { maxSplits, ids = wanted }: { readonly maxSplits?: number | undefined; readonly ids?: readonly string[] } = {},
+  ) => {
+    await using client = connectTo(platform.url);
+    const limits = { maxSplits };
+    const result: BulkResult<string, Dataset | Batch> =
+      kind === 'datasets'
+        ? await client.api.datasets.getMany(ids.map(datasetId), limits)
+        : await client.api.batches.getMany(ids.map(batchId), limits);
+    expect(result.failed).toEqual([]);
+    expect(result.calls).toBe(platform.requests.length);
+    return new Set(result.found.map(({ id }) => id));
+  };
+  const sizes = ({ requests }: PlatformStub) =>
+    requests.map(({ path }) => (isList(path) ? 'list' : idsIn(path).length));
+
+  it.each([undefined, 0])(
+    'shows by four calls that all are unknown if Catalog omits unknown ids',
+    async (maxSplits) => {
+      await using stub = await startStub(catalogOf(['newest'], 'left out'));
+      expect(await read(stub, { maxSplits })).toEqual(new Set());
+      expect(sizes(stub)).toEqual([100, 'list', 51, 51]);
+      const named = stub.requests.slice(2).map(({ path, query }) => [idsIn(path).at(-1), query.get('limit')]);
+      expect(named).toEqual([
+        ['newest', '51'],
+        ['newest', '51'],
+      ]);
+    },
+  );
+
+  it('finds one unknown id by 16 calls if it causes a 404', async () => {
+    await using stub = await startStub(catalogOf(['newest', ...wanted.slice(1)], '404'));
+    expect(await read(stub)).toEqual(new Set(wanted.slice(1)));
+    expect(stub.requests).toHaveLength(16);
+  });
+
+  it('names no id twice if the existing object is one of the requested ones', async () => {
+    await using stub = await startStub(catalogOf(wanted.slice(1), '404'));
+    expect(await read(stub)).toEqual(new Set(wanted.slice(1)));
+    for (const { path } of stub.requests) expect(new Set(idsIn(path)).size).toBe(idsIn(path).length);
+  });
+
+  it.each([
+    [undefined, 1],
+    [undefined, 3],
+    [undefined, 30],
+    [undefined, 100],
+    [0, 3],
+    [2, 30],
+  ])(
+    'has the same result with the limit %s if %i unknown ids cause it, by a limited number of calls',
+    async (maxSplits, count) => {
+      const unknown = new Set(wanted.filter((_, index) => (index * 37) % 100 < count));
+      const known = wanted.filter((id) => !unknown.has(id));
+      await using stub = await startStub(catalogOf(['newest', ...known], '404'));
+      expect(await read(stub, { maxSplits })).toEqual(new Set(known));
+      expect(stub.requests.length).toBeLessThanOrEqual(104 + 2 * (maxSplits ?? 10));
+    },
+  );
+
+  it.each([
+    ['is empty', (response: ServerResponse) => sendJson(response, 200, {})],
+    ['contains an error', (response: ServerResponse) => sendJson(response, 200, { x: { status: 403, title: 'No' } })],
+    ['cannot be read', (response: ServerResponse) => sendJson(response, 403, { title: 'Forbidden' })],
+  ])('is followed by a read of each id if the list %s', async (_, list) => {
+    const known = wanted.slice(1, 10);
+    await using stub = await startStub((request, response) =>
+      isList(request.path) ? list(response) : catalogOf(known, '404')(request, response),
+    );
+    expect(await read(stub, { ids: wanted.slice(0, 10) })).toEqual(new Set(known));
+    expect(sizes(stub)).toEqual([10, 'list', ...known.map(() => 1), 1]);
+  });
+
+  it('costs one lookup for several chunks', async () => {
+    const ids = Array.from({ length: 200 }, (_, index) => `id-${index}`);
+    await using stub = await startStub(catalogOf(['newest'], 'left out'));
+    expect(await read(stub, { ids })).toEqual(new Set());
+    expect(sizes(stub)).toEqual([100, 100, 'list', 51, 51, 51, 51]);
   });
 });
 
