@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { underGuard } from '../support/under-guard.ts';
 
 // No container engine is needed: the folder that the Dockerfile copies into the image is built by its own script.
 const repository = resolve(import.meta.dirname, '../..');
@@ -49,10 +50,11 @@ const filesOf = async (path: string): Promise<readonly string[]> =>
 
 /** Starts the command of the Dockerfile, and waits until it is ready. */
 async function start(variables: Readonly<Record<string, string>>) {
-  const child: ChildProcess = spawn(process.execPath, ['dist/main.js'], {
+  const child: ChildProcess = spawn(...underGuard(process.execPath, ['dist/main.js']), {
     cwd: image,
     env: { ...environment, NODE_ENV: 'production', HOST: '127.0.0.1', PORT: '0', ...variables },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
   if (child.stdout === null) throw new Error('The process has no output.');
   for await (const line of createInterface({ input: child.stdout })) {

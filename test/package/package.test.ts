@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { underGuard } from '../support/under-guard.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
 
@@ -33,11 +34,11 @@ interface Run {
 
 /** Starts a program in a process group of its own, so that a signal reaches what it starts as well. */
 function launch(command: string, args: readonly string[], cwd: string, more: Readonly<Record<string, string>> = {}) {
-  const child = spawn(command, args, {
+  const child = spawn(...underGuard(command, args), {
     cwd,
     env: environment(more),
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk: Buffer) => {

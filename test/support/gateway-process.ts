@@ -3,6 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { lookForSecrets } from './secrets.ts';
+import { underGuard } from './under-guard.ts';
 
 const { PATH, HOME } = process.env;
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -40,10 +41,11 @@ export function startProcess(
   env: Readonly<Record<string, string>>,
   args: readonly string[] = compiled,
 ): GatewayProcess {
-  const child: ChildProcess = spawn(process.execPath, args, {
+  const child: ChildProcess = spawn(...underGuard(process.execPath, args), {
     cwd: root,
     env: { PATH, HOME, EMULATOR_PROFILES: '50', LOG_LEVEL: 'debug', ...env },
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
   });
   const ended = once(child, 'close').then(([code]): number | null => code);
   const stdout: string[] = [];

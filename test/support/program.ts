@@ -1,8 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { underGuard } from './under-guard.ts';
 
-/** A program that runs. Disposing kills it and the processes that it started. */
+/**
+ * A program that runs. Disposing kills it and the processes that it started. They also end together with this process.
+ */
 export interface Program extends AsyncDisposable {
   /** All lines of standard output so far. */
   readonly lines: readonly string[];
@@ -35,11 +38,11 @@ export function launch(
   { cwd, env = {}, timeoutMs }: ProgramOptions,
 ): Program {
   // A process group of its own, so that a signal reaches all processes that the program starts.
-  const child = spawn(command, args, {
+  const child = spawn(...underGuard(command, args), {
     cwd,
     env: { ...process.env, ...env },
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
   const lines: string[] = [];
   const output: string[] = [];

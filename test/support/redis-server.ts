@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { underGuard } from './under-guard.ts';
 
 /** A Redis server for one test. It keeps its address when it is killed and started again. */
 export interface RedisUnderTest extends AsyncDisposable {
@@ -63,7 +64,7 @@ export async function startRedisServer(): Promise<RedisUnderTest> {
   const kill = async () => {
     if (server.exitCode !== null || server.signalCode !== null) return;
     const ended = once(server, 'close');
-    server.stdin.end();
+    server.kill('SIGKILL');
     await ended;
     cut();
   };
@@ -101,12 +102,9 @@ function hold({ near, far }: { readonly near: Socket; readonly far: Socket }, on
   }
 }
 
-/** Kills the server when standard input ends, so that a killed test run does not leave it behind. */
-const underGuard = 'redis-server "$@" & cat > /dev/null; kill -9 $!';
-
 async function spawnRedis(directory: string, path: string): Promise<ChildProcessByStdio<Writable, Readable, null>> {
   const options = ['--port', '0', '--unixsocket', path, '--save', '', '--appendonly', 'no', '--dir', directory];
-  const child = spawn('sh', ['-c', underGuard, 'sh', ...options], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(...underGuard('redis-server', options), { detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout });
   await new Promise<void>((resolve, reject) => {
     lines.on('line', (line) => {

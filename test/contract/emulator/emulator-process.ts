@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { lookForSecrets } from '../../support/secrets.ts';
+import { underGuard } from '../../support/under-guard.ts';
 
 const repository = resolve(import.meta.dirname, '../../..');
 
@@ -67,10 +68,11 @@ export function stopEmulatorAt(
 }
 
 function launch(environment: Readonly<Record<string, string>>, args: readonly string[] = []) {
-  const child = spawn(process.execPath, ['dist/emulator/main.js', ...args], {
+  const child = spawn(...underGuard(process.execPath, ['dist/emulator/main.js', ...args]), {
     cwd: repository,
     env: { PATH: process.env['PATH'], ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk: Buffer) => {
