@@ -1,22 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Gateway } from '../support/gateway.ts';
-import { type Emulator, startPlatform } from '../support/platform.ts';
+import { describe, expect, it } from 'vitest';
 import { accessibilityProblems } from './support/accessibility.ts';
 import { phone, startBrowser } from './support/browser.ts';
-import { startConsole } from './support/console.ts';
+import { serveConsole } from './support/console.ts';
 import { startExport } from './support/exports.ts';
 
-let platform: Emulator;
-let gateway: Gateway;
-
-beforeAll(async () => {
-  platform = await startPlatform();
-  gateway = await startConsole({ platform });
-});
-afterAll(async () => {
-  await gateway.close();
-  await platform.close();
-});
+const served = serveConsole();
 
 describe('the board', () => {
   it.each([
@@ -27,7 +15,7 @@ describe('the board', () => {
   ])('shows the jobs without problems of accessibility or of the policy: %s', async (name, options) => {
     await using browser = await startBrowser(options);
     const { page, problems } = browser;
-    await page.goto(gateway.url);
+    await page.goto(served.gateway.url);
     await page.getByRole('row', { name: /24060/ }).waitFor();
     await page.getByText('Live', { exact: true }).waitFor();
     // Names are read after the rows.
@@ -41,9 +29,9 @@ describe('the board', () => {
   it('shows a job as soon as it starts, and follows it to its end', async () => {
     await using browser = await startBrowser();
     const { page, problems } = browser;
-    await page.goto(gateway.url);
+    await page.goto(served.gateway.url);
     await page.getByRole('row', { name: /24060/ }).waitFor();
-    const id = await startExport(gateway);
+    const id = await startExport(served.gateway);
     const row = page.getByRole('row', { name: new RegExp(id) });
     await row.getByText('Succeeded').waitFor();
     // The name of the dataset is read after the event.
@@ -56,7 +44,7 @@ describe('the board', () => {
     ['exportJobs', '/'],
     ['segmentJobs', '/segment-jobs'],
   ])('shows only the jobs of a period, also to another person who opens the link: %s', async (field, path) => {
-    const { data } = await gateway.send(`{ ${field}(first: 40) { nodes { platformId createdAt } } }`);
+    const { data } = await served.gateway.send(`{ ${field}(first: 40) { nodes { platformId createdAt } } }`);
     // The shape of the response is that of the document.
     const { nodes } = (data as Record<string, { nodes: { platformId: string; createdAt: string }[] }>)[field] ?? {
       nodes: [],
@@ -67,7 +55,7 @@ describe('the board', () => {
       throw new Error('The platform has too few jobs.');
     await using browser = await startBrowser();
     const { page, problems } = browser;
-    await page.goto(new URL(path, gateway.url).href);
+    await page.goto(new URL(path, served.gateway.url).href);
     await page.getByRole('row', { name: new RegExp(before.platformId) }).waitFor();
     await page.getByRole('button', { name: 'Any time' }).click();
     // The fields have whole minutes.

@@ -1,27 +1,20 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WatchExportJobsDocument } from '../e2e/operations.generated.ts';
-import type { Gateway } from '../support/gateway.ts';
 import { type MovableAddress, startMovableAddress } from '../support/movable-address.ts';
-import { type Emulator, startPlatform } from '../support/platform.ts';
 import { accessibilityProblems } from './support/accessibility.ts';
 import { phone, startBrowser } from './support/browser.ts';
-import { startConsole } from './support/console.ts';
+import { serveConsole } from './support/console.ts';
 import { startExport } from './support/exports.ts';
 
-let platform: Emulator;
-let gateway: Gateway;
+const served = serveConsole();
 let address: MovableAddress;
 
 beforeAll(async () => {
-  platform = await startPlatform();
-  gateway = await startConsole({ platform });
-  address = await startMovableAddress(gateway.url);
+  address = await startMovableAddress(served.gateway.url);
 });
 afterAll(async () => {
   await address[Symbol.asyncDispose]();
-  await gateway.close();
-  await platform.close();
 });
 
 interface Frame {
@@ -45,7 +38,7 @@ function framesOf(page: Page): readonly Frame[] {
 describe('a lost connection', () => {
   it('is shown with the age of the data, and the list continues after the last event', async () => {
     // Another subscriber, so that the gateway reads the platform while the page is away.
-    await using other = gateway.subscribe(WatchExportJobsDocument, {});
+    await using other = served.gateway.subscribe(WatchExportJobsDocument, {});
     await other.take();
     await using browser = await startBrowser({ screen: phone });
     const { page } = browser;
@@ -62,8 +55,8 @@ describe('a lost connection', () => {
     const before = frames.length;
     const lastCursor = frames.map(({ payload }) => payload?.data?.exportJobChanged.cursor).findLast((cursor) => cursor);
 
-    const id = await startExport(gateway);
-    address.moveTo(gateway.url);
+    const id = await startExport(served.gateway);
+    address.moveTo(served.gateway.url);
     await page.getByText('Live', { exact: true }).waitFor();
     await page.getByRole('row', { name: new RegExp(`${id}.*Succeeded|Succeeded.*${id}`) }).waitFor();
     expect(await page.getByText(/Reconnecting/).count()).toBe(0);
@@ -80,10 +73,10 @@ describe('a platform that cannot be read', () => {
   it('is shown as a list that is out of date, until it can be read again', async () => {
     await using browser = await startBrowser();
     const { page } = browser;
-    await page.goto(gateway.url);
+    await page.goto(served.gateway.url);
     await page.getByRole('row', { name: /24060/ }).waitFor();
     await page.getByText('Live', { exact: true }).waitFor();
-    platform.faults.set({
+    served.platform.faults.set({
       rules: [{ match: { path: '/data/core/ups/export/jobs' }, fault: { kind: 'status', status: 503 } }],
     });
     try {
@@ -92,7 +85,7 @@ describe('a platform that cannot be read', () => {
       expect(await accessibilityProblems(page)).toEqual([]);
       expect(await page.getByRole('row', { name: /24060/ }).count()).toBe(1);
     } finally {
-      platform.faults.clear();
+      served.platform.faults.clear();
     }
     await page.getByText('Live', { exact: true }).waitFor();
   });

@@ -1,28 +1,16 @@
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Gateway } from '../support/gateway.ts';
-import { type Emulator, startPlatform } from '../support/platform.ts';
+import { describe, expect, it } from 'vitest';
 import { accessibilityProblems } from './support/accessibility.ts';
 import { phone, startBrowser } from './support/browser.ts';
-import { startConsole } from './support/console.ts';
+import { serveConsole } from './support/console.ts';
 
-let platform: Emulator;
-let gateway: Gateway;
-
-beforeAll(async () => {
-  platform = await startPlatform();
-  gateway = await startConsole({ platform });
-});
-afterAll(async () => {
-  await gateway.close();
-  await platform.close();
-});
+const served = serveConsole();
 
 describe('the form of a new export', () => {
   it('starts an export, which ends, can be examined and downloaded', async () => {
     await using browser = await startBrowser();
     const { page, problems } = browser;
-    await page.goto(gateway.url);
+    await page.goto(served.gateway.url);
     await page.getByRole('link', { name: 'New export' }).click();
     await page.getByLabel('Name of the dataset').fill('Gold members');
     await page.getByRole('button', { name: /All profiles/ }).click();
@@ -51,7 +39,7 @@ describe('the form of a new export', () => {
   it('shows each problem at its field, and accepts the corrected form', async () => {
     await using browser = await startBrowser({ screen: phone, colors: 'dark' });
     const { page, problems } = browser;
-    await page.goto(new URL('/exports/new', gateway.url).href);
+    await page.goto(new URL('/exports/new', served.gateway.url).href);
     await page.getByLabel('Paths of the fields').fill('person.name a;b');
     await page.getByText('Include events').click();
     await page.getByLabel('Events after').fill('2026-02-01T00:00');
@@ -79,7 +67,7 @@ describe('the form of a new export', () => {
   it('says that an earlier job cannot be read, and can be filled in nevertheless', async () => {
     await using browser = await startBrowser();
     const { page, problems } = browser;
-    await page.goto(new URL('/exports/new?job=1', gateway.url).href);
+    await page.goto(new URL('/exports/new?job=1', served.gateway.url).href);
     await page.getByText('Job 1 could not be read, so the form is empty').waitFor();
     await browser.picture('create-not-filled');
     expect(await accessibilityProblems(page)).toEqual([]);
@@ -92,7 +80,7 @@ describe('the form of a new export', () => {
   it('takes a year with four digits as complete', async () => {
     await using browser = await startBrowser();
     const { page, problems } = browser;
-    await page.goto(new URL('/exports/new', gateway.url).href);
+    await page.goto(new URL('/exports/new', served.gateway.url).href);
     const field = page.getByLabel('Only profiles that changed after');
     // The month has the focus at first.
     await field.focus();
@@ -105,7 +93,7 @@ describe('the form of a new export', () => {
   it('starts nothing while a time is incomplete', async () => {
     await using browser = await startBrowser();
     const { page, problems } = browser;
-    await page.goto(new URL('/exports/new', gateway.url).href);
+    await page.goto(new URL('/exports/new', served.gateway.url).href);
     await page.getByLabel('Name of the dataset').fill('Of all profiles');
     const field = page.getByLabel('Only profiles that changed after');
     await field.focus();

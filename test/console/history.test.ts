@@ -1,40 +1,28 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Gateway } from '../support/gateway.ts';
-import { type Emulator, startPlatform } from '../support/platform.ts';
+import { describe, expect, it } from 'vitest';
 import { accessibilityProblems } from './support/accessibility.ts';
 import { phone, startBrowser } from './support/browser.ts';
-import { startConsole } from './support/console.ts';
+import { serveConsole } from './support/console.ts';
 import { startExport } from './support/exports.ts';
 
-let platform: Emulator;
-let gateway: Gateway;
-
-beforeAll(async () => {
-  platform = await startPlatform();
-  gateway = await startConsole({ platform });
-});
-afterAll(async () => {
-  await gateway.close();
-  await platform.close();
-});
+const served = serveConsole();
 
 /** Runs an export of other fields into the dataset of a job to its end. */
 async function startOtherExport(job: string): Promise<void> {
-  const { data } = await gateway.send(`{ awaitExportJob(id: "${job}") { job { destination { datasetId } } } }`);
+  const { data } = await served.gateway.send(`{ awaitExportJob(id: "${job}") { job { destination { datasetId } } } }`);
   // The shapes of the responses are those of the documents.
   const { awaitExportJob: awaited } = data as { awaitExportJob: { job: { destination: { datasetId: string } } } };
-  const { data: created } = await gateway.send(`mutation {
+  const { data: created } = await served.gateway.send(`mutation {
     createExportJob(input: {
       fields: ["personalEmail"], destination: { target: { datasetId: "${awaited.job.destination.datasetId}" } }
     }) { ... on CreateExportJobPayload { exportJob { platformId } } }
   }`);
   const { platformId } = (created as { createExportJob: { exportJob: { platformId: string } } }).createExportJob
     .exportJob;
-  const { errors } = await gateway.send(`{ awaitExportJob(id: "${platformId}") { ended } }`);
+  const { errors } = await served.gateway.send(`{ awaitExportJob(id: "${platformId}") { ended } }`);
   expect(errors).toEqual([]);
 }
 
-const urlOf = (path: string) => new URL(path, gateway.url).href;
+const urlOf = (path: string) => new URL(path, served.gateway.url).href;
 
 describe('the history', () => {
   it.each([
@@ -58,7 +46,7 @@ describe('the history', () => {
   });
 
   it('of an export contains only runs of the same request, and new ones as soon as they end', async () => {
-    const first = await startExport(gateway);
+    const first = await startExport(served.gateway);
     await startOtherExport(first);
     await using browser = await startBrowser();
     const { page, problems } = browser;
@@ -67,7 +55,7 @@ describe('the history', () => {
     await page.getByRole('link', { name: 'History of this export' }).click();
     await page.getByRole('heading', { name: 'The last run', exact: true }).waitFor();
     await page.getByRole('link', { name: first, exact: true }).waitFor();
-    const { data } = await gateway.send(`mutation {
+    const { data } = await served.gateway.send(`mutation {
       rerunExportJob(id: "${first}") { ... on CreateExportJobPayload { exportJob { platformId } } }
     }`);
     // The shape of the response is that of the document.

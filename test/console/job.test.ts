@@ -1,36 +1,24 @@
 import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Gateway } from '../support/gateway.ts';
+import { afterEach, describe, expect, it } from 'vitest';
 import { everyStage } from '../support/pace.ts';
-import { type Emulator, startPlatform } from '../support/platform.ts';
 import { accessibilityProblems } from './support/accessibility.ts';
 import { phone, startBrowser } from './support/browser.ts';
-import { startConsole } from './support/console.ts';
+import { serveConsole } from './support/console.ts';
 import { startExport } from './support/exports.ts';
 
-let platform: Emulator;
-let gateway: Gateway;
+const served = serveConsole();
+afterEach(() => served.platform.setPace(everyStage([0, 0])));
 
-beforeAll(async () => {
-  platform = await startPlatform();
-  gateway = await startConsole({ platform });
-});
-afterEach(() => platform.setPace(everyStage([0, 0])));
-afterAll(async () => {
-  await gateway.close();
-  await platform.close();
-});
-
-const jobUrl = (id: string) => new URL(`/exports/${id}`, gateway.url).href;
+const jobUrl = (id: string) => new URL(`/exports/${id}`, served.gateway.url).href;
 
 /** Opens the page of a new export, whose stages take 15 seconds each. */
 async function openRunningJob(page: Page): Promise<void> {
   // The browser has loaded all files before the job starts.
   await page.goto(jobUrl('24060'));
   await page.getByText('Ended: Succeeded').waitFor();
-  platform.setPace(everyStage([15_000, 15_000]));
-  await page.goto(jobUrl(await startExport(gateway)));
+  served.platform.setPace(everyStage([15_000, 15_000]));
+  await page.goto(jobUrl(await startExport(served.gateway)));
 }
 
 describe('the job page', () => {
@@ -61,7 +49,7 @@ describe('the job page', () => {
     await page.getByText(/^created by .*@/).waitFor();
     await browser.picture('job-running');
     expect(await accessibilityProblems(page)).toEqual([]);
-    platform.setPace(everyStage([0, 0]));
+    served.platform.setPace(everyStage([0, 0]));
     await page.getByText('Ended: Succeeded').waitFor();
     const [download] = await Promise.all([
       page.waitForEvent('download'),
@@ -90,7 +78,7 @@ describe('the job page', () => {
     expect(await page.getByText('Cancelled').count()).toBe(0);
     await cancel.click();
     await dialog.getByRole('button', { name: 'Cancel job' }).click();
-    await platform.setPace(everyStage([0, 0]));
+    await served.platform.setPace(everyStage([0, 0]));
     await page
       .getByText('Ended: Cancelled')
       .or(page.locator('.pill', { hasText: 'Cancelled' }))
@@ -100,7 +88,7 @@ describe('the job page', () => {
   });
 
   it('runs a job again, and leads to the new job', async () => {
-    const id = await startExport(gateway);
+    const id = await startExport(served.gateway);
     await using browser = await startBrowser();
     const { page, problems } = browser;
     await page.goto(jobUrl(id));
@@ -151,7 +139,7 @@ describe('the job page', () => {
   });
 
   it('explains a failure, with the id for support', async () => {
-    const { data } = await gateway.send(
+    const { data } = await served.gateway.send(
       '{ exportJobs(first: 1, filter: { statuses: [FAILED] }) { nodes { platformId requestId } } }',
     );
     // The shape of the response is that of the document.
@@ -178,7 +166,7 @@ describe('the job page', () => {
     ]);
     await opened.getByText('ExportJobPage').first().waitFor();
     const query = new URL(opened.url()).searchParams.get('query') ?? '';
-    const { errors, data } = await gateway.send(query);
+    const { errors, data } = await served.gateway.send(query);
     expect(errors).toEqual([]);
     expect(data).toEqual({ exportJob: expect.objectContaining({ platformId: '24060' }) });
   });

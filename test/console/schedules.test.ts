@@ -1,23 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Gateway } from '../support/gateway.ts';
-import { type Emulator, startPlatform } from '../support/platform.ts';
+import { describe, expect, it } from 'vitest';
 import { accessibilityProblems } from './support/accessibility.ts';
 import { phone, startBrowser } from './support/browser.ts';
-import { startConsole } from './support/console.ts';
+import { serveConsole } from './support/console.ts';
 
-let platform: Emulator;
-let gateway: Gateway;
+const served = serveConsole();
 
-beforeAll(async () => {
-  platform = await startPlatform();
-  gateway = await startConsole({ platform });
-});
-afterAll(async () => {
-  await gateway.close();
-  await platform.close();
-});
-
-const schedules = () => new URL('/schedules', gateway.url).href;
+const schedules = () => new URL('/schedules', served.gateway.url).href;
 
 describe('the schedules', () => {
   it('are explained, changed and switched off', async () => {

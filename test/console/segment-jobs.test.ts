@@ -1,29 +1,18 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Gateway } from '../support/gateway.ts';
+import { afterEach, describe, expect, it } from 'vitest';
 import { everyStage } from '../support/pace.ts';
-import { type Emulator, goldTier, startPlatform } from '../support/platform.ts';
+import { goldTier } from '../support/platform.ts';
 import { accessibilityProblems } from './support/accessibility.ts';
 import { phone, startBrowser } from './support/browser.ts';
-import { startConsole } from './support/console.ts';
+import { serveConsole } from './support/console.ts';
 
-let platform: Emulator;
-let gateway: Gateway;
+const served = serveConsole();
+afterEach(() => served.platform.setPace(everyStage([0, 0])));
 
-beforeAll(async () => {
-  platform = await startPlatform();
-  gateway = await startConsole({ platform });
-});
-afterEach(() => platform.setPace(everyStage([0, 0])));
-afterAll(async () => {
-  await gateway.close();
-  await platform.close();
-});
-
-const urlOf = (path: string) => new URL(path, gateway.url).href;
+const urlOf = (path: string) => new URL(path, served.gateway.url).href;
 
 /** Starts an evaluation of one segment, and returns its id at the platform. */
 async function startSegmentJob(): Promise<string> {
-  const { data } = await gateway.send(`mutation {
+  const { data } = await served.gateway.send(`mutation {
     createSegmentJob(input: { segmentIds: ["${goldTier}"] }) {
       ... on CreateSegmentJobPayload { segmentJob { platformId } }
     }
@@ -74,7 +63,7 @@ describe('the page of a segment job', () => {
   });
 
   it('follows a job to its end, and names its requester', async () => {
-    platform.setPace(everyStage([15_000, 15_000]));
+    served.platform.setPace(everyStage([15_000, 15_000]));
     const id = await startSegmentJob();
     await using browser = await startBrowser();
     const { page, problems } = browser;
@@ -86,7 +75,7 @@ describe('the page of a segment job', () => {
     await timeline.getByText('Waiting').waitFor();
     await browser.picture('segment-job-running');
     expect(await accessibilityProblems(page)).toEqual([]);
-    platform.setPace(everyStage([0, 0]));
+    served.platform.setPace(everyStage([0, 0]));
     await page.getByText('Succeeded', { exact: true }).first().waitFor();
     await timeline.getByText('Started to evaluate the segments').waitFor();
     await timeline.getByText('Ended: Succeeded').waitFor();
