@@ -1,11 +1,11 @@
 import type { Clock } from '../runtime/clock.ts';
+import { createTurns } from '../runtime/turns.ts';
 import { readFooter } from './footer.ts';
 import { defaultLimits, type ParquetLimits } from './limits.ts';
 import type { RangeReader } from './range-reader.ts';
 import { RowGroupReader } from './row-group-reader.ts';
 import { csvText, RowText } from './row-text.ts';
 import type { Field } from './schema.ts';
-import { createTurns } from './turns.ts';
 
 export type TextFormat = 'CSV' | 'NDJSON';
 

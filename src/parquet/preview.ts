@@ -1,4 +1,5 @@
 import type { Clock } from '../runtime/clock.ts';
+import { createTurns } from '../runtime/turns.ts';
 import type { PageStarts } from './column-reader.ts';
 import { columnsOf, type ParquetColumn } from './columns.ts';
 import { type Footer, readFooter } from './footer.ts';
@@ -7,7 +8,6 @@ import { ParquetError, tooLarge } from './parquet-error.ts';
 import type { RangeReader } from './range-reader.ts';
 import { RowGroupReader } from './row-group-reader.ts';
 import { RowText } from './row-text.ts';
-import { createTurns } from './turns.ts';
 
 /** What the footer of a file states. */
 export interface ParquetSummary {

@@ -1,9 +1,12 @@
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock } from './clock.ts';
 
 /** Time after which other work of the process gets its turn, in milliseconds. */
 const sliceMs = 8;
 
-/** Gives other work its turn if the current work has taken some milliseconds, because decoding does not wait for anything. */
+/**
+ * Creates a function for long work that waits for nothing, such as decoding. The work calls it often, and other work of
+ * the process gets its turn after some milliseconds.
+ */
 export function createTurns(clock: Pick<Clock, 'monotonicMs' | 'sleep'>): () => Promise<void> {
   let startedAtMs = clock.monotonicMs();
   return async () => {
