@@ -38,7 +38,8 @@ import { createSendBuffers } from './server/connections/send-buffers.ts';
 import { createConsole, type ServeConsole } from './server/console/console.ts';
 import { openConsoleFiles } from './server/console/files.ts';
 import { createFileHandler } from './server/downloads/downloads.ts';
-import { createDocuments } from './server/graphql/documents.ts';
+import { checkDocuments } from './server/graphql/document-check.ts';
+import { openDocuments } from './server/graphql/documents.ts';
 import { createErrorMask } from './server/graphql/error-mask.ts';
 import { renderGraphiQL } from './server/graphql/graphiql.ts';
 import { createOperationLabels } from './server/graphql/operation-label.ts';
@@ -160,7 +161,7 @@ async function start(
   const metrics = createMetrics({ version });
   const tracing = createTracing();
   if (tracing !== null) log.info('an OpenTelemetry SDK is loaded, and requests are traced');
-  const findDocument = await createDocuments(config.trustedDocuments, { schema, logger: log });
+  const { find: findDocument, trusted } = await openDocuments(config.trustedDocuments);
   const servesConsole = config.server.console && consoleFolder !== undefined;
   const page = servesConsole ? await startConsole(config, consoleFolder, log) : null;
   const audit = createAuditLog({
@@ -326,7 +327,7 @@ async function start(
     config.auth.mode !== 'embedded' || isLoopback(hostname) || host === publicHost;
 
   const cors = createCors(config.server.corsOrigins);
-  const labelOf = createOperationLabels(schema, { trusted: config.trustedDocuments !== null });
+  const labelOf = createOperationLabels(schema, { trusted: trusted !== null });
   const documents = createPreparedDocuments({ ...pipeline, labelOf });
   const operations = { pipeline, documents, createContext, findDocument, maskError, records };
   const { maxBodyBytes } = config.server;
@@ -422,6 +423,11 @@ async function start(
 
   using deadline = connectionClock.deadline(firstTokenMs);
   await untilAborted(Promise.all([firstToken, keysRead]), deadline.signal).catch(() => {});
+  if (trusted !== null) {
+    const check = new AbortController();
+    lifecycle.add('check of the trusted documents', () => check.abort());
+    void checkDocuments(trusted, { schema, logger: log, clock: connectionClock, signal: check.signal });
+  }
   return { url, close: () => lifecycle.close(), [Symbol.asyncDispose]: () => lifecycle.close() };
 }
 

@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { type GraphQLSchema, parse, validate } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { ConfigurationError } from '../../config/config.ts';
-import type { Logger } from '../../runtime/logger.ts';
 import { requestError } from './request-error.ts';
 
 /** Members of a request that name its document: by its text, by its id, or by its hash. */
@@ -20,29 +18,21 @@ export interface DocumentRequest {
  */
 export type FindDocument = (request: DocumentRequest) => string;
 
-export interface DocumentsOptions {
-  readonly schema: GraphQLSchema;
-  readonly logger: Pick<Logger, 'warn'>;
+export interface Documents {
+  readonly find: FindDocument;
+  /** Texts of the trusted documents by their id; null: all documents are executed. */
+  readonly trusted: ReadonlyMap<string, string> | null;
 }
 
 /**
- * Creates the function that finds documents. Trusted documents that do not fit the schema are logged. They are no reason
- * not to start, because they may belong to another version of a client.
+ * Opens the documents that are executed.
  * @param path of the file of trusted documents; null executes all, and remembers them by their hash
  * @throws {ConfigurationError} the file cannot be read, or holds something else
  */
-export async function createDocuments(
-  path: string | null,
-  { schema, logger }: DocumentsOptions,
-): Promise<FindDocument> {
-  if (path === null) return createAutomaticDocuments();
-  const textById = await readTrustedDocuments(path);
-  const unusable = unusableDocuments(textById, schema);
-  if (unusable.length > 0) {
-    const documents = unusable.slice(0, maxLoggedDocuments);
-    logger.warn({ documents, count: unusable.length }, 'trusted documents do not fit the schema, and will be rejected');
-  }
-  return createTrustedDocuments(textById);
+export async function openDocuments(path: string | null): Promise<Documents> {
+  if (path === null) return { find: createAutomaticDocuments(), trusted: null };
+  const trusted = await readTrustedDocuments(path);
+  return { find: createTrustedDocuments(trusted), trusted };
 }
 
 async function readTrustedDocuments(path: string): Promise<ReadonlyMap<string, string>> {
@@ -53,26 +43,6 @@ async function readTrustedDocuments(path: string): Promise<ReadonlyMap<string, s
     throw new ConfigurationError([
       `TRUSTED_DOCUMENTS ${reason.startsWith('is ') ? reason : `cannot be read: ${reason}`}`,
     ]);
-  }
-}
-
-/** Maximum number of documents that are checked, because a start must not wait for thousands of them. */
-const maxCheckedDocuments = 500;
-/** Maximum number of ids in the log line. */
-const maxLoggedDocuments = 10;
-
-/** Ids of documents that do not parse or are not valid. */
-const unusableDocuments = (textById: ReadonlyMap<string, string>, schema: GraphQLSchema): readonly string[] =>
-  [...textById]
-    .slice(0, maxCheckedDocuments)
-    .filter(([, text]) => !isUsable(text, schema))
-    .map(([id]) => id);
-
-function isUsable(text: string, schema: GraphQLSchema): boolean {
-  try {
-    return validate(schema, parse(text), undefined, { maxErrors: 1 }).length === 0;
-  } catch {
-    return false;
   }
 }
 
