@@ -1,15 +1,15 @@
-import {
-  type FeedChange,
-  type LocalChange,
-  type LogBounds,
-  type LogEntry,
-  type LogOpenOptions,
-  LogOverflowError,
-  type LogReader,
-  type LogSnapshot,
-  type LogTail,
-  type LogWrite,
-  type StaleSubject,
+import { type EntryPosition, HeldEntries, type HeldEntry } from './held-entries.ts';
+import type {
+  FeedChange,
+  LocalChange,
+  LogBounds,
+  LogEntry,
+  LogOpenOptions,
+  LogReader,
+  LogSnapshot,
+  LogTail,
+  LogWrite,
+  StaleSubject,
 } from './log.ts';
 import { partialCursor } from './subscriber/events.ts';
 
@@ -55,16 +55,6 @@ export interface AppliedWrite<Entity> {
  */
 export type LocalReason = 'unattended' | 'out of reach' | 'lost';
 
-interface Slot<Entity> {
-  readonly entry: LogEntry<Entity>;
-  /** Sequence number of this entry. A local-only entry has the number of the entry before it. */
-  readonly sequence: number;
-  /** Whether only the readers of this process receive the entry. No log contains it. */
-  readonly isLocal: boolean;
-  readonly mark: string;
-  readonly bytes: number;
-}
-
 const cursorPattern = /^([\w-]+)\.(0|[1-9]\d{0,14})(?:\.([\w-]{8}))?$/;
 
 /**
@@ -76,10 +66,6 @@ export class LogView<Entity> {
   #epoch = '';
   #sequence = 0;
   #mark = '';
-  /** Sequence number after which every entry is held. */
-  #floor = 0;
-  /** Mark of the entry at the floor; null: unknown. */
-  #floorMark: string | null = '';
   #observedAt = new Date(0);
   readonly #entities = new Map<string, Entity>();
   #stale = new Set<StaleSubject>();
@@ -91,12 +77,7 @@ export class LogView<Entity> {
   #note: unknown = null;
   /** Null: the snapshot has changed since it was last created. */
   #snapshot: LogSnapshot<Entity> | null = null;
-  #slots: Slot<Entity>[] = [];
-  #bytes = 0;
-  /** Position of the first slot. Positions count all entries, including local ones. */
-  #first = 0;
-  /** Identity of the list of entries. A reader of an earlier list has lost entries. */
-  #list = Symbol();
+  readonly #held: HeldEntries<Entity>;
   #closed = false;
   readonly #tails = new Set<Tail<Entity>>();
   #waking = false;
@@ -104,6 +85,7 @@ export class LogView<Entity> {
 
   constructor(options: LogViewOptions<Entity>) {
     this.#options = options;
+    this.#held = new HeldEntries(options);
   }
 
   get cursor(): string {
@@ -149,11 +131,7 @@ export class LogView<Entity> {
     this.#epoch = state.epoch;
     this.#sequence = state.sequence;
     this.#mark = state.mark;
-    this.#floor = state.sequence;
-    this.#floorMark = state.mark;
-    this.#slots = [];
-    this.#bytes = 0;
-    this.#list = Symbol();
+    this.#held.reset(state);
     this.#wake();
     this.#notify();
   }
@@ -168,11 +146,11 @@ export class LogView<Entity> {
       this.#sequence += 1;
       this.#mark = mark;
       const entry = { cursor: this.cursor, observedAt, change };
-      this.#push({ entry, sequence: this.#sequence, isLocal: false, mark, bytes: bytes / changes.length });
+      this.#held.push({ entry, sequence: this.#sequence, isLocal: false, mark, bytes: bytes / changes.length });
     }
     for (const one of evicted) this.#entities.delete(one);
     if (note !== undefined) this.#note = note;
-    this.#trim();
+    this.#held.trim();
     if (changes.length > 0) this.#wake();
     this.#notify();
   }
@@ -191,8 +169,8 @@ export class LogView<Entity> {
     this.#localSince = on ? observedAt : null;
     const change: LocalChange = { kind: 'RECOVERED', subject: 'local' };
     const entry = this.#localStale() ?? { cursor: this.cursor, observedAt, change };
-    this.#push({ entry, sequence: this.#sequence, isLocal: true, mark: this.#mark, bytes: 0 });
-    this.#trim();
+    this.#held.push({ entry, sequence: this.#sequence, isLocal: true, mark: this.#mark, bytes: 0 });
+    this.#held.trim();
     this.#wake();
   }
 
@@ -202,45 +180,35 @@ export class LogView<Entity> {
    */
   missing(cursor: string): { readonly after: number; readonly upTo: number } | null {
     const after = this.#sequenceOf(cursor);
-    if (after === null || after >= this.#floor || this.#sequence - after > this.#options.maxEntries) return null;
-    return { after, upTo: this.#floor };
+    if (after === null || after >= this.#held.floor || this.#sequence - after > this.#options.maxEntries) return null;
+    return { after, upTo: this.#held.floor };
   }
 
   /**
    * Adds older writes. Does nothing unless they end where the held entries begin.
    * @param oldest the entry before all entries of the log
    */
-  prepend(
-    writes: readonly AppliedWrite<Entity>[],
-    upTo: number,
-    oldest: { readonly sequence: number; readonly mark: string },
-  ): void {
-    if (upTo !== this.#floor) return;
+  prepend(writes: readonly AppliedWrite<Entity>[], upTo: number, oldest: EntryPosition): void {
+    if (upTo !== this.#held.floor) return;
     const from = upTo - writes.reduce((sum, { write }) => sum + (write.changes?.length ?? 0), 0);
-    const slots: Slot<Entity>[] = [];
+    const older: HeldEntry<Entity>[] = [];
     for (const { write, observedAt, mark, bytes } of writes) {
       const { changes = [] } = write;
       for (const change of changes) {
-        const sequence = from + slots.length + 1;
+        const sequence = from + older.length + 1;
         const entry = { cursor: this.#cursor(sequence, mark), observedAt, change };
-        slots.push({ entry, sequence, isLocal: false, mark, bytes: bytes / changes.length });
-        this.#bytes += bytes / changes.length;
+        older.push({ entry, sequence, isLocal: false, mark, bytes: bytes / changes.length });
       }
     }
-    this.#slots = [...slots, ...this.#slots];
-    this.#first -= slots.length;
-    this.#floor = from;
-    this.#floorMark = from === oldest.sequence ? oldest.mark : null;
-    this.#trim();
+    this.#held.prepend(older, oldest);
   }
 
   open({ after, onReadable }: LogOpenOptions): LogReader<Entity> {
-    const tail = new Tail(this, { list: this.#list, position: this.#first + this.#slots.length, onReadable });
+    const tail = new Tail(this, { list: this.#held.list, position: this.#held.end, onReadable });
     this.#tails.add(tail);
     const from = after === undefined ? null : this.#sequenceOf(after);
-    if (from !== null && from >= this.#floor) {
-      const missed = this.#slots.slice(this.#firstSlotAfter(from)).filter(({ isLocal }) => !isLocal);
-      const entries = missed.map(({ entry }) => entry);
+    if (from !== null && from >= this.#held.floor) {
+      const entries = this.#held.after(from);
       const stale = staleBefore(entries, this.#stale);
       const local = this.#localStale();
       if (local !== null) entries.push(local);
@@ -275,10 +243,7 @@ export class LogView<Entity> {
    * @throws {LogOverflowError} the entry was dropped, or the list is an earlier one
    */
   entryAt(list: symbol, position: number): LogEntry<Entity> | null {
-    if (list !== this.#list || position < this.#first) {
-      throw new LogOverflowError('Entries were dropped before they were read.');
-    }
-    return this.#slots[position - this.#first]?.entry ?? null;
+    return this.#held.at(list, position);
   }
 
   leave(tail: Tail<Entity>): void {
@@ -316,20 +281,8 @@ export class LogView<Entity> {
     const [, epoch, digits, mark = ''] = cursorPattern.exec(cursor) ?? [];
     if (epoch !== this.#epoch) return null;
     const sequence = Number(digits);
-    if (sequence < this.#floor) return sequence;
-    // A future entry is in no slot, so its mark is unknown.
-    const known = sequence === this.#floor ? this.#floorMark : this.#slots[this.#firstSlotAfter(sequence - 1)]?.mark;
-    return known === mark ? sequence : null;
-  }
-
-  #firstSlotAfter(sequence: number): number {
-    let [low, high] = [0, this.#slots.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#slots[middle]?.sequence ?? Infinity) > sequence) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+    if (sequence < this.#held.floor) return sequence;
+    return this.#held.hasMark({ sequence, mark }) ? sequence : null;
   }
 
   #change(change: FeedChange<Entity>): void {
@@ -349,26 +302,6 @@ export class LogView<Entity> {
         this.#stale.delete(change.subject);
         return;
     }
-  }
-
-  #push(slot: Slot<Entity>): void {
-    this.#slots.push(slot);
-    this.#bytes += slot.bytes;
-  }
-
-  #trim(): void {
-    const { maxEntries, maxBytes } = this.#options;
-    let excess = 0;
-    for (const { sequence, mark, bytes } of this.#slots) {
-      const kept = this.#slots.length - excess;
-      if (kept <= maxEntries && (this.#bytes <= maxBytes || kept === 1)) break;
-      excess += 1;
-      this.#bytes -= bytes;
-      this.#floor = sequence;
-      this.#floorMark = mark;
-    }
-    this.#slots.splice(0, excess);
-    this.#first += excess;
   }
 
   /** Notifies all readers in one turn, after the current step is done. */
