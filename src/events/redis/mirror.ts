@@ -9,6 +9,8 @@ import type { LogView } from '../log-view.ts';
 import { isLater, type LogHead, type LogRecord, splitMessage, UndecodableError } from './codec.ts';
 import { subscriptionsUnavailable } from './errors.ts';
 import type { FeedKeys } from './keys.ts';
+import { MirrorWaiters } from './mirror-waiters.ts';
+import { type LogReading, readLog, readRecordsAfter } from './read-log.ts';
 import { discardedMessage, type RedisLogStore } from './store.ts';
 
 /** The part of this replica's heartbeat that its logs use. */
@@ -52,13 +54,6 @@ const maxRecentRecords = 128;
 /** `in step`: up to date. `behind`: being updated. `away`: Redis was unreachable for longer than the grace period. */
 type Link = 'in step' | 'behind' | 'away';
 
-interface Waiter {
-  /** Whether the waiter waits until the log exists. */
-  readonly needsLog: boolean;
-  resolve(): void;
-  reject(error: unknown): void;
-}
-
 /**
  * Keeps the view of this replica up to date with the log in Redis. Records arrive on a channel. Whenever a record may
  * have been missed, the mirror reads the head of the log. It then reads only the missing records, or the whole log if
@@ -67,7 +62,7 @@ interface Waiter {
 export class RedisLogMirror<Entity> {
   readonly #options: RedisLogMirrorOptions<Entity>;
   readonly #closed = new AbortController();
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters = new MirrorWaiters();
   readonly #following: Disposable[] = [];
   #begun = false;
   #subscribed = false;
@@ -136,7 +131,7 @@ export class RedisLogMirror<Entity> {
     this.begin();
     if (this.#link === 'in step') return Promise.resolve();
     if (this.#link === 'away' || this.#closed.signal.aborted) return Promise.reject(subscriptionsUnavailable());
-    return this.#wait({ needsLog: false, signal: null });
+    return this.#waiters.wait({ needsLog: false, signal: null });
   }
 
   /**
@@ -147,7 +142,7 @@ export class RedisLogMirror<Entity> {
     await this.inStep();
     if (this.#exists) return;
     using deadline = this.#options.clock.deadline(graceMs);
-    await this.#wait({ needsLog: true, signal: deadline.signal });
+    await this.#waiters.wait({ needsLog: true, signal: deadline.signal });
   }
 
   /**
@@ -191,8 +186,13 @@ export class RedisLogMirror<Entity> {
     for (const one of this.#following) one[Symbol.dispose]();
     this.#grace?.abort();
     this.#lostGrace?.abort();
-    this.#settle(({ reject }) => reject(subscriptionsUnavailable()));
+    this.#waiters.reject();
     await this.#locating;
+  }
+
+  /** How the log is read. */
+  get #reads(): LogReading<Entity> {
+    return { store: this.#options.store, onUndecodable: (error) => this.#warn(error) };
   }
 
   /** Starts a read of the head after the call. Calls during a read share the next one. */
@@ -268,30 +268,12 @@ export class RedisLogMirror<Entity> {
   async #readGap(stored: LogHead): Promise<boolean> {
     const from = this.#head;
     if (from === null || stored.epoch !== from.epoch || !isLater(stored, from)) return false;
-    const records = await this.#recordsAfter(from);
+    const records = await readRecordsAfter(from, this.#reads);
+    this.#closed.signal.throwIfAborted();
     if (records === null) return false;
     this.#endLoss();
     for (const record of records) this.#apply(record);
     return true;
-  }
-
-  /** Returns the records after a given one; null: they are gone, cannot be decoded, or continue another record. */
-  async #recordsAfter(head: LogHead): Promise<readonly LogRecord<Entity>[] | null> {
-    const found: LogRecord<Entity>[] = [];
-    let last = head;
-    try {
-      for await (const record of this.#options.store.records(`(${head.sequence}-${head.count}`)) {
-        if (record.after !== last.text) return null;
-        found.push(record);
-        last = record.head;
-      }
-    } catch (error) {
-      if (!(error instanceof UndecodableError)) throw error;
-      this.#warn(error);
-      return null;
-    }
-    this.#closed.signal.throwIfAborted();
-    return found.length === 0 ? null : found;
   }
 
   async #load(stored: LogHead): Promise<void> {
@@ -301,7 +283,7 @@ export class RedisLogMirror<Entity> {
       return;
     }
     try {
-      await this.#loadFrom();
+      await this.#loadAll();
     } catch (error) {
       if (!(error instanceof UndecodableError)) throw error;
       this.#warn(error);
@@ -309,31 +291,19 @@ export class RedisLogMirror<Entity> {
     }
   }
 
-  async #loadFrom(): Promise<void> {
-    const { store, view } = this.#options;
-    const begin = await store.state();
-    if (begin === null) {
-      this.#lose();
-      return;
-    }
-    const entities: Entity[] = [];
-    for await (const page of store.entities()) entities.push(...page);
-    const end = await store.head();
-    if (end === null) {
-      this.#lose();
-      return;
-    }
-    // The pages may contain entities of writes in between. The records of all these writes are applied afterwards, so
-    // that each entity has the state of the last write.
-    const records = end.text === begin.head.text ? [] : await this.#recordsAfter(begin.head);
-    if (records === null) throw new Error('The event log changed too fast to be loaded.');
+  async #loadAll(): Promise<void> {
+    const log = await readLog(this.#reads);
     this.#closed.signal.throwIfAborted();
+    if (log === null) {
+      this.#lose();
+      return;
+    }
     this.#endAway();
     this.#endLoss();
-    view.reset({ ...begin.state, entities });
+    this.#options.view.reset(log.state);
     this.#recent.clear();
-    this.#setHead(begin.head);
-    for (const record of records) this.#apply(record);
+    this.#setHead(log.head);
+    for (const record of log.records) this.#apply(record);
   }
 
   /** Removes the log for all replicas. Other replicas may be able to decode it, but they all follow the next epoch. */
@@ -391,9 +361,7 @@ export class RedisLogMirror<Entity> {
     this.#link = 'in step';
     this.#grace?.abort();
     view.markLocal('out of reach', false, clock.now());
-    this.#settle(({ needsLog, resolve }) => {
-      if (!needsLog || this.#exists) resolve();
-    });
+    this.#waiters.resolve({ hasLog: this.#exists });
   }
 
   /** Starts the grace period. After it requests fail at once, and the readers of this process receive STALE. */
@@ -405,7 +373,7 @@ export class RedisLogMirror<Entity> {
     await clock.sleep(graceMs, grace.signal).catch(() => undefined);
     if (grace.signal.aborted) return;
     this.#link = 'away';
-    this.#settle(({ reject }) => reject(subscriptionsUnavailable()));
+    this.#waiters.reject();
     view.markLocal('out of reach', true, clock.now());
   }
 
@@ -414,33 +382,5 @@ export class RedisLogMirror<Entity> {
     if (clock.monotonicMs() < this.#nextWarningMs) return;
     this.#nextWarningMs = clock.monotonicMs() + warningPauseMs;
     logger.warn({ err, log: keys.prefix }, message);
-  }
-
-  /** @throws {GatewayError} the signal was aborted, or the mirror was closed */
-  #wait({ needsLog, signal }: { readonly needsLog: boolean; readonly signal: AbortSignal | null }): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const end = () => {
-        this.#waiters.delete(waiter);
-        signal?.removeEventListener('abort', onAbort);
-      };
-      const waiter: Waiter = {
-        needsLog,
-        resolve: () => {
-          end();
-          resolve();
-        },
-        reject: (error) => {
-          end();
-          reject(error);
-        },
-      };
-      const onAbort = () => waiter.reject(subscriptionsUnavailable(signal?.reason));
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#waiters.add(waiter);
-    });
-  }
-
-  #settle(settle: (waiter: Waiter) => void): void {
-    for (const waiter of this.#waiters) settle(waiter);
   }
 }
