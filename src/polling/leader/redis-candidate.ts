@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { UpstreamUnreachableError } from '../../errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -6,19 +5,12 @@ import { eventOrTime } from '../../runtime/event-or-time.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Redis, RedisSubscriber } from '../../runtime/redis.ts';
 import type { RedisHeartbeat } from '../../runtime/redis-heartbeat.ts';
-import { unionOf, type WatchScope } from '../scope.ts';
+import type { WatchScope } from '../scope.ts';
 import type { LeaderElection, Lease, PollListener, PollMessage } from './election.ts';
 import { CandidateLease } from './redis-candidate-lease.ts';
 import type { FeedChannel, PollSteps } from './redis-commands.ts';
-import {
-  type CandidateScope,
-  decodeEnvelope,
-  decodeScopes,
-  encodeMessage,
-  type PollEnvelope,
-  type ScopeChange,
-  scopeOf,
-} from './redis-messages.ts';
+import { decodeEnvelope, decodeScopes, encodeMessage, type PollEnvelope } from './redis-messages.ts';
+import { OtherCandidates } from './redis-other-candidates.ts';
 import { ScopePublisher } from './redis-scope.ts';
 import { acquireReply, lookReply } from './redis-scripts.ts';
 import type { LiveReplicas } from './replicas.ts';
@@ -83,7 +75,7 @@ export class RedisLeaderElection implements LeaderElection {
   /** The greatest term that is known to have been granted. */
   #latestTerm = 0;
   #vacancy: Vacancy | null = null;
-  readonly #others = new Map<string, CandidateScope>();
+  readonly #others: OtherCandidates;
   /** Number of reads of the state in progress. Messages are applied after them. */
   #reading = 0;
   #deferred: PollEnvelope[] = [];
@@ -97,6 +89,7 @@ export class RedisLeaderElection implements LeaderElection {
   constructor(options: RedisLeaderElectionOptions) {
     this.#options = options;
     const { redis, heartbeat, feed, steps } = options;
+    this.#others = new OtherCandidates(options);
     this.#scope = new ScopePublisher({ steps, feed, candidate: () => this.#id, retentionMs });
     const subscriber: RedisSubscriber = {
       onMessage: (text) => this.#receive(text),
@@ -147,8 +140,7 @@ export class RedisLeaderElection implements LeaderElection {
 
   async otherScopes(): Promise<WatchScope | null> {
     if (!this.#isSynchronized) await this.#look();
-    const { live } = this.#options;
-    return unionOf([...this.#others].filter(([candidate]) => live.has(candidate)).map(([, scope]) => scopeOf(scope)));
+    return this.#others.scope;
   }
 
   async send(message: PollMessage): Promise<void> {
@@ -229,16 +221,10 @@ export class RedisLeaderElection implements LeaderElection {
 
   /** Time after which this candidate may try to acquire the lease, in milliseconds. Infinity: it waits for a change. */
   #waitMs(): number {
-    const { live, clock, feed } = this.#options;
     if (this.#vacancy === null || this.#left) return Infinity;
     const { sinceMs, releasedBy } = this.#vacancy;
-    // The candidate that released the feed comes last.
-    const own = releasedBy === this.#id ? '' : weightOf(feed, this.#id);
-    const before = [...this.#others.keys()].filter(
-      (candidate) => candidate !== releasedBy && live.has(candidate) && weightOf(feed, candidate) > own,
-    );
-    const pauseMs = Math.min(before.length, lastRank) * rankPauseMs;
-    return Math.max(0, sinceMs + pauseMs - clock.monotonicMs());
+    const pauseMs = Math.min(this.#others.rankOf(this.#id, releasedBy), lastRank) * rankPauseMs;
+    return Math.max(0, sinceMs + pauseMs - this.#options.clock.monotonicMs());
   }
 
   async #changed(waitMs: number, signal: AbortSignal): Promise<void> {
@@ -314,11 +300,8 @@ export class RedisLeaderElection implements LeaderElection {
       ([holder, term, fields]) => {
         const { scopes, undecodable } = decodeScopes(fields);
         if (undecodable > 0) onUndecodable();
-        this.#others.clear();
-        for (const [candidate, scope] of scopes) {
-          live.noteLive(candidate);
-          this.#others.set(candidate, scope);
-        }
+        for (const candidate of scopes.keys()) live.noteLive(candidate);
+        this.#others.replace(scopes);
         this.#lookedAtMs = clock.monotonicMs();
         // Messages that were published before the subscription are missing.
         this.#isSynchronized = this.#isSubscribed;
@@ -402,29 +385,10 @@ export class RedisLeaderElection implements LeaderElection {
         this.settle();
         return;
       case 'scope':
-        this.#applyScope(from, message);
+        this.#others.change(from, message);
         return;
       default:
         return;
     }
   }
-
-  #applyScope(candidate: string, { everything, added, removed }: ScopeChange): void {
-    if (everything === null) {
-      this.#others.delete(candidate);
-      return;
-    }
-    const scope = this.#others.get(candidate) ?? { everything, ids: new Set() };
-    this.#others.set(candidate, scope);
-    scope.everything = everything;
-    for (const id of added) scope.ids.add(id);
-    for (const id of removed) scope.ids.delete(id);
-  }
 }
-
-/**
- * Rank of a candidate within a feed. Every replica computes the same ranking. Each feed has a different one, so that
- * feeds are spread over the replicas.
- */
-const weightOf = ({ channel }: FeedChannel, candidate: string): string =>
-  createHash('sha1').update(`${channel} ${candidate}`).digest('hex');
