@@ -65,7 +65,9 @@ describe('the patterns of hard sentences', () => {
   it('read comments, descriptions and prose, and not code', () => {
     const texts = (path: string, source: string) => sentencesOf(path, source).map(({ text }) => text);
     const source = "/** Returns the first row. */\nconst told = 'nobody asks for it';\n// It may be absent.\n";
-    expect(texts('a.ts', source)).toEqual(['Returns the first row.', 'It may be absent.']);
+    for (const path of ['a.ts', 'a.tsx', 'a.js']) {
+      expect(texts(path, source)).toEqual(['Returns the first row.', 'It may be absent.']);
+    }
     expect(texts('a.graphql', '"""\nTarget of the export.\n"""\ntype Told')).toEqual(['Target of the export.']);
     expect(texts('a.md', 'It starts at once.\n```\nnobody was told\n```\n')).toEqual(['It starts at once.']);
   });

@@ -42,7 +42,7 @@ const description = /"""([\s\S]*?)"""/g;
 const codeBlock = /^(`{3,})[\s\S]*?^\1/gm;
 
 function blocksOf(path: string, source: string): readonly string[] {
-  if (/\.[jt]s$/.test(path)) {
+  if (/\.(?:js|tsx?)$/.test(path)) {
     return (source.match(comment) ?? []).map((text) =>
       text.replaceAll(/^\s*(?:\/\*\*|\*\/|\*|\/\/)/gm, ' ').replaceAll('*/', ''),
     );
