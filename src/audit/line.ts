@@ -30,7 +30,7 @@ export interface AuditEntry extends AuditCaller {
   /** The platform's id of the entity; null: it is not known. */
   readonly id: string | null;
   readonly outcome: AuditOutcome;
-  /** What shows that it was done: the platform's response, or its state after a lost response; null: it was not done. */
+  /** Proof of the change: the platform's response, or its state after a lost response; null: nothing was changed. */
   readonly evidence: 'response' | 'state' | null;
   /** Error code that the caller receives; null: there was no error. */
   readonly code: string | null;

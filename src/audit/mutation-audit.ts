@@ -7,7 +7,7 @@ import { outcomeOfSent, outcomeOfUnsent } from './outcome.ts';
 export interface AuditedMutation {
   /** Name of the field. */
   readonly operation: string;
-  /** What it changes. It may change other entities before. */
+  /** Kind of the changed entity. The field may change other entities before. */
   readonly entity: WrittenEntity;
   readonly action: WriteAction;
   /** Id that the caller named; null: none. */

@@ -11,7 +11,7 @@ import { realImsUrl, variableNames, variables } from './variables.ts';
 /** The checked and complete configuration. `loadConfig` creates it once, at start. */
 export interface Config {
   readonly server: ServerConfig;
-  /** Where the paths for operators are served; null: with the other paths. */
+  /** Address of the paths for operators; null: they are served with the other paths. */
   readonly admin: { readonly host: string; readonly port: number } | null;
   readonly platform: PlatformConfig;
   readonly upstream: UpstreamConfig;

@@ -33,7 +33,7 @@ export const texts = {
   },
   failures: {
     title: 'This could not be read',
-    /** What a code of the gateway means for a person, and what helps. */
+    /** Explains a code of the gateway to a person, and names a remedy. */
     reasons: {
       NETWORK: 'The gateway cannot be reached. Check your connection, and try again.',
       INVALID_INPUT: 'An entry is not accepted. Correct it, and try again.',

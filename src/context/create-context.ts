@@ -64,7 +64,7 @@ export interface OperationRequest {
   readonly record: OperationRecord;
 }
 
-/** What a context is created from. An event has no record, because its caller has sent nothing. */
+/** Source of a context. An event has no record, because its caller has sent nothing. */
 type ContextRequest = Omit<OperationRequest, 'record'> & { readonly record: OperationRecord | null };
 
 export type CreateContext = (request: OperationRequest) => GatewayContext;

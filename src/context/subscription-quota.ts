@@ -60,7 +60,7 @@ interface Level {
 
 type Owner = Pick<QuotaHolder, 'principal' | 'tenant'>;
 
-/** What a slot counts. */
+/** The subscription of a slot. */
 interface Counted extends Owner {
   /** Null: the document is not known. */
   readonly document: DocumentInUse | null;

@@ -69,9 +69,9 @@ export const createOperationRecords = (options: OperationRecordsOptions): Operat
 });
 
 /**
- * What is known about one operation, over every transport: its metrics, its lines in the logs, and the ids of its calls
- * to the platform come from here. It is filled while the request is read. It ends once, even if the request is rejected
- * before its document is known.
+ * Everything that is known about one operation, over every transport: its metrics, its lines in the logs, and the ids of
+ * its calls to the platform come from here. It is filled while the request is read. It ends once, even if the request
+ * is rejected before its document is known.
  */
 export class OperationRecord {
   /** It may outlive the operation: the lines of a subscription contain the id of the request that began it. */

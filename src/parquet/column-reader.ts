@@ -64,7 +64,7 @@ const maxExpansion = 8;
 /** Number of values of the start of a page for each compressed byte. */
 const maxValuesPerByte = 2;
 
-/** Estimate of the memory of an entry of a dictionary beside its bytes. */
+/** Estimated memory of an entry of a dictionary in addition to its own bytes, in bytes. */
 const entryBytes = 32;
 
 /**
@@ -85,7 +85,7 @@ export class ColumnReader {
   #isCut = false;
   /** Number of rows that begin in a loaded page and were not taken. */
   #rowsAhead = 0;
-  /** Number of rows of which at least one value was taken. */
+  /** Number of rows with at least one taken value. */
   rowsTaken = 0;
   /** Levels of the next value. After the last loaded value: -1, and 0. */
   definition = -1;

@@ -18,7 +18,7 @@ export interface ParquetColumn {
 export const columnsOf = ({ fields }: Schema): readonly ParquetColumn[] =>
   fields.flatMap((field) => columnsOfField(field, { path: '', wrap: (type) => type, nullable: false }));
 
-/** What surrounds a field. */
+/** Context of a field in its schema. */
 interface Surroundings {
   readonly path: string;
   readonly wrap: (type: string) => string;

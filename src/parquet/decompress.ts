@@ -82,7 +82,7 @@ export interface PageStart {
 }
 
 /**
- * Decompresses the start of a page of which only the first bytes are known. The result may be shorter than `maximum`.
+ * Decompresses the start of a page from its first bytes. The result may be shorter than `maximum`.
  * @throws {ParquetError} the codec is not supported, or has no readable start
  */
 export async function decompressStart(codec: Codec, bytes: Buffer, { length, maximum }: PageStart): Promise<Buffer> {

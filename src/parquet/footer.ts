@@ -6,7 +6,7 @@ import type { LogicalType, TimeUnit } from './scalar-type.ts';
 import { buildSchema, type Schema, type SchemaElement } from './schema.ts';
 import { ThriftReader } from './thrift-reader.ts';
 
-/** Where the values of one column in one row group are. */
+/** Location and encoding of the values of one column in one row group. */
 export interface ColumnChunk {
   readonly codec: Codec;
   /** Number of values, including nulls. */

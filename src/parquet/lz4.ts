@@ -19,7 +19,7 @@ export function decompressLz4(input: Buffer, length: number): Buffer {
 }
 
 /**
- * Decompresses the first bytes of a block of which the end is missing.
+ * Decompresses the start of a block from its first bytes.
  * @param length maximum number of bytes of the result
  */
 export function decompressLz4Start(input: Buffer, length: number): Buffer {

@@ -4,7 +4,7 @@ import { type Encoding, encodings, nameAt, type PageType, pageTypes } from './na
 import { malformed, ParquetError } from './parquet-error.ts';
 import { ThriftReader } from './thrift-reader.ts';
 
-/** What stands before a page. Sizes are in bytes. */
+/** Header of a page. Sizes are in bytes. */
 export interface PageHeader {
   readonly type: PageType;
   readonly compressedSize: number;

@@ -9,7 +9,7 @@ import type { RangeReader } from './range-reader.ts';
 import { RowGroupReader } from './row-group-reader.ts';
 import { RowText } from './row-text.ts';
 
-/** What the footer of a file states. */
+/** Columns and size of a file, from its footer. */
 export interface ParquetSummary {
   readonly columns: readonly ParquetColumn[];
   readonly rowCount: number;

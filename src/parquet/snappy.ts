@@ -15,9 +15,9 @@ export function decompressSnappy(input: Buffer, length: number): Buffer {
 }
 
 /**
- * Decompresses the first bytes of a block of which the end is missing.
+ * Decompresses the start of a block from its first bytes.
  * @param length number of bytes of the whole result
- * @param maximum number of bytes of which the result has nearly as many, if the input suffices
+ * @param maximum maximum number of bytes to decompress. The result has nearly as many if the input suffices.
  */
 export function decompressSnappyStart(input: Buffer, length: number, maximum: number): Buffer {
   const output = Buffer.allocUnsafeSlow(Math.min(length, maximum));

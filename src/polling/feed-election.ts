@@ -150,7 +150,7 @@ export class FeedElection<Reader> {
     this.#options.onUnattended(false);
   }
 
-  /** What the subscribers of the other replicas watch; null: there are none. */
+  /** Scope of the subscribers of the other replicas; null: there are none. */
   async otherScopes(): Promise<WatchScope | null> {
     return (await this.#election?.otherScopes()) ?? null;
   }

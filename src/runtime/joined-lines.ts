@@ -1,4 +1,4 @@
-/** Destination of log lines, each of which ends with a line feed. */
+/** Destination of log lines. Each line ends with a line feed. */
 export interface LineDestination {
   write(line: string): void;
 }

@@ -47,7 +47,7 @@ export type WrittenEntity = 'ExportJob' | 'SegmentJob' | 'Schedule' | 'Dataset';
 /** Kind of a change. `cancel` marks a job for cancelling. */
 export type WriteAction = 'create' | 'cancel' | 'update' | 'delete';
 
-/** What a write changes. */
+/** Target and kind of a write. */
 export interface WriteSubject {
   readonly entity: WrittenEntity;
   readonly action: WriteAction;

@@ -229,7 +229,7 @@ describe('a download link', () => {
     const { exportJob } = await gateway.query(ExportJobDocument, { id: '24055' }, onlyDev);
     expect(exportJob).toBeNull();
     const link = await linkOf(gateway, bearer(await issuer.sign({ sandboxes: ['prod'] })));
-    // The link carries the right of the caller that created it, whoever follows it.
+    // A link carries the right of the caller that created it, also when another caller follows it.
     expect((await fetch(link, { headers: onlyDev })).status).toBe(200);
   });
 

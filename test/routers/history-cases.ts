@@ -60,7 +60,7 @@ export function testHistories(kind: RouterKind, transport: SubgraphTransport): v
         throw new Error(`${waiting.length} clients wait for the end of ${id}; their streams ended with ${ends.join()}`);
       }
     }, patience);
-  /** A later job can end before an earlier one. The truth is compared only when no job runs any more. */
+  /** A later job can end before an earlier one. The truth is compared only after all jobs have ended. */
   const allReceiveEndsOf = async (ids: readonly string[]) => {
     for (const id of ids) await allReceiveEndOf(id);
   };

@@ -1,4 +1,4 @@
-/** A job, as far as its expected end and its comparison depend on it. Times are in milliseconds. */
+/** The fields of a job that determine its expected end and its comparison. Times are in milliseconds. */
 export interface PlainRun {
   readonly id: string;
   readonly type: 'ExportJob' | 'SegmentJob';

@@ -36,7 +36,7 @@ export function failureOfError({ message, extensions }: ErrorLike): Failure {
 const { other: otherReason, ...reasonsByCode } = texts.failures.reasons;
 const reasons: ReadonlyMap<string, string> = new Map(Object.entries(reasonsByCode));
 
-/** What a code means for a person who does not know the API, and what helps. */
+/** Explains a code to a person who does not know the API, and names a remedy. */
 export const reasonOfCode = (code: string): string => reasons.get(code) ?? otherReason;
 
 /** Codes of actions that fail again when they are repeated without a change. */

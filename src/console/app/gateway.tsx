@@ -8,7 +8,7 @@ import { createGatewayClient, type GatewayClient } from './client.ts';
 import { browserClock } from './clock.ts';
 import type { Credential, SessionStore } from './session.ts';
 
-/** What pages use of the gateway, for one credential and sandbox. */
+/** Access of the pages to the gateway, with one credential and in one sandbox. */
 export interface Gateway {
   readonly connection: ConnectionStore;
   readonly names: NameStore;

@@ -1,7 +1,7 @@
 import type { Failure } from './failure.ts';
 import { ValueStore } from './value-store.ts';
 
-/** What a person enters to sign in. An empty text means the default of the gateway. */
+/** Entries of the sign-in. An empty text means the default of the gateway. */
 export interface Credential {
   readonly token: string;
   readonly apiKey: string;

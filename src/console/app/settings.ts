@@ -1,4 +1,4 @@
-/** What the gateway tells the page before a person signs in. */
+/** Settings of the gateway that the page needs before a person signs in. */
 export interface Settings {
   readonly authMode: 'embedded' | 'passthrough' | 'service';
   /** Whether `/graphql` serves GraphiQL. */

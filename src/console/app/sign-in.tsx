@@ -16,7 +16,7 @@ export interface SignInProps {
   readonly settings: Settings;
 }
 
-/** Asks for a credential, and signs in if the gateway accepts it. */
+/** Form for a credential. It signs in if the gateway accepts the credential. */
 export function SignIn({ session, state, settings }: SignInProps) {
   const [credential, setCredential] = useState<Credential>(state.credential);
   const [params, setParams] = useSearchParams();

@@ -4,7 +4,7 @@ import type { ExportJobStatus } from '../operations.generated.ts';
 /** The segment id that stands for all segments. */
 export const everySegment = '*';
 
-/** What a row shows of an export job or a segment job. Both kinds have the same statuses. */
+/** The fields of an export job or a segment job that a row shows. Both kinds have the same statuses. */
 export interface Job extends LiveRow {
   readonly platformId: string;
   readonly status: ExportJobStatus;
@@ -12,7 +12,7 @@ export interface Job extends LiveRow {
   readonly isTerminal: boolean;
   readonly isOverdue: boolean;
   readonly createdAt: string;
-  /** Who created the job through the gateway; null if that is not known. */
+  /** The caller that created the job through the gateway; null: it is not known. */
   readonly requestedBy: string | null;
   readonly elapsedMs: number | null;
   readonly progress: number | null;
@@ -27,7 +27,7 @@ export interface Job extends LiveRow {
   readonly errors: readonly { readonly message: string }[];
   /** Platform ids of the segments that are exported or evaluated. */
   readonly segments: readonly string[];
-  /** What is exported or evaluated instead of single segments; null: `segments`. */
+  /** Set if all profiles or all segments are exported or evaluated; null: only `segments`. */
   readonly everything: 'profiles' | 'segments' | null;
   /** Number of profiles; null if the platform does not report it. */
   readonly profiles: number | null;

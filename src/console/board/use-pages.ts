@@ -32,7 +32,7 @@ export interface Pages extends Omit<State, 'cursor'> {
 /** Nothing is loaded: all ended rows are older. */
 const beginning: State = { kind: 'loading', failure: null, horizon: '9', cursor: null };
 
-/** A filter can leave pages empty. So many are read in a row until there is a row. */
+/** Maximum number of empty pages that are read one after another, because a filter can leave pages empty. */
 const maxEmptyPages = 5;
 
 /**

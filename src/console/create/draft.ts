@@ -9,7 +9,7 @@ interface Choice {
   readonly label: string;
 }
 
-/** What a person has entered. Times are local, as the fields of the browser return them; an empty text is no time. */
+/** Entries of the form. Times are local, as the fields of the browser return them; an empty text is no time. */
 export interface Draft {
   readonly segments: readonly Choice[];
   /** Separated by commas, spaces or lines. */
@@ -47,7 +47,7 @@ export const emptyDraft: Draft = {
   evaluateSegments: false,
 };
 
-/** What is known of the request of a job. A dataset that no longer exists is not chosen. */
+/** Fills the form with the known parts of a job's request. A dataset that no longer exists is not chosen. */
 export function draftOf({
   fields,
   eventList,
@@ -170,7 +170,10 @@ export function placeIssues(issues: readonly Issue[], draft: Draft): PlacedIssue
   return { atFields, others };
 }
 
-/** What a person has entered as the entry of a list. @param rest path within the list, for example `0.segmentId` */
+/**
+ * Returns the text that a person has entered as an entry of a list; null: there is none.
+ * @param rest path within the list, for example `0.segmentId`
+ */
 function entryOf(place: Place, rest: string, draft: Draft): string | null {
   const index = Number.parseInt(rest.replace(/^fields\./, ''), 10);
   if (Number.isNaN(index)) return null;

@@ -19,7 +19,7 @@ export interface ActionsProps {
 
 type Problem = ErrorTextProps['error'] | null;
 
-/** What a person can do with a job. Nothing without the permission to change. */
+/** Buttons for the changes of a job. Empty without the permission to change. */
 export function Actions({ job, onChanged }: ActionsProps) {
   const [{ data }] = useQuery({ query: ViewerDocument });
   if (data?.viewer.canWrite !== true) return null;

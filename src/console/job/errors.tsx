@@ -28,7 +28,7 @@ export interface ErrorsProps {
   readonly errors: readonly ShownError[];
 }
 
-/** What went wrong. Nothing without errors. */
+/** Explains the errors of a job. Empty without errors. */
 export function Errors({ job, errors }: ErrorsProps) {
   if (errors.length === 0) return null;
   return (

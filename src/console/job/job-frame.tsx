@@ -37,7 +37,7 @@ export interface UnknownJobProps {
   readonly listPath: string;
 }
 
-/** Stands for a job of which no state is known. */
+/** Page of a job without a known state: it is being read, cannot be read, or does not exist. */
 export function UnknownJob({ isLoading, failure, onRetry, notFound, listPath }: UnknownJobProps) {
   if (isLoading) return <Skeleton label={texts.job.loading} lines={8} />;
   if (failure !== null) return <FailureState failure={failure} onRetry={onRetry} />;

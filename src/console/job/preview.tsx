@@ -7,7 +7,7 @@ import { ErrorText } from '../ui/error-text.tsx';
 import { Skeleton } from '../ui/feedback.tsx';
 import { cellText, shownColumns, valueAt } from './preview-columns.ts';
 
-/** First rows of a batch. They are personal data, so that they are read only when a person asks for them. */
+/** First rows of a batch. They are personal data, so that they are read only on request. */
 export function Preview({ batchId }: { readonly batchId: string }) {
   const [{ data, error, fetching }] = useQuery({ query: BatchPreviewDocument, variables: { id: batchId } });
   const words = texts.job.files;

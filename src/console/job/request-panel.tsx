@@ -3,7 +3,7 @@ import { texts } from '../texts.ts';
 import { Fact, Facts, Panel } from '../ui/panel.tsx';
 import type { Job } from './job-feed.ts';
 
-/** What the job exports, in words. */
+/** Describes the exported data in words. */
 export function RequestPanel({ job: { filter, fields, eventList } }: { readonly job: Job }) {
   const words = texts.job.request;
   const segments = filter?.segments ?? [];

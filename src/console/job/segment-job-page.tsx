@@ -123,7 +123,7 @@ function Segments({ job: { segments } }: { readonly job: SegmentJob }) {
   );
 }
 
-/** What started the job. */
+/** Origin of the job: a schedule, or a request. */
 function Origin({ job: { source, scheduleId, schedule } }: { readonly job: SegmentJob }) {
   const words = texts.segmentJob.origin;
   return (

@@ -3,7 +3,7 @@ import { CopyValue } from '../ui/copy-value.tsx';
 import { Fact, Facts, Panel } from '../ui/panel.tsx';
 import type { Job } from './job-feed.ts';
 
-/** Ids of an export job or segment job that support asks for. */
+/** Ids of an export job or segment job that Adobe's support needs. */
 export function Support({ job }: { readonly job: Pick<Job, 'requestId' | 'platformId' | 'rawStatus'> }) {
   const words = texts.job.support;
   return (

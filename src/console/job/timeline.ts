@@ -10,7 +10,7 @@ interface Span {
   readonly endedAt: string | null;
 }
 
-/** What the timeline shows of an export job or a segment job. */
+/** The fields of an export job or a segment job that the timeline shows. */
 export interface TimedJob extends Pick<Job, 'status' | 'isTerminal' | 'isOverdue' | 'createdAt'> {
   readonly expectation: Pick<NonNullable<Job['expectation']>, 'likelyEndAt' | 'latestEndAt'> | null;
   /** In their order. Null or absent times: the platform does not report them. */
@@ -49,7 +49,7 @@ export type TimelineEntry =
     }
   | { readonly kind: 'overdue' | 'likely-end' | 'latest-end'; readonly at: string };
 
-/** What a job has done and is expected to do, oldest first. Entries after `now` are expectations. */
+/** Past and expected events of a job, oldest first. Entries after `now` are expectations. */
 export function timelineOf(job: TimedJob, changes: readonly StatusChange[]): readonly TimelineEntry[] {
   const entries: TimelineEntry[] = [{ kind: 'created', at: job.createdAt }];
   for (const { name: stage, time } of job.stages) {

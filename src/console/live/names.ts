@@ -85,5 +85,5 @@ function nameOf(node: NamesQuery['nodes'][number]): string | null {
   }
 }
 
-/** The global id of an entity of which the platform's id is known. */
+/** Returns the global id for the id that an entity has at the platform. */
 export const globalId = (type: NamedType, platformId: string): string => `${type}:${platformId}`;

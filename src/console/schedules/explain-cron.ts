@@ -1,6 +1,6 @@
 import cronstrue from 'cronstrue';
 
-/** What an expression means, in words; null if it cannot be read. Quartz counts the days of the week from 1, Sunday. */
+/** Explains an expression in words; null: it cannot be read. Quartz counts the days of the week from 1, Sunday. */
 export function explainCron(expression: string): string | null {
   try {
     return cronstrue.toString(expression, {

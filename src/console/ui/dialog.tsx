@@ -21,7 +21,7 @@ export interface ConfirmationProps {
   readonly instead?: ReactNode;
 }
 
-/** Asks before an action. It stays open until the action has succeeded or the person dismisses it. */
+/** Dialog that confirms an action. It stays open until the action has succeeded or the person dismisses it. */
 export const Confirmation = (props: ConfirmationProps) => (
   <ModalOverlay className="overlay" isOpen={props.isOpen} onOpenChange={props.onOpenChange} isDismissable>
     <Modal className="modal">

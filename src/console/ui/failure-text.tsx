@@ -1,7 +1,7 @@
 import { type Failure, reasonOfCode } from '../app/failure.ts';
 import { texts } from '../texts.ts';
 
-/** What a failure means for a person, then the message of the gateway for those who help. */
+/** Explains a failure to a person. The message of the gateway follows, for those who help. */
 export function FailureText({ failure: { code, message } }: { readonly failure: Pick<Failure, 'code' | 'message'> }) {
   const reason = reasonOfCode(code);
   return (

@@ -1,6 +1,6 @@
 import type { Tenant } from '../../domain/tenant.ts';
 
-/** What is stored about a job, as a part of its keys. */
+/** Kind of a stored text. It is a part of the key. */
 export type JobTextKind = 'export-request' | 'requested-by';
 
 /** Stores one text per job. */

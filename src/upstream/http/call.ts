@@ -121,6 +121,6 @@ export interface CarriedOut<Result> {
   readonly result: Result;
   /** Id of the entity; null: the platform does not have it. */
   readonly id: string | null;
-  /** What showed that it was carried out: the response, or the platform's state after a lost response. */
+  /** Proof that it was carried out: the response, or the platform's state after a lost response. */
   readonly evidence: 'response' | 'state';
 }
