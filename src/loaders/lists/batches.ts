@@ -31,8 +31,8 @@ export function readBatches(
     name: 'batches',
     idOf: ({ id }) => id,
     order: { direction: 'desc', keyOf: ({ createdAt }) => createdAt },
-    readRows: async ({ from, start, limit }) => {
-      if (isOfOther) return [];
+    readPage: async ({ from, start, limit }) => {
+      if (isOfOther) return { objects: [], rows: 0 };
       return api.list({
         datasetId: of ?? (named !== undefined && isPlainText(named) ? named : undefined),
         statuses: known.length === 0 || known.length < statuses.length ? undefined : known,

@@ -28,7 +28,7 @@ export async function readDatasets(
     name: `datasets:${field}:${direction}`,
     idOf: ({ id }) => id,
     order: field === 'name' ? undefined : { direction, keyOf },
-    readRows: ({ from, ...page }) => {
+    readPage: ({ from, ...page }) => {
       const bounds = from === null ? {} : direction === 'desc' ? { to: from } : { from };
       return api.list({
         ...page,

@@ -1,3 +1,4 @@
+import type { CatalogPage } from '../../upstream/apis/catalog-objects.ts';
 import type { ListOrder } from '../../upstream/apis/list-order.ts';
 import { isCount, isMoment } from './cursor.ts';
 import type { UpstreamList } from './upstream-list.ts';
@@ -18,11 +19,11 @@ export interface SortKeyListOptions<Node> {
   readonly idOf: (node: Node) => string;
   readonly order?: ListOrder<Node> | undefined;
   /** Reads one upstream page. `from` is a time in the order of the list, inclusive. */
-  readonly readRows: (options: {
+  readonly readPage: (options: {
     readonly from: Date | null;
     readonly start: number;
     readonly limit: number;
-  }) => Promise<readonly Node[]>;
+  }) => Promise<CatalogPage<Node>>;
 }
 
 /** A Catalog list, which reports neither its end nor its length. */
@@ -30,7 +31,7 @@ export const listAfterSortKey = <Node>({
   name,
   idOf,
   order,
-  readRows,
+  readPage,
 }: SortKeyListOptions<Node>): UpstreamList<Node, SortKeyPosition> => ({
   name,
   idOf,
@@ -38,9 +39,9 @@ export const listAfterSortKey = <Node>({
   start: { from: null, start: 0 },
   read: async (position, limit) => {
     const { from, start } = position;
-    const rows = await readRows({ from: from === null ? null : new Date(from), start, limit });
-    const next = rows.length < limit ? null : { from, start: start + rows.length };
-    return { position, rows, next, total: null };
+    const { objects, rows } = await readPage({ from: from === null ? null : new Date(from), start, limit });
+    const next = rows < limit ? null : { from, start: start + rows };
+    return { position, rows: objects, next, total: null };
   },
   behind: ({ position: { from, start } }, count) => ({ from, start: start + count }),
   before: ({ from, start }, count) => ({ from, start: Math.max(0, start - count) }),

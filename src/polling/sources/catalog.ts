@@ -1,4 +1,5 @@
 import type { BulkLimits, BulkResult } from '../../upstream/apis/bulk-read.ts';
+import type { CatalogPage } from '../../upstream/apis/catalog-objects.ts';
 import type { ProvenReader } from '../feed-registry.ts';
 import { endedRecently, isAbove } from './job-list.ts';
 import { readByIds } from './read-by-ids.ts';
@@ -13,10 +14,10 @@ interface CatalogEntity {
 
 /** One kind of object in Catalog, with the credential of one subscriber. */
 export interface CatalogObjects<Entity extends CatalogEntity> {
-  /** One page of all objects, newest first. A page shorter than `limit` is the last one. */
-  readonly list: (page: Page) => Promise<readonly Entity[]>;
+  /** One page of all objects, newest first. */
+  readonly list: (page: Page) => Promise<CatalogPage<Entity>>;
   /** One page of the objects that have not ended, newest first. Absent if the objects of the kind never end. */
-  readonly listRunning?: (page: Page) => Promise<readonly Entity[]>;
+  readonly listRunning?: (page: Page) => Promise<CatalogPage<Entity>>;
   /** Reads objects by id, with one call for 100 ids. */
   readonly getMany: (ids: readonly string[], limits: BulkLimits) => Promise<BulkResult<string, Entity>>;
 }
@@ -147,16 +148,19 @@ async function readList<Entity extends CatalogEntity>(
   api: CatalogObjects<Entity>,
   { known, discover, checkpoint, signal }: Request<Entity>,
 ): Promise<ListReading<Entity>> {
-  const newest = await api.list({ start: 0, limit: pageSize });
-  const isEnd = newest.length < pageSize;
+  const { objects: newest, rows } = await api.list({ start: 0, limit: pageSize });
+  const isEnd = rows < pageSize;
   const floorMs = isEnd ? null : (newest.at(-1)?.createdAt?.getTime() ?? 0);
   // If no object on the newest page is known, reading continues until a page shows a known one.
   const isGap = checkpoint?.listed === true && !isEnd && newest.every(({ id }) => !known.has(id));
-  const gap = isGap ? await readPages(api.list, { behind: newest, known, signal }) : noSearch;
+  const gap = isGap ? await readPages(api.list, { behind: newest, next: rows, known, signal }) : noSearch;
   const searches = discover && !isEnd;
   const { list, listRunning } = api;
-  const next = listRunning === undefined ? { pages: list, behind: newest } : { pages: listRunning, behind: [] };
-  const search = searches ? await readPages(next.pages, { behind: next.behind, signal }) : noSearch;
+  const first =
+    listRunning === undefined
+      ? { pages: list, behind: newest, next: rows }
+      : { pages: listRunning, behind: [], next: 0 };
+  const search = searches ? await readPages(first.pages, { ...first, signal }) : noSearch;
   const found = new Map([...newest, ...gap.found, ...search.found].map((one) => [one.id, one]));
   return {
     isRead: true,
@@ -192,6 +196,8 @@ async function readPages<Entity extends CatalogEntity>(
   options: {
     /** The page before the first one, from the start of the list; empty: the first page is the start. */
     readonly behind: readonly Entity[];
+    /** Number of rows of this page. */
+    readonly next: number;
     readonly known?: { readonly size: number; has(id: string): boolean };
     readonly signal: AbortSignal;
   },
@@ -199,14 +205,14 @@ async function readPages<Entity extends CatalogEntity>(
   const { behind, known, signal } = options;
   const found = new Map<string, Entity>();
   let previous = new Set<string>(behind.map(({ id }) => id));
-  let start = Math.max(0, behind.length - overlap);
+  let start = Math.max(0, options.next - overlap);
   let pages = 0;
   let stepsBack = 0;
   let isRepeated = false;
   const ends = (end: Search<Entity>['end']) => ({ found: [...found.values()], pages, end });
   while (start + overlap < maxListed) {
     signal.throwIfAborted();
-    const page = await list({ start, limit: pageSize });
+    const { objects: page, rows } = await list({ start, limit: pageSize });
     pages += 1;
     if (previous.size > 0 && !page.some(({ id }) => previous.has(id))) {
       if (stepsBack === maxStepsBack) return ends('lost');
@@ -219,7 +225,7 @@ async function readPages<Entity extends CatalogEntity>(
     for (const one of page) found.set(one.id, one);
     if (page.some(({ id }) => known?.has(id))) return ends('reached');
     // A page without a new object is the end, because Catalog may ignore the start.
-    if (page.length < pageSize || !(isNew || isRepeated))
+    if (rows < pageSize || !(isNew || isRepeated))
       return ends(known !== undefined && known.size > 0 ? 'lost' : 'reached');
     isRepeated = false;
     previous = new Set(page.map(({ id }) => id));

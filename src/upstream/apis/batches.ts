@@ -2,7 +2,7 @@ import type { Batch, BatchField } from '../../domain/batch.ts';
 import type { BatchId, DatasetId } from '../../domain/ids.ts';
 import { batchProperties, decodeBatch, encodeBatchStatus } from '../wire/batch.ts';
 import type { BulkResult } from './bulk-read.ts';
-import { type CatalogReadOptions, getObject, getObjects, listObjects } from './catalog-objects.ts';
+import { type CatalogPage, type CatalogReadOptions, getObject, getObjects, listObjects } from './catalog-objects.ts';
 import { catalogListQuery, newestFirst, type TimeBounds } from './catalog-query.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
 import { rejectedPart } from './rejected-input.ts';
@@ -21,7 +21,7 @@ export interface BatchesApi {
     readonly created?: TimeBounds | undefined;
     /** Fields to request. `createdAt` is requested too; all others are null. @default every field */
     readonly fields?: ReadonlySet<BatchField> | undefined;
-  }): Promise<readonly Batch[]>;
+  }): Promise<CatalogPage<Batch>>;
   /** Reads batches in chunks, with one upstream call per 100 ids of the usual length. */
   getMany(ids: readonly BatchId[], options?: CatalogReadOptions<BatchField>): Promise<BulkResult<BatchId, Batch>>;
   /** One upstream call. */

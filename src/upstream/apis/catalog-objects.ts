@@ -29,7 +29,14 @@ interface CatalogObject {
 /** Decodes an object. Catalog returns a map from id to object for every read, also for a read of one object. */
 type Decode<Value> = (id: string, value: unknown) => Value;
 
-/** One page of a list, in the requested order. It contains every object of the response. */
+/** A page of a list. */
+export interface CatalogPage<Value> {
+  readonly objects: readonly Value[];
+  /** Number of rows of the response. A page with fewer rows than requested is the last one. */
+  readonly rows: number;
+}
+
+/** One page of a list, in the requested order. */
 export async function listObjects<Value extends CatalogObject>(
   client: BoundClient,
   options: {
@@ -41,21 +48,21 @@ export async function listObjects<Value extends CatalogObject>(
     readonly decode: Decode<Value>;
     readonly context: DecodeContext;
   },
-): Promise<readonly Value[]> {
+): Promise<CatalogPage<Value>> {
   const { type, query, orderBy, input, decode, context } = options;
   const request = { ...readOf(`${root}/${type}?${query}`), ...(input === undefined ? {} : { input }) };
   const response = await client.call(request);
   const map = mapIn(request, response);
   const values = Object.entries(map).map(([id, value]) => decode(id, orThrow(request, response, value)));
   // The keys of the map are in the requested order, which an object keeps unless a key looks like an array index.
-  const rows = Object.keys(map).some(isArrayIndex) ? values.toSorted(comparing(orderBy)) : values;
+  const objects = Object.keys(map).some(isArrayIndex) ? values.toSorted(comparing(orderBy)) : values;
   const { field, direction } = orderBy;
   // Names cannot be checked, because the collation of the platform is not known.
   if (field !== 'name') {
     const keyOf = ({ createdAt, updatedAt }: Value) => (field === 'created' ? createdAt : updatedAt);
-    countDisorder(rows, { direction, keyOf }, context);
+    countDisorder(objects, { direction, keyOf }, context);
   }
-  return rows;
+  return { objects, rows: values.length };
 }
 
 /** Options of a read by id. */

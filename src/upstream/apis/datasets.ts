@@ -8,15 +8,15 @@ import { encodedSegment, isPathSegment } from '../http/path-segment.ts';
 import { datasetProperties, decodeDataset, decodeDatasetReference, encodeNewDataset } from '../wire/dataset.ts';
 import { asList } from '../wire/readers.ts';
 import type { BulkResult } from './bulk-read.ts';
-import { type CatalogReadOptions, getObject, getObjects, listObjects } from './catalog-objects.ts';
+import { type CatalogPage, type CatalogReadOptions, getObject, getObjects, listObjects } from './catalog-objects.ts';
 import { type CatalogOrder, catalogListQuery, isPlainText, newestFirst, type TimeBounds } from './catalog-query.ts';
 import { decodeContextOf, nullIfNotFound, type PlatformClient } from './client.ts';
 import { createOne, type WritableCollection } from './collection.ts';
 import { rejectedInput, rejectedPart } from './rejected-input.ts';
 
 export interface DatasetsApi {
-  /** One upstream call. `limit` 1 to 100; a page shorter than `limit` is the last one. */
-  list(options: DatasetListOptions): Promise<readonly Dataset[]>;
+  /** One upstream call. `limit` is 1 to 100. */
+  list(options: DatasetListOptions): Promise<CatalogPage<Dataset>>;
   /** Reads datasets in chunks, with one upstream call per 100 ids of the usual length. */
   getMany(
     ids: readonly DatasetId[],
@@ -101,8 +101,9 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
         body,
         send: (sender) => createOne(sender, references, body, rejectedDataset(dataset)),
         newest: async (lookups) => {
-          const entities = await list(lookups, { limit: newestPageSize, name, fields: new Set(['name', 'schemaRef']) });
-          return { entities, isAll: entities.length < newestPageSize };
+          const fields = new Set(['name', 'schemaRef'] as const);
+          const { objects, rows } = await list(lookups, { limit: newestPageSize, name, fields });
+          return { entities: objects, isAll: rows < newestPageSize };
         },
         fitOf: (candidate: Dataset) => fitOfDataset(dataset, candidate),
       });

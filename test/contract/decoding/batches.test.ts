@@ -51,7 +51,7 @@ decodesRecorded('batches', {
     ],
   },
   'observed: list': {
-    ask: (api) => api.batches.list({ limit: 4 }),
+    ask: async (api) => (await api.batches.list({ limit: 4 })).objects,
     means: [
       {
         id: '01K9VALUES0000000000000006',

@@ -20,7 +20,7 @@ const newDataset: NewDataset = {
 
 decodesRecorded('datasets', {
   'observed: list': {
-    ask: (api) => api.datasets.list({ limit: 3 }),
+    ask: async (api) => (await api.datasets.list({ limit: 3 })).objects,
     means: [
       {
         id: '6a45e2c11f0b7d3c9e8a1003',

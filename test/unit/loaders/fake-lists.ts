@@ -59,11 +59,12 @@ export function fakeDatasets(
         const sign = direction === 'asc' ? 1 : -1;
         const keyOf = (row: Dataset): string | number =>
           field === 'name' ? (row.name ?? '') : ((field === 'created' ? row.createdAt : row.updatedAt)?.getTime() ?? 0);
-        return list.rows
+        const objects = list.rows
           .filter((row) => name === undefined || row.name === name)
           .filter((row) => isWithin(row.createdAt, created) && isWithin(row.updatedAt, updated))
           .toSorted((a, b) => sign * compare(keyOf(a), keyOf(b)) || compareText(a.id, b.id))
           .slice(start, start + limit);
+        return { objects, rows: objects.length };
       },
     },
   };
@@ -81,12 +82,13 @@ export function fakeBatches(rows: readonly Batch[]): FakeList<Batch, Pick<Batche
       list: async (options) => {
         const { datasetId, statuses, createdAfter, limit, start = 0, created } = options;
         list.calls.push(options);
-        return list.rows
+        const objects = list.rows
           .filter((row) => datasetId === undefined || row.datasetId === datasetId)
           .filter((row) => statuses === undefined || statuses.some((status) => status === row.status))
           .filter((row) => isWithin(row.createdAt, { after: createdAfter, ...created }))
           .toSorted((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0) || compareText(a.id, b.id))
           .slice(start, start + limit);
+        return { objects, rows: objects.length };
       },
     },
   };

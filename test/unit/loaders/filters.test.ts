@@ -170,7 +170,7 @@ describe('a filter of batches', () => {
     const deaf: Pick<BatchesApi, 'list'> = {
       list: async (options) => {
         await list.api.list(options);
-        return rows;
+        return { objects: rows, rows: rows.length };
       },
     };
     expect(await read(filter, null, deaf)).toEqual(['a']);
@@ -201,7 +201,8 @@ describe('a filter of datasets', () => {
     const deaf: Pick<DatasetsApi, 'list'> = {
       list: async (options) => {
         calls.push(options);
-        return sets.slice(options.start ?? 0, (options.start ?? 0) + options.limit);
+        const objects = sets.slice(options.start ?? 0, (options.start ?? 0) + options.limit);
+        return { objects, rows: objects.length };
       },
     };
     const filter = { createdAfter: new Date(990), createdBefore: new Date(998) };

@@ -138,7 +138,7 @@ describe('a page of the platform', () => {
     const { ids } = await walk(
       (after) =>
         readDatasets(
-          { list: async ({ limit }) => sets.slice(0, limit) },
+          { list: async ({ limit }) => ({ objects: sets.slice(0, limit), rows: Math.min(limit, sets.length) }) },
           { first: 50, after, filter: null, orderBy: null },
         ),
       ({ id }) => id,

@@ -92,14 +92,16 @@ const datasets = (orderBy: CatalogOrder | null, schemaId?: string) =>
     (list, first, after) =>
       readDatasets(
         {
-          list: async ({ limit, start = 0 }) =>
-            slice(list, start, limit).page.map(({ id, key }) =>
+          list: async ({ limit, start = 0 }) => {
+            const objects = slice(list, start, limit).page.map(({ id, key }) =>
               dataset(id, {
                 createdAt: time(key),
                 updatedAt: time(key),
                 schemaRef: { id: 'https://a', contentType: null },
               }),
-            ),
+            );
+            return { objects, rows: objects.length };
+          },
         },
         { first, after, orderBy, filter: schemaId === undefined ? null : { schemaId } },
       ),
@@ -110,8 +112,10 @@ const batches = unruly(
   (list, first, after) =>
     readBatches(
       {
-        list: async ({ limit, start = 0 }) =>
-          slice(list, start, limit).page.map(({ id, key }) => batch(id, { createdAt: time(key) })),
+        list: async ({ limit, start = 0 }) => {
+          const objects = slice(list, start, limit).page.map(({ id, key }) => batch(id, { createdAt: time(key) }));
+          return { objects, rows: objects.length };
+        },
       },
       { first, after, filter: null, of: platformId<DatasetId>('dataset') },
     ),

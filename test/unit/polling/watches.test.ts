@@ -10,8 +10,14 @@ import { uncountedPolls } from '../../support/uncounted-metrics.ts';
 import { settle, tenantOf } from './fake-platform.ts';
 
 const views = ['batches', 'datasets', 'exportJobs', 'schedules', 'segmentJobs'] as const;
-/** Kinds whose lists and bulk reads are plain arrays. */
-const plainLists: readonly string[] = ['batches', 'datasets', 'schedules'];
+/** An empty list of each kind. */
+const emptyLists = {
+  batches: { objects: [], rows: 0 },
+  datasets: { objects: [], rows: 0 },
+  exportJobs: { jobs: [], next: null },
+  schedules: [],
+  segmentJobs: { jobs: [], next: null, total: 0 },
+};
 
 const callerOf = (fingerprint: string): Caller => ({
   tenant: tenantOf(),
@@ -28,7 +34,7 @@ function liveViews({ ownRights }: { readonly ownRights: boolean }) {
       return {
         list: async ({ limit }: { readonly limit?: number } = {}) => {
           note(limit === 1 ? 'proof' : 'list');
-          return plainLists.includes(kind) ? [] : { jobs: [], next: null, total: 0 };
+          return emptyLists[kind];
         },
         get: async (id: string) => {
           note(`get ${id}`);

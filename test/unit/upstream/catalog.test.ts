@@ -88,8 +88,8 @@ describe('the list of datasets', () => {
     await using stub = await startStub((_request, response) => response.writeHead(200).end(bodies.shift()));
     await using client = connectTo(stub.url);
     const ids = async (direction: 'asc' | 'desc') => {
-      const found = await client.api.datasets.list({ limit: 4, orderBy: { field: 'created', direction } });
-      return found.map(({ id }) => id);
+      const { objects } = await client.api.datasets.list({ limit: 4, orderBy: { field: 'created', direction } });
+      return objects.map(({ id }) => id);
     };
     expect(await ids('desc')).toEqual(['b', 'a']);
     expect(await ids('desc')).toEqual(['3', 'x', '7', 'y']);
@@ -110,7 +110,7 @@ describe('the list of datasets', () => {
     const bodies: unknown[] = [[], [{ name: 'A' }]];
     await using stub = await startStub((_request, response) => sendJson(response, 200, bodies.shift()));
     await using client = connectTo(stub.url);
-    expect(await client.api.datasets.list({ limit: 1 })).toEqual([]);
+    expect(await client.api.datasets.list({ limit: 1 })).toEqual({ objects: [], rows: 0 });
     await expect(client.api.datasets.list({ limit: 1 })).rejects.toBeInstanceOf(UpstreamUnreadableError);
   });
 
@@ -135,12 +135,12 @@ describe('the list of batches', () => {
       sendJson(response, 200, { 'b-1': { status: 'success', created: 1 }, 'b-2': { status: 'odd' } }),
     );
     await using client = connectTo(stub.url);
-    const batches = await client.api.batches.list({
+    const { objects } = await client.api.batches.list({
       datasetId: datasetId('d-1'),
       limit: 10,
       created: { to: new Date(9) },
     });
-    expect(batches.map(({ id, status }) => [id, status])).toEqual([
+    expect(objects.map(({ id, status }) => [id, status])).toEqual([
       ['b-1', 'SUCCESS'],
       ['b-2', 'UNKNOWN'],
     ]);

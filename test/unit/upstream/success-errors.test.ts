@@ -203,10 +203,10 @@ describe('a map of Catalog objects', () => {
   const byWords = { status: { name: 'A' }, type: { description: 'x' }, errors: { name: 'B' }, error: {} };
 
   it('is accepted with any ids', async () => {
-    const ids = async ({ datasets }: PlatformApi) => (await datasets.list({ limit: 4 })).map(({ id }) => id);
+    const ids = async ({ datasets }: PlatformApi) => (await datasets.list({ limit: 4 })).objects.map(({ id }) => id);
     expect(await outcome(ids, byWords)).toEqual(['status', 'type', 'errors', 'error']);
     const batch = { status: 'failed', errors: [{ code: '1', description: 'No' }], created: 1 };
-    const batches = async (api: PlatformApi) => (await api.batches.list({ limit: 4 })).map(({ id }) => id);
+    const batches = async (api: PlatformApi) => (await api.batches.list({ limit: 4 })).objects.map(({ id }) => id);
     expect(await outcome(batches, { errors: batch, error: batch, fault: batch })).toEqual(['errors', 'error', 'fault']);
   });
 

@@ -322,7 +322,7 @@ describe('a batch', () => {
     const api = {
       list: async (options: object) => {
         lists.push(options);
-        return [];
+        return { objects: [], rows: 0 };
       },
       getMany: async () => ({ found: [], failed: [], calls: 0 }),
     };
@@ -346,7 +346,7 @@ it.each([
     reads.push(args);
     return { found: [], failed: [], calls: 1 };
   };
-  await objects({ list: async () => [], getMany }).getMany(['a', 'b'], { maxSplits: 3 });
+  await objects({ list: async () => ({ objects: [], rows: 0 }), getMany }).getMany(['a', 'b'], { maxSplits: 3 });
   expect(reads).toEqual([[['a', 'b'], { maxSplits: 3 }]]);
 });
 

@@ -5,6 +5,7 @@ import { type GatewayError, PlatformError } from '../../../../src/errors.ts';
 import type { CatalogReader } from '../../../../src/polling/sources/catalog.ts';
 import { inChunks } from '../../../../src/runtime/in-chunks.ts';
 import { readInBulk } from '../../../../src/upstream/apis/bulk-read.ts';
+import type { CatalogPage } from '../../../../src/upstream/apis/catalog-objects.ts';
 
 export const dataset = (id: string, createdAtMs: number | null, name = id): Dataset => ({
   id: platformId(id),
@@ -105,13 +106,14 @@ export class FakeCatalog<Entity extends CatalogEntity> {
     call: string,
     { start, limit }: { readonly start: number; readonly limit: number },
     matches: (entity: Entity) => boolean,
-  ): readonly Entity[] {
+  ): CatalogPage<Entity> {
     const name = start === 0 ? call : `${call} ${start}`;
     this.calls.push(name);
     this.beforeList(name);
-    return [...this.stored.values()]
+    const objects = [...this.stored.values()]
       .filter((entity) => !this.unlisted.has(entity.id) && matches(entity))
       .toSorted((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0))
       .slice(start, start + limit);
+    return { objects, rows: objects.length };
   }
 }

@@ -236,7 +236,7 @@ describe('the body of a response', () => {
       response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(JSON.stringify({ a: { name: 'A' } })));
     });
     await using client = connectTo(stub.url);
-    expect(await client.api.datasets.list({ limit: 1 })).toMatchObject([{ id: 'a', name: 'A' }]);
+    expect(await client.api.datasets.list({ limit: 1 })).toMatchObject({ objects: [{ id: 'a', name: 'A' }] });
   });
 
   it('is unreadable when its compression is broken or unknown', async () => {
