@@ -139,10 +139,10 @@ class OperationLoaders implements Loaders {
     this.#schedule ??= createLoader({
       idOf: ({ id }) => id,
       // One call lists all schedules, of which there is usually one.
-      loadMany: ([first, ...others]) =>
-        others.length === 0 && first !== undefined
-          ? loadEach((id: ScheduleId) => this.#api.schedules.get(id))([first])
-          : this.#api.schedules.list(),
+      loadMany: (ids) =>
+        ids.length === 1
+          ? loadEach((id: ScheduleId) => this.#api.schedules.get(id))(ids)
+          : this.#api.schedules.listWith(ids).then(toLoaderResults),
     });
     return this.#schedule;
   }

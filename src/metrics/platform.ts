@@ -106,7 +106,7 @@ export function definePlatformMetrics(define: MetricDefinitions) {
     /** A decoded record was unexpected. */
     anomaly: define.counter({
       name: 'aep_decode_anomalies_total',
-      help: 'Records of the platform that had an unexpected form, but were used.',
+      help: 'Records of the platform that had an unexpected form. They were used as far as possible, or omitted from their list.',
       labels: { resource: label<WireResource>(), kind: label<AnomalyKind>() },
     }),
   };

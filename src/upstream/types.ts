@@ -10,7 +10,7 @@ export type Service =
   | 'sandboxes'
   | 'ims';
 
-/** Kind of an unexpected record of the platform that could still be used. */
+/** Kind of an unexpected record of the platform. It is used as far as possible, or omitted from its list. */
 export type AnomalyKind =
   | 'unknown-status'
   | 'unknown-value'
@@ -18,6 +18,8 @@ export type AnomalyKind =
   | 'missing-status'
   | 'missing-field'
   | 'not-an-object'
+  /** An error in place of a record. */
+  | 'error'
   /** A value that is not a time, or a time whose year has more than four digits. */
   | 'unusable-time'
   /** Rows of a list that are not in the order that was requested. */

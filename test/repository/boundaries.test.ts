@@ -256,6 +256,7 @@ const rules: Rules = {
       area: 'src/loaders/lists/',
       values: [
         'src/loaders/pagination/',
+        'src/upstream/apis/catalog-page.ts',
         'src/upstream/apis/catalog-query.ts',
         'src/errors.ts',
         'src/domain/',
@@ -266,7 +267,13 @@ const rules: Rules = {
     },
     {
       area: 'src/loaders/pagination/',
-      values: ['src/upstream/apis/list-order.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
+      values: [
+        'src/upstream/apis/catalog-page.ts',
+        'src/upstream/apis/list-order.ts',
+        'src/errors.ts',
+        'src/domain/',
+        'src/runtime/',
+      ],
       types: [],
       reason: 'the forms of paging know no list',
     },

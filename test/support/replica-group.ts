@@ -33,10 +33,11 @@ export class ScriptedPlatform {
     return {
       proof: null,
       schedules: () => ({
-        list: async () => {
+        listWith: async () => {
           this.calls += 1;
           const at = clock.now();
-          return this.#of(tenant).map((schedule) => ({ ...schedule, requestedAt: at, observedAt: at }));
+          const found = this.#of(tenant).map((schedule) => ({ ...schedule, requestedAt: at, observedAt: at }));
+          return { found, failed: [], calls: 1 };
         },
       }),
     };

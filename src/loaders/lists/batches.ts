@@ -1,9 +1,10 @@
 import { type Batch, type BatchField, type BatchFilter, matchesBatchFilter } from '../../domain/batch.ts';
 import type { DatasetId } from '../../domain/ids.ts';
 import type { BatchesApi } from '../../upstream/apis/batches.ts';
+import { catalogPage } from '../../upstream/apis/catalog-page.ts';
 import { isPlainText } from '../../upstream/apis/catalog-query.ts';
-import { listAfterSortKey } from '../pagination/after-sort-key.ts';
-import { type Connection, conditions, type PageOptions, readConnection } from '../pagination/connection.ts';
+import { readAfterSortKey, type SortKeyListOptions } from '../pagination/after-sort-key.ts';
+import { type Connection, conditions, type PageOptions } from '../pagination/connection.ts';
 
 export interface BatchConnectionOptions extends PageOptions {
   readonly filter: BatchFilter | null;
@@ -27,12 +28,11 @@ export function readBatches(
   const isApplied = known.length === statuses.length && (named === undefined || isPlainText(named));
   const isOfOther = of !== null && named !== undefined && named !== of;
   const wanted = fields && named !== undefined ? new Set<BatchField>([...fields, 'datasetId']) : fields;
-  const list = listAfterSortKey<Batch>({
+  const list: SortKeyListOptions<Batch> = {
     name: 'batches',
-    idOf: ({ id }) => id,
     order: { direction: 'desc', keyOf: ({ createdAt }) => createdAt },
     readPage: async ({ from, start, limit }) => {
-      if (isOfOther) return { objects: [], rows: 0 };
+      if (isOfOther) return catalogPage([]);
       return api.list({
         datasetId: of ?? (named !== undefined && isPlainText(named) ? named : undefined),
         statuses: known.length === 0 || known.length < statuses.length ? undefined : known,
@@ -43,8 +43,8 @@ export function readBatches(
         created: from === null ? undefined : { to: from },
       });
     },
-  });
-  return readConnection(list, {
+  };
+  return readAfterSortKey(list, {
     first,
     after,
     ...(filter === null ? {} : conditions(isApplied, (batch) => matchesBatchFilter(batch, filter))),

@@ -1,8 +1,8 @@
 import { type Dataset, type DatasetField, type DatasetFilter, matchesDatasetFilter } from '../../domain/dataset.ts';
 import { type CatalogOrder, isPlainText } from '../../upstream/apis/catalog-query.ts';
 import type { DatasetsApi } from '../../upstream/apis/datasets.ts';
-import { listAfterSortKey } from '../pagination/after-sort-key.ts';
-import { type Connection, conditions, type PageOptions, readConnection } from '../pagination/connection.ts';
+import { readAfterSortKey, type SortKeyListOptions } from '../pagination/after-sort-key.ts';
+import { type Connection, conditions, type PageOptions } from '../pagination/connection.ts';
 
 export interface DatasetConnectionOptions extends PageOptions {
   readonly filter: DatasetFilter | null;
@@ -23,10 +23,10 @@ export async function readDatasets(
   const { first, after, filter } = options;
   const { field, direction } = options.orderBy ?? newestFirst;
   const { name, nameContains, schemaId, createdAfter, createdBefore, updatedAfter } = filter ?? {};
-  const keyOf = ({ createdAt, updatedAt }: Dataset) => (field === 'created' ? createdAt : updatedAt);
-  const list = listAfterSortKey<Dataset>({
+  const keyOf = ({ createdAt, updatedAt }: Pick<Dataset, 'createdAt' | 'updatedAt'>) =>
+    field === 'created' ? createdAt : updatedAt;
+  const list: SortKeyListOptions<Dataset> = {
     name: `datasets:${field}:${direction}`,
-    idOf: ({ id }) => id,
     order: field === 'name' ? undefined : { direction, keyOf },
     readPage: ({ from, ...page }) => {
       const bounds = from === null ? {} : direction === 'desc' ? { to: from } : { from };
@@ -40,11 +40,11 @@ export async function readDatasets(
         updated: { after: updatedAfter, ...(field === 'updated' ? bounds : {}) },
       });
     },
-  });
+  };
   // Catalog filters by top-level fields only, so not by the id of the schema. It compares names with their case.
   const isApplied = schemaId === undefined && nameContains === undefined && (name === undefined || isPlainText(name));
   const end = endOf(field, direction, filter ?? {});
-  return readConnection(list, {
+  return readAfterSortKey(list, {
     first,
     after,
     ...(filter === null ? {} : conditions(isApplied, (dataset) => matchesDatasetFilter(dataset, filter))),

@@ -1,5 +1,6 @@
-import type { CatalogPage } from '../../upstream/apis/catalog-objects.ts';
+import { type CatalogObject, type CatalogPage, UnusableRow } from '../../upstream/apis/catalog-page.ts';
 import type { ListOrder } from '../../upstream/apis/list-order.ts';
+import { type Connection, type ReadConnectionOptions, readConnection } from './connection.ts';
 import { isCount, isMoment } from './cursor.ts';
 import type { UpstreamList } from './upstream-list.ts';
 
@@ -14,10 +15,9 @@ export interface SortKeyPosition {
   readonly start: number;
 }
 
-export interface SortKeyListOptions<Node> {
+export interface SortKeyListOptions<Node extends CatalogObject> {
   readonly name: string;
-  readonly idOf: (node: Node) => string;
-  readonly order?: ListOrder<Node> | undefined;
+  readonly order?: ListOrder<Pick<CatalogObject, 'createdAt' | 'updatedAt'>> | undefined;
   /** Reads one upstream page. `from` is a time in the order of the list, inclusive. */
   readonly readPage: (options: {
     readonly from: Date | null;
@@ -26,22 +26,24 @@ export interface SortKeyListOptions<Node> {
   }) => Promise<CatalogPage<Node>>;
 }
 
-/** A Catalog list, which reports neither its end nor its length. */
-export const listAfterSortKey = <Node>({
+/**
+ * A Catalog list, which reports neither its end nor its length. It contains unusable rows too, because they count in
+ * row offsets.
+ */
+const listAfterSortKey = <Node extends CatalogObject>({
   name,
-  idOf,
   order,
   readPage,
-}: SortKeyListOptions<Node>): UpstreamList<Node, SortKeyPosition> => ({
+}: SortKeyListOptions<Node>): UpstreamList<Node | UnusableRow, SortKeyPosition> => ({
   name,
-  idOf,
+  idOf: ({ id }) => id,
   order,
   start: { from: null, start: 0 },
   read: async (position, limit) => {
     const { from, start } = position;
-    const { objects, rows } = await readPage({ from: from === null ? null : new Date(from), start, limit });
-    const next = rows < limit ? null : { from, start: start + rows };
-    return { position, rows: objects, next, total: null };
+    const { rows } = await readPage({ from: from === null ? null : new Date(from), start, limit });
+    const next = rows.length < limit ? null : { from, start: start + rows.length };
+    return { position, rows, next, total: null };
   },
   behind: ({ position: { from, start } }, count) => ({ from, start: start + count }),
   before: ({ from, start }, count) => ({ from, start: Math.max(0, start - count) }),
@@ -53,3 +55,22 @@ export const listAfterSortKey = <Node>({
     return { from, start };
   },
 });
+
+/**
+ * Reads one page of a connection over a Catalog list, without its unusable rows.
+ * @throws {InvalidInputError} `after` is not a cursor of this list in this order
+ */
+export async function readAfterSortKey<Node extends CatalogObject>(
+  list: SortKeyListOptions<Node>,
+  { matches, verify, isPast, ...page }: ReadConnectionOptions<Node>,
+): Promise<Connection<Node>> {
+  const isUsable = (row: Node | UnusableRow): row is Node => !(row instanceof UnusableRow);
+  const connection = await readConnection(listAfterSortKey(list), {
+    ...page,
+    ...(matches === undefined ? {} : { matches: (row) => isUsable(row) && matches(row) }),
+    verify: (row) => isUsable(row) && (verify?.(row) ?? true),
+    ...(isPast === undefined ? {} : { isPast: (row) => isUsable(row) && isPast(row) }),
+  });
+  // The cast is safe, because a connection contains only verified rows.
+  return connection as Connection<Node>;
+}

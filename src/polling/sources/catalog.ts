@@ -1,19 +1,12 @@
 import type { BulkLimits, BulkResult } from '../../upstream/apis/bulk-read.ts';
-import type { CatalogPage } from '../../upstream/apis/catalog-objects.ts';
+import type { CatalogObject, CatalogPage } from '../../upstream/apis/catalog-page.ts';
 import type { ProvenReader } from '../feed-registry.ts';
 import { endedRecently, isAbove } from './job-list.ts';
 import { readByIds } from './read-by-ids.ts';
 import type { FeedSource, RoundCalls, RoundRequest, RoundResult } from './source.ts';
 
-/** Common fields of datasets and batches. */
-interface CatalogEntity {
-  readonly id: string;
-  readonly createdAt: Date | null;
-  readonly updatedAt: Date | null;
-}
-
 /** One kind of object in Catalog, with the credential of one subscriber. */
-export interface CatalogObjects<Entity extends CatalogEntity> {
+export interface CatalogObjects<Entity extends CatalogObject> {
   /** One page of all objects, newest first. */
   readonly list: (page: Page) => Promise<CatalogPage<Entity>>;
   /** One page of the objects that have not ended, newest first. Absent if the objects of the kind never end. */
@@ -28,7 +21,7 @@ interface Page {
 }
 
 /** Access to Catalog for a feed, with the credential of one subscriber. */
-export interface CatalogReader<Entity extends CatalogEntity> extends ProvenReader {
+export interface CatalogReader<Entity extends CatalogObject> extends ProvenReader {
   objects(calls: RoundCalls): CatalogObjects<Entity>;
 }
 
@@ -51,7 +44,7 @@ export interface CatalogCheckpoint {
   readonly readAt: ReadonlyMap<string, number>;
 }
 
-export type CatalogSource<Entity extends CatalogEntity> = FeedSource<Entity, CatalogReader<Entity>, CatalogCheckpoint>;
+export type CatalogSource<Entity extends CatalogObject> = FeedSource<Entity, CatalogReader<Entity>, CatalogCheckpoint>;
 
 /** Maximum size of a page, and of a read by id. */
 const pageSize = 100;
@@ -73,7 +66,7 @@ type Request<Entity> = RoundRequest<Entity, CatalogCheckpoint>;
  * it reads the newest page of the list, and by id the followed objects that the page does not show. If these are more
  * than the calls of a round can read, the least recently read objects come first.
  */
-export function catalogSource<Entity extends CatalogEntity>(
+export function catalogSource<Entity extends CatalogObject>(
   kind: Pick<CatalogSource<Entity>, 'kind' | 'isTerminal' | 'mayFollow' | 'endedAt' | 'searchFindsAll'>,
 ): CatalogSource<Entity> {
   return {
@@ -144,23 +137,20 @@ const unread = (checkpoint: CatalogCheckpoint | null): ListReading<never> => ({
   isGapless: true,
 });
 
-async function readList<Entity extends CatalogEntity>(
+async function readList<Entity extends CatalogObject>(
   api: CatalogObjects<Entity>,
   { known, discover, checkpoint, signal }: Request<Entity>,
 ): Promise<ListReading<Entity>> {
   const { objects: newest, rows } = await api.list({ start: 0, limit: pageSize });
-  const isEnd = rows < pageSize;
+  const isEnd = rows.length < pageSize;
   const floorMs = isEnd ? null : (newest.at(-1)?.createdAt?.getTime() ?? 0);
   // If no object on the newest page is known, reading continues until a page shows a known one.
   const isGap = checkpoint?.listed === true && !isEnd && newest.every(({ id }) => !known.has(id));
-  const gap = isGap ? await readPages(api.list, { behind: newest, next: rows, known, signal }) : noSearch;
+  const gap = isGap ? await readPages(api.list, { behind: rows, known, signal }) : noSearch;
   const searches = discover && !isEnd;
   const { list, listRunning } = api;
-  const first =
-    listRunning === undefined
-      ? { pages: list, behind: newest, next: rows }
-      : { pages: listRunning, behind: [], next: 0 };
-  const search = searches ? await readPages(first.pages, { ...first, signal }) : noSearch;
+  const next = listRunning === undefined ? { pages: list, behind: rows } : { pages: listRunning, behind: [] };
+  const search = searches ? await readPages(next.pages, { behind: next.behind, signal }) : noSearch;
   const found = new Map([...newest, ...gap.found, ...search.found].map((one) => [one.id, one]));
   return {
     isRead: true,
@@ -191,13 +181,11 @@ const isComplete = ({ end }: Search<unknown>): boolean => end === 'reached';
  * with rows of the page before it. A page without any of them is read again from an earlier row, because rows above it
  * are gone, or because a lagging replica has answered.
  */
-async function readPages<Entity extends CatalogEntity>(
+async function readPages<Entity extends CatalogObject>(
   list: CatalogObjects<Entity>['list'],
   options: {
     /** The page before the first one, from the start of the list; empty: the first page is the start. */
-    readonly behind: readonly Entity[];
-    /** Number of rows of this page. */
-    readonly next: number;
+    readonly behind: CatalogPage<Entity>['rows'];
     readonly known?: { readonly size: number; has(id: string): boolean };
     readonly signal: AbortSignal;
   },
@@ -205,37 +193,37 @@ async function readPages<Entity extends CatalogEntity>(
   const { behind, known, signal } = options;
   const found = new Map<string, Entity>();
   let previous = new Set<string>(behind.map(({ id }) => id));
-  let start = Math.max(0, options.next - overlap);
+  let start = Math.max(0, behind.length - overlap);
   let pages = 0;
   let stepsBack = 0;
   let isRepeated = false;
   const ends = (end: Search<Entity>['end']) => ({ found: [...found.values()], pages, end });
   while (start + overlap < maxListed) {
     signal.throwIfAborted();
-    const { objects: page, rows } = await list({ start, limit: pageSize });
+    const { objects, rows } = await list({ start, limit: pageSize });
     pages += 1;
-    if (previous.size > 0 && !page.some(({ id }) => previous.has(id))) {
+    if (previous.size > 0 && !rows.some(({ id }) => previous.has(id))) {
       if (stepsBack === maxStepsBack) return ends('lost');
       stepsBack += 1;
       isRepeated = true;
       start = Math.max(0, start - (pageSize - overlap));
       continue;
     }
-    const isNew = page.some(({ id }) => !previous.has(id) && !found.has(id));
-    for (const one of page) found.set(one.id, one);
-    if (page.some(({ id }) => known?.has(id))) return ends('reached');
+    const isNew = rows.some(({ id }) => !previous.has(id) && !found.has(id));
+    for (const one of objects) found.set(one.id, one);
+    if (objects.some(({ id }) => known?.has(id))) return ends('reached');
     // A page without a new object is the end, because Catalog may ignore the start.
-    if (rows < pageSize || !(isNew || isRepeated))
+    if (rows.length < pageSize || !(isNew || isRepeated))
       return ends(known !== undefined && known.size > 0 ? 'lost' : 'reached');
     isRepeated = false;
-    previous = new Set(page.map(({ id }) => id));
+    previous = new Set(rows.map(({ id }) => id));
     start += pageSize - overlap;
   }
   return ends('limit');
 }
 
 /** Selects objects that the pages do not show and that may have changed: unread, running, or missing from a page. */
-function idsToReadById<Entity extends CatalogEntity>(
+function idsToReadById<Entity extends CatalogObject>(
   { known, scope, checkpoint, unread, allowance }: Request<Entity>,
   list: ListReading<Entity>,
   { isTerminal }: Pick<CatalogSource<Entity>, 'isTerminal'>,
@@ -260,7 +248,7 @@ function idsToReadById<Entity extends CatalogEntity>(
  * evicted when they are too old for new subscribers. Otherwise the objects that subscribers do not name are remembered,
  * but not read. The newest ones are kept if they are too many.
  */
-function leftBehind<Entity extends CatalogEntity>(
+function leftBehind<Entity extends CatalogObject>(
   after: ReadonlyMap<string, Entity>,
   { scope, checkpoint, now }: Request<Entity>,
   {
@@ -289,10 +277,10 @@ function leftBehind<Entity extends CatalogEntity>(
 }
 
 /** Whether an object is certainly on the pages down to a floor (ms). An object without a creation time is not. */
-const isNewer = ({ createdAt }: Pick<CatalogEntity, 'createdAt'>, floorMs: number | null): boolean =>
+const isNewer = ({ createdAt }: Pick<CatalogObject, 'createdAt'>, floorMs: number | null): boolean =>
   isAbove({ createdAt: createdAt ?? new Date(0) }, floorMs);
 
-function newestFirst(a: CatalogEntity, b: CatalogEntity): number {
+function newestFirst(a: CatalogObject, b: CatalogObject): number {
   const byTime = (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0);
   if (byTime !== 0 || a.id === b.id) return byTime;
   return a.id < b.id ? 1 : -1;

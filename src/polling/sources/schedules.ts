@@ -1,5 +1,6 @@
-import { platformId } from '../../domain/ids.ts';
+import { platformId, type ScheduleId } from '../../domain/ids.ts';
 import type { Schedule } from '../../domain/schedule.ts';
+import type { GatewayError } from '../../errors.ts';
 import type { SchedulesApi } from '../../upstream/apis/schedules.ts';
 import type { ProvenReader } from '../feed-registry.ts';
 import { watchKind } from '../watch-kind.ts';
@@ -7,13 +8,16 @@ import type { FeedSource, RoundCalls } from './source.ts';
 
 /** Access to the platform for the feed of schedules, with one subscriber's credential. */
 export interface ScheduleReader extends ProvenReader {
-  schedules(calls: RoundCalls): Pick<SchedulesApi, 'list'>;
+  schedules(calls: RoundCalls): Pick<SchedulesApi, 'listWith'>;
 }
 
 /** Marks that there was a round. Nothing else has to be remembered, because each round reads every schedule. */
 type ScheduleMemory = 'read';
 
-/** Source of schedules. The list is complete, so a schedule that it does not show is absent. */
+/**
+ * Source of schedules. The list is complete, so a schedule that it does not show is absent. If a row of it cannot be
+ * used, such a schedule is read alone.
+ */
 export const scheduleSource: FeedSource<Schedule, ScheduleReader, ScheduleMemory> = {
   kind: 'schedules',
   service: 'segmentation',
@@ -27,18 +31,20 @@ export const scheduleSource: FeedSource<Schedule, ScheduleReader, ScheduleMemory
   newestFirst: (a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0),
 
   async read(reader, request) {
-    const { known, unread } = request;
-    const all = await reader.schedules(request).list();
-    const listed = new Set<string>(all.map(({ id }) => id));
+    const { known, unread, allowance } = request;
+    const ids = [...known.keys(), ...unread].map((id) => platformId<ScheduleId>(id));
+    const { found, failed, calls } = await reader.schedules(request).listWith(ids, { maxReads: allowance });
+    const errors = new Map<string, GatewayError>(failed.map(({ id, error }) => [id, error]));
+    const present = new Set<string>(found.map(({ id }) => id));
     return {
-      read: all.toSorted((a, b) => (a.createdAt?.getTime() ?? 0) - (b.createdAt?.getTime() ?? 0)),
-      absent: [...known.keys(), ...unread].filter((id) => !listed.has(id)),
-      failed: new Map(),
+      read: found.toSorted((a, b) => (a.createdAt?.getTime() ?? 0) - (b.createdAt?.getTime() ?? 0)),
+      absent: ids.filter((id) => !present.has(id) && !errors.has(id)),
+      failed: errors,
       evicted: [],
       unfollowed: [],
-      incomplete: null,
+      incomplete: failed.at(-1)?.error ?? null,
       truncated: false,
-      calls: { lists: 1 },
+      calls: { lists: calls },
       checkpoint: 'read',
     };
   },

@@ -1,14 +1,17 @@
 import { GatewayError, NotFoundError } from '../../errors.ts';
 import type { BoundClient, FindRejectedInput, PlatformRequest, UpstreamResponse } from '../http/call.ts';
-import { errorFromEntry, unreadableResponse } from '../http/errors.ts';
+import { unreadableResponse } from '../http/errors.ts';
 import { encodedSegment, isPathSegment } from '../http/path-segment.ts';
 import type { DecodeContext } from '../wire/decode-context.ts';
 import { readEntryError } from '../wire/entry-error.ts';
 import { asRecord } from '../wire/readers.ts';
+import { decodeRows } from '../wire/rows.ts';
 import { readEntries } from './bulk-entries.ts';
 import { type BulkCollector, type BulkLimits, type BulkResult, maxAlone, readInBulk } from './bulk-read.ts';
+import { type CatalogObject, type CatalogPage, catalogPage, UnusableRow } from './catalog-page.ts';
 import { type CatalogOrder, catalogListQuery, newestFirst } from './catalog-query.ts';
 import { countDisorder } from './list-order.ts';
+import { throwOnlyErrors } from './list-rows.ts';
 
 const root = '/data/foundation/catalog';
 
@@ -19,24 +22,14 @@ const maxIdCharactersPerCall = 4_000;
 
 type CatalogType = 'dataSets' | 'batches';
 
-interface CatalogObject {
-  readonly id: string;
-  readonly createdAt: Date | null;
-  readonly updatedAt: Date | null;
-  readonly name?: string | null;
-}
-
 /** Decodes an object. Catalog returns a map from id to object for every read, also for a read of one object. */
 type Decode<Value> = (id: string, value: unknown) => Value;
 
-/** A page of a list. */
-export interface CatalogPage<Value> {
-  readonly objects: readonly Value[];
-  /** Number of rows of the response. A page with fewer rows than requested is the last one. */
-  readonly rows: number;
-}
-
-/** One page of a list, in the requested order. */
+/**
+ * One page of a list, in the requested order. A row that is an error or no object is omitted and counted, so that it
+ * does not hide the others.
+ * @throws {GatewayError} the call failed, or there are only errors in place of objects
+ */
 export async function listObjects<Value extends CatalogObject>(
   client: BoundClient,
   options: {
@@ -53,16 +46,28 @@ export async function listObjects<Value extends CatalogObject>(
   const request = { ...readOf(`${root}/${type}?${query}`), ...(input === undefined ? {} : { input }) };
   const response = await client.call(request);
   const map = mapIn(request, response);
-  const values = Object.entries(map).map(([id, value]) => decode(id, orThrow(request, response, value)));
+  const listed: (Value | UnusableRow)[] = [];
+  const decodeRow = ([id, value]: readonly [string, unknown]) => {
+    const isObject = asRecord(value) !== null;
+    const object = isObject && readEntryError(value) === null ? decode(id, value) : null;
+    if (object === null) context.anomaly(isObject ? 'error' : 'not-an-object');
+    listed.push(object ?? new UnusableRow(id));
+    return object;
+  };
+  throwOnlyErrors(
+    request,
+    response,
+    decodeRows(Object.entries(map), decodeRow, ([, value]) => value),
+  );
   // The keys of the map are in the requested order, which an object keeps unless a key looks like an array index.
-  const objects = Object.keys(map).some(isArrayIndex) ? values.toSorted(comparing(orderBy)) : values;
+  const rows = Object.keys(map).some(isArrayIndex) ? listed.toSorted(comparing(orderBy)) : listed;
   const { field, direction } = orderBy;
   // Names cannot be checked, because the collation of the platform is not known.
   if (field !== 'name') {
-    const keyOf = ({ createdAt, updatedAt }: Value) => (field === 'created' ? createdAt : updatedAt);
-    countDisorder(objects, { direction, keyOf }, context);
+    const keyOf = ({ createdAt, updatedAt }: CatalogObject) => (field === 'created' ? createdAt : updatedAt);
+    countDisorder(rows, { direction, keyOf }, context);
   }
-  return { objects, rows: values.length };
+  return catalogPage(rows);
 }
 
 /** Options of a read by id. */
@@ -217,13 +222,6 @@ function mapIn(
   const isMap = map !== null && Object.keys(map).every((id) => typeof map[id] === 'object' || ids.includes(id));
   if (!isMap) throw unreadableResponse(request, response, 'It is not a map of objects.');
   return map;
-}
-
-/** @throws the error that the response contains instead of an object */
-function orThrow(request: PlatformRequest, response: UpstreamResponse, value: unknown): unknown {
-  const failure = readEntryError(value);
-  if (failure === null) return value;
-  throw errorFromEntry(request, response, failure, response.reading.observedAt);
 }
 
 const isArrayIndex = (key: string): boolean => /^(?:0|[1-9]\d{0,9})$/.test(key);

@@ -8,7 +8,8 @@ import { encodedSegment, isPathSegment } from '../http/path-segment.ts';
 import { datasetProperties, decodeDataset, decodeDatasetReference, encodeNewDataset } from '../wire/dataset.ts';
 import { asList } from '../wire/readers.ts';
 import type { BulkResult } from './bulk-read.ts';
-import { type CatalogPage, type CatalogReadOptions, getObject, getObjects, listObjects } from './catalog-objects.ts';
+import { type CatalogReadOptions, getObject, getObjects, listObjects } from './catalog-objects.ts';
+import type { CatalogPage } from './catalog-page.ts';
 import { type CatalogOrder, catalogListQuery, isPlainText, newestFirst, type TimeBounds } from './catalog-query.ts';
 import { decodeContextOf, nullIfNotFound, type PlatformClient } from './client.ts';
 import { createOne, type WritableCollection } from './collection.ts';
@@ -103,7 +104,7 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
         newest: async (lookups) => {
           const fields = new Set(['name', 'schemaRef'] as const);
           const { objects, rows } = await list(lookups, { limit: newestPageSize, name, fields });
-          return { entities: objects, isAll: rows < newestPageSize };
+          return { entities: objects, isAll: rows.length < newestPageSize, unusable: rows.length - objects.length };
         },
         fitOf: (candidate: Dataset) => fitOfDataset(dataset, candidate),
       });

@@ -10,9 +10,11 @@ import { decodeExportJob, decodeReportedExportJob, type LazyExportJob, lazyExpor
 import { decodeNextCursor, type ExportJobCursor, encodeExportCursor } from '../wire/export-job-page.ts';
 import { encodeNewExportJob } from '../wire/new-export-job.ts';
 import { asRecord } from '../wire/readers.ts';
+import { decodeRows } from '../wire/rows.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
 import { type Collection, createOne, deleteOne, getOne, type WritableCollection } from './collection.ts';
 import { countDisorder, type ListOrder } from './list-order.ts';
+import { throwOnlyErrors } from './list-rows.ts';
 import { rejectedInput, rejectedPart } from './rejected-input.ts';
 
 export type { ExportJobCursor, LazyExportJob };
@@ -82,8 +84,11 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
     decode: (value, reading) => decodeReportedExportJob(value, context, reading),
   };
 
-  /** @param decode null if the record is not an export job */
-  const list = async <Job extends ExportJob>(
+  /**
+   * @param decode null if the record is not an export job
+   * @returns the page, with the number of its rows that cannot be used
+   */
+  const readPage = async <Job extends ExportJob>(
     client: BoundClient,
     { limit, cursor, status }: Parameters<ExportJobsApi['list']>[0],
     decode: (record: unknown, reading: ReadingTimes) => Job | null,
@@ -98,17 +103,19 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
     const response = await client.call(request);
     const records = asRecord<'records'>(response.json)?.records;
     if (!Array.isArray(records)) throw unreadableResponse(request, response, 'It contains no list of export jobs.');
-    const jobs = records.flatMap((record: unknown) => decode(record, response.reading) ?? []);
+    const rows = decodeRows(records, (record: unknown) => decode(record, response.reading));
+    throwOnlyErrors(request, response, rows);
+    const { entities: jobs, unusable } = rows;
     countDisorder(jobs, newestFirst, context);
-    return { jobs, next: decodeNextCursor(response.json, jobs, cursor) };
+    return { jobs, unusable, next: decodeNextCursor(response.json, jobs, cursor) };
   };
 
   return {
-    list: (options) => list(client, options, collection.decode),
+    list: (options) => readPage(client, options, collection.decode).then(withoutUnusable),
     get: (id) => getOne(client, collection, id),
     getReported: (id) => getOne(client, reportedCollection, id),
     lazy: {
-      list: (options) => list(client, options, lazyCollection.decode),
+      list: (options) => readPage(client, options, lazyCollection.decode).then(withoutUnusable),
       get: (id) => getOne(client, lazyCollection, id),
     },
     create: (job) => {
@@ -120,8 +127,8 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
         body,
         send: (sender) => createOne(sender, collection, body, rejectedExportInput(job)),
         newest: async (lookups) => {
-          const { jobs, next } = await list(lookups, { limit: newestPageSize }, reportedCollection.decode);
-          return { entities: jobs, isAll: next === null };
+          const page = await readPage(lookups, { limit: newestPageSize }, reportedCollection.decode);
+          return { entities: page.jobs, isAll: page.next === null, unusable: page.unusable };
         },
         fitOf: (candidate: ReportedExportJob) => fitOfExportJob(job, candidate),
       });
@@ -129,6 +136,11 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
     cancel: (id) => deleteOne(client, collection, { id, action: 'cancel' }),
   };
 }
+
+const withoutUnusable = <Job extends ExportJob>({ jobs, next }: ExportJobPage<Job>): ExportJobPage<Job> => ({
+  jobs,
+  next,
+});
 
 /**
  * Finds the argument of a create that the platform rejected. A 404 is about the dataset, a segment or the merge policy.

@@ -6,6 +6,7 @@ import { bulkGet } from './bulk-get.ts';
 import type { BulkResult } from './bulk-read.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
 import type { Counted } from './collection.ts';
+import { throwOnlyErrors } from './list-rows.ts';
 
 export interface MergePoliciesApi {
   /** One upstream call. `start` is the opaque `next` of the previous page. */
@@ -20,7 +21,7 @@ export interface MergePoliciesApi {
 const root = '/data/core/ups/config/mergePolicies';
 const service = 'merge-policies';
 
-/** Merge policies, by name. A list omits and counts policies without an id. */
+/** Merge policies, by name. A list omits and counts unusable ones, which have no id or are errors. */
 export function createMergePoliciesApi(client: PlatformClient): MergePoliciesApi {
   const context = decodeContextOf(client.metrics, 'MergePolicy');
 
@@ -32,6 +33,7 @@ export function createMergePoliciesApi(client: PlatformClient): MergePoliciesApi
       const response = await client.call(request);
       const page = decodeMergePolicies(response.json, context);
       if (page === null) throw unreadableResponse(request, response, 'It contains no list of merge policies.');
+      throwOnlyErrors(request, response, page);
       return { policies: page.entities, next: decodeNextPolicyStart(page, start), total: page.total };
     },
 

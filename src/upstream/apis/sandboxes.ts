@@ -2,6 +2,7 @@ import type { Sandbox } from '../../domain/sandbox.ts';
 import { unreadableResponse } from '../http/errors.ts';
 import { decodeSandboxPage } from '../wire/sandbox.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
+import { throwOnlyErrors } from './list-rows.ts';
 
 export interface SandboxesApi {
   /** The sandboxes that the caller may use, all pages. */
@@ -35,8 +36,9 @@ export function createSandboxesApi(client: PlatformClient): SandboxesApi {
         const response = await client.call(request);
         const decoded = decodeSandboxPage(response.json, context);
         if (decoded === null) throw unreadableResponse(request, response, 'It contains no list of sandboxes.');
+        throwOnlyErrors(request, response, decoded);
         const before = byName.size;
-        for (const sandbox of decoded.sandboxes) byName.set(sandbox.name, sandbox);
+        for (const sandbox of decoded.entities) byName.set(sandbox.name, sandbox);
         pagesWithoutNew = byName.size === before ? pagesWithoutNew + 1 : 0;
         if (decoded.rows < pageSize || pagesWithoutNew === maxPagesWithoutNew) return [...byName.values()];
         if (page + 1 === maxPages) throw unreadableResponse(request, response, `It has more than ${maxPages} pages.`);

@@ -1,13 +1,16 @@
 import type { ScheduleId } from '../../domain/ids.ts';
 import type { NewSchedule, Schedule, ScheduleChange } from '../../domain/schedule.ts';
+import { UpstreamUnreadableError } from '../../errors.ts';
 import { fitOfSchedule } from '../creates/matches-create.ts';
 import { createWithRecovery } from '../creates/with-recovery.ts';
 import type { BoundClient } from '../http/call.ts';
 import { unreadableResponse } from '../http/errors.ts';
 import { decodeChildren, nextStart } from '../wire/children.ts';
 import { decodeSchedule, encodeNewSchedule, encodeScheduleChange } from '../wire/schedule.ts';
+import { type BulkResult, readInBulk } from './bulk-read.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
 import { createOne, deleteOne, getOne, patchOne, type WritableCollection } from './collection.ts';
+import { throwOnlyErrors } from './list-rows.ts';
 import { type NamedPart, rejectedPart, rejectedSegments } from './rejected-input.ts';
 
 export interface SchedulesApi {
@@ -16,6 +19,15 @@ export interface SchedulesApi {
    * schedule.
    */
   list(): Promise<readonly Schedule[]>;
+  /**
+   * All schedules of the sandbox, read like a list. If rows of the list cannot be used, each of these ids that the list
+   * does not show is read by one more call, because its schedule may be such a row.
+   * @param maxReads maximum number of these calls. The other ids fail. @default no maximum
+   */
+  listWith(
+    ids: readonly ScheduleId[],
+    options?: { readonly maxReads?: number },
+  ): Promise<BulkResult<ScheduleId, Schedule>>;
   /** One upstream call. */
   get(id: ScheduleId): Promise<Schedule | null>;
   /** One upstream call, which is sent once. If its outcome is unknown, the list is read to look for the schedule. */
@@ -39,9 +51,17 @@ const maxPages = 100;
  */
 const maxPagesWithoutNew = 2;
 
+/** All pages of the list. */
+interface ScheduleList {
+  readonly entities: readonly Schedule[];
+  /** Number of rows that are omitted, because they cannot be used. */
+  readonly unusable: number;
+  readonly pages: number;
+}
+
 /**
- * Schedules. A list omits and counts schedules without an id; a single schedule without it is an
- * UpstreamUnreadableError.
+ * Schedules. A list omits and counts unusable ones, which have no id or are errors; a single schedule without an id is
+ * an UpstreamUnreadableError.
  */
 export function createSchedulesApi(client: PlatformClient): SchedulesApi {
   const context = decodeContextOf(client.metrics, 'Schedule');
@@ -53,8 +73,9 @@ export function createSchedulesApi(client: PlatformClient): SchedulesApi {
     decode: (value, reading) => decodeSchedule(value, context, reading),
   };
 
-  const list = async (client: BoundClient): Promise<readonly Schedule[]> => {
+  const list = async (client: BoundClient): Promise<ScheduleList> => {
     const byId = new Map<string, Schedule>();
+    let unusable = 0;
     let start = 0;
     let pagesWithoutNew = 0;
     for (let pages = 1; ; pages += 1) {
@@ -63,18 +84,42 @@ export function createSchedulesApi(client: PlatformClient): SchedulesApi {
       const response = await client.call(request);
       const page = decodeChildren(response.json, (value) => schedules.decode(value, response.reading));
       if (page === null) throw unreadableResponse(request, response, 'It contains no list of schedules.');
+      throwOnlyErrors(request, response, page);
+      unusable += page.unusable;
       const before = byId.size;
       for (const schedule of page.entities) byId.set(schedule.id, schedule);
       const next = nextStart(page, start, pageSize);
       pagesWithoutNew = byId.size === before ? pagesWithoutNew + 1 : 0;
-      if (next === null || pagesWithoutNew === maxPagesWithoutNew) return [...byId.values()];
+      if (next === null || pagesWithoutNew === maxPagesWithoutNew)
+        return { entities: [...byId.values()], unusable, pages };
       if (pages === maxPages) throw unreadableResponse(request, response, `It has more than ${maxPages} pages.`);
       start = next;
     }
   };
 
   return {
-    list: () => list(client),
+    list: async () => (await list(client)).entities,
+    listWith: async (ids, { maxReads = Number.POSITIVE_INFINITY } = {}) => {
+      const { entities, unusable, pages } = await list(client);
+      const listed = new Set(entities.map(({ id }) => id));
+      const hidden = unusable === 0 ? [] : [...new Set(ids)].filter((id) => !listed.has(id));
+      const collector = await readInBulk<ScheduleId, Schedule>(
+        hidden.slice(0, maxReads).map((id) => [id]),
+        async ([id], { found }) => {
+          const schedule = id === undefined ? null : await getOne(client, schedules, id);
+          if (schedule !== null) found.push(schedule);
+        },
+      );
+      const message = 'A row of the list of schedules cannot be read. It may be this schedule.';
+      const unread = hidden
+        .slice(maxReads)
+        .map((id) => ({ id, error: new UpstreamUnreadableError({ message }), ofCall: true }));
+      return {
+        found: [...entities, ...collector.found],
+        failed: [...collector.failed, ...unread],
+        calls: pages + collector.calls,
+      };
+    },
     get: (id) => getOne(client, schedules, id),
     create: (schedule) => {
       const body = encodeNewSchedule(schedule);
@@ -84,7 +129,7 @@ export function createSchedulesApi(client: PlatformClient): SchedulesApi {
         group: schedule.name,
         body,
         send: (sender) => createOne(sender, schedules, body, rejectedSegments(schedule.segmentIds, partsOf(schedule))),
-        newest: async (lookups) => ({ entities: await list(lookups), isAll: true }),
+        newest: async (lookups) => ({ ...(await list(lookups)), isAll: true }),
         fitOf: (candidate: Schedule) => fitOfSchedule(schedule, candidate),
       });
     },

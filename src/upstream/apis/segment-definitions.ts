@@ -7,6 +7,7 @@ import type { BulkResult } from './bulk-read.ts';
 import { decodeContextOf, nullIfNotFound, type PlatformClient } from './client.ts';
 import type { Counted } from './collection.ts';
 import { countDisorder } from './list-order.ts';
+import { throwOnlyErrors } from './list-rows.ts';
 
 export interface SegmentDefinitionsApi {
   /**
@@ -35,7 +36,7 @@ const service = 'segmentation';
 
 const newestFirst = { field: 'creationTime', direction: 'desc' } as const satisfies SegmentDefinitionOrder;
 
-/** Segment definitions. A list omits and counts definitions without an id. */
+/** Segment definitions. A list omits and counts unusable ones, which have no id or are errors. */
 export function createSegmentDefinitionsApi(client: PlatformClient): SegmentDefinitionsApi {
   const context = decodeContextOf(client.metrics, 'SegmentDefinition');
 
@@ -51,12 +52,14 @@ export function createSegmentDefinitionsApi(client: PlatformClient): SegmentDefi
       if (response === null) return { definitions: [], next: null, total: null };
       const decoded = decodeSegmentDefinitions(response.json, { page, limit }, context);
       if (decoded === null) throw unreadableResponse(request, response, 'It contains no list of segment definitions.');
+      throwOnlyErrors(request, response, decoded);
+      const { entities, next, total } = decoded;
       if (field !== 'name') {
         const keyOf = ({ createdAt, updatedAt }: SegmentDefinition) =>
           field === 'creationTime' ? createdAt : updatedAt;
-        countDisorder(decoded.definitions, { direction, keyOf }, context);
+        countDisorder(entities, { direction, keyOf }, context);
       }
-      return decoded;
+      return { definitions: entities, next, total };
     },
 
     getMany: (ids) =>

@@ -11,6 +11,7 @@ import type { BulkLimits, BulkResult } from './bulk-read.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
 import { type Counted, createOne, deleteOne, getOne, type WritableCollection } from './collection.ts';
 import { countDisorder } from './list-order.ts';
+import { throwOnlyErrors } from './list-rows.ts';
 import { type NamedPart, rejectedPart, rejectedSegments } from './rejected-input.ts';
 
 export interface SegmentJobsApi {
@@ -58,7 +59,7 @@ const newestFirst = { field: 'creationTime', direction: 'desc' } as const satisf
  */
 export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
   const context = decodeContextOf(client.metrics, 'SegmentJob');
-  const jobs: WritableCollection<SegmentJob> = {
+  const collection: WritableCollection<SegmentJob> = {
     service,
     entity: 'SegmentJob',
     root,
@@ -66,7 +67,7 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
     decode: (value, reading) => decodeSegmentJob(value, context, reading),
   };
 
-  const list = async (client: BoundClient, options: SegmentJobListOptions) => {
+  const readPage = async (client: BoundClient, options: SegmentJobListOptions) => {
     const request = {
       service,
       method: 'GET',
@@ -75,38 +76,43 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
       input: rejectedPart([filterOf(options)]),
     } as const;
     const response = await client.call(request);
-    const page = decodeChildren(response.json, (value) => jobs.decode(value, response.reading));
+    const page = decodeChildren(response.json, (value) => collection.decode(value, response.reading));
     if (page === null) throw unreadableResponse(request, response, 'It contains no list of segment jobs.');
+    throwOnlyErrors(request, response, page);
+    const { entities: jobs, unusable, total } = page;
     const { field, direction } = options.orderBy ?? newestFirst;
     const keyOf = ({ createdAt, updatedAt }: SegmentJob) => (field === 'creationTime' ? createdAt : updatedAt);
-    countDisorder(page.entities, { direction, keyOf }, context);
-    return { jobs: page.entities, next: nextStart(page, options.start ?? 0, options.limit), total: page.total };
+    countDisorder(jobs, { direction, keyOf }, context);
+    return { jobs, unusable, next: nextStart(page, options.start ?? 0, options.limit), total };
   };
 
   return {
-    list: (options) => list(client, options),
+    list: async (options) => {
+      const { jobs, next, total } = await readPage(client, options);
+      return { jobs, next, total };
+    },
 
-    getMany: (ids, limits) => bulkGet(client, { ...jobs, ...limits, path: `${root}/bulk-get`, ids }),
+    getMany: (ids, limits) => bulkGet(client, { ...collection, ...limits, path: `${root}/bulk-get`, ids }),
 
-    get: (id) => getOne(client, jobs, id),
+    get: (id) => getOne(client, collection, id),
 
     create: (segmentIds) => {
       const body = encodeNewSegmentJob(segmentIds);
       return createWithRecovery(client, {
         service,
-        entity: jobs.entity,
+        entity: collection.entity,
         group: JSON.stringify(segmentIds.toSorted()),
         body,
-        send: (sender) => createOne(sender, jobs, body, rejectedSegments(segmentIds)),
+        send: (sender) => createOne(sender, collection, body, rejectedSegments(segmentIds)),
         newest: async (lookups) => {
-          const page = await list(lookups, { limit: newestPageSize });
-          return { entities: page.jobs, isAll: page.next === null };
+          const page = await readPage(lookups, { limit: newestPageSize });
+          return { entities: page.jobs, isAll: page.next === null, unusable: page.unusable };
         },
         fitOf: (candidate: SegmentJob) => fitOfSegmentJob(segmentIds, candidate),
       });
     },
 
-    cancel: (id) => deleteOne(client, jobs, { id, action: 'cancel' }),
+    cancel: (id) => deleteOne(client, collection, { id, action: 'cancel' }),
   };
 }
 

@@ -20,6 +20,8 @@ export interface Newest<Candidate> {
   readonly entities: readonly Candidate[];
   /** Whether these are all entities of the platform. */
   readonly isAll: boolean;
+  /** Number of entities that are missing here, because they cannot be read. Each of them may be the created one. */
+  readonly unusable: number;
 }
 
 export interface LostCreate<Candidate> {
@@ -61,7 +63,8 @@ export function findCreated<Candidate extends CreatedCandidate>(
 }
 
 /** Whether the list contains every entity that was created since a moment. An unordered list proves nothing. */
-function reachesBackTo(sinceMs: number, { entities, isAll }: Newest<CreatedCandidate>): boolean {
+function reachesBackTo(sinceMs: number, { entities, isAll, unusable }: Newest<CreatedCandidate>): boolean {
+  if (unusable > 0) return false;
   if (isAll) return true;
   const times = entities.map(({ createdAt }) => createdAt?.getTime() ?? Number.NaN);
   const isNewestFirst = times.every((time, index) => index === 0 || time <= (times[index - 1] ?? Number.NaN));

@@ -1,11 +1,9 @@
 import { type PageLink, readLink } from './link.ts';
 import { asRecord, readInteger, readText, readTotal } from './readers.ts';
+import { type DecodedRows, decodeRows } from './rows.ts';
 
 /** A page of a list whose rows are in `children`. */
-export interface ChildrenPage<Entity> {
-  readonly entities: readonly Entity[];
-  /** Number of rows of the response, including unusable rows. */
-  readonly rows: number;
+export interface ChildrenPage<Entity> extends DecodedRows<Entity> {
   /** The link to the next page; null if there is no link with a position. */
   readonly link: PageLink | null;
   /** The start of the next page according to `_page`. */
@@ -29,8 +27,7 @@ export function decodeChildren<Entity>(
   const page = asRecord<'next' | 'totalCount'>(body._page);
   const next = page?.next;
   return {
-    entities: children.flatMap((value: unknown) => decode(value) ?? []),
-    rows: children.length,
+    ...decodeRows(children, decode),
     link: link?.templated === true ? null : link,
     pageNext: readText(next) ?? readInteger(next)?.toString() ?? null,
     total: readTotal(page?.totalCount, children.length),

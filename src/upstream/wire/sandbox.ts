@@ -1,28 +1,21 @@
 import type { Sandbox } from '../../domain/sandbox.ts';
 import type { DecodeContext } from './decode-context.ts';
 import { asRecord, readBoolean, readText } from './readers.ts';
-
-export interface SandboxPage {
-  readonly sandboxes: readonly Sandbox[];
-  /**
-   * Number of rows of the response, including rows without a name. A page with fewer rows than requested is the last
-   * page.
-   */
-  readonly rows: number;
-}
+import { type DecodedRows, decodeRows } from './rows.ts';
 
 /**
- * A page of sandboxes; null if the response is no such list. Dates are not read, because they are in no standard form.
+ * A page of sandboxes; null if the response is no such list. A page with fewer rows than requested is the last one.
+ * Dates are not read, because they are in no standard form.
  */
-export function decodeSandboxPage(json: unknown, context: DecodeContext): SandboxPage | null {
+export function decodeSandboxPage(json: unknown, context: DecodeContext): DecodedRows<Sandbox> | null {
   const list = asRecord<'sandboxes'>(json)?.sandboxes;
   if (!Array.isArray(list)) return null;
-  const sandboxes = list.flatMap((value: unknown): Sandbox | Sandbox[] => {
+  return decodeRows(list, (value: unknown) => {
     const record = asRecord<'name' | 'title' | 'type' | 'state' | 'isDefault'>(value);
     const name = readText(record?.name);
     if (name === null) {
       context.anomaly(record === null ? 'not-an-object' : 'missing-id');
-      return [];
+      return null;
     }
     return {
       name,
@@ -32,5 +25,4 @@ export function decodeSandboxPage(json: unknown, context: DecodeContext): Sandbo
       isDefault: readBoolean(record?.isDefault),
     };
   });
-  return { sandboxes, rows: list.length };
 }

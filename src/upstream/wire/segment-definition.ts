@@ -15,6 +15,7 @@ import {
   readTotal,
   type WireRecord,
 } from './readers.ts';
+import { type DecodedRows, decodeRows } from './rows.ts';
 import { readTime } from './time.ts';
 
 type SegmentDefinitionKey =
@@ -71,8 +72,7 @@ function decodeEvaluation(value: unknown): readonly EvaluationMethod[] {
   return evaluationMethods.filter((method) => byMethod[method]);
 }
 
-export interface SegmentDefinitionPage {
-  readonly definitions: readonly SegmentDefinition[];
+export interface SegmentDefinitionPage extends DecodedRows<SegmentDefinition> {
   /** The number of the next page; null on the last page. */
   readonly next: number | null;
   /** Number of definitions of the whole list; null if the platform does not report it. */
@@ -103,7 +103,7 @@ export function decodeSegmentDefinitions(
     segments.length === 0 ||
     (totalPages === null ? !full : next >= totalPages && !(full && next === totalPages && totalPages > 1));
   return {
-    definitions: segments.flatMap((value: unknown) => decodeSegmentDefinition(value, context) ?? []),
+    ...decodeRows(segments, (value: unknown) => decodeSegmentDefinition(value, context)),
     next: isLast ? null : next,
     total: readTotal(envelope?.totalCount, segments.length),
   };

@@ -2,6 +2,7 @@ import type { Batch, BatchFile } from '../../../src/domain/batch.ts';
 import type { Dataset } from '../../../src/domain/dataset.ts';
 import type { ExportJob } from '../../../src/domain/export-job.ts';
 import type { BatchesApi } from '../../../src/upstream/apis/batches.ts';
+import { catalogPage } from '../../../src/upstream/apis/catalog-page.ts';
 import type { TimeBounds } from '../../../src/upstream/apis/catalog-query.ts';
 import type { DatasetListOptions, DatasetsApi } from '../../../src/upstream/apis/datasets.ts';
 import type { ExportJobsApi } from '../../../src/upstream/apis/export-jobs.ts';
@@ -64,7 +65,7 @@ export function fakeDatasets(
           .filter((row) => isWithin(row.createdAt, created) && isWithin(row.updatedAt, updated))
           .toSorted((a, b) => sign * compare(keyOf(a), keyOf(b)) || compareText(a.id, b.id))
           .slice(start, start + limit);
-        return { objects, rows: objects.length };
+        return catalogPage(objects);
       },
     },
   };
@@ -88,7 +89,7 @@ export function fakeBatches(rows: readonly Batch[]): FakeList<Batch, Pick<Batche
           .filter((row) => isWithin(row.createdAt, { after: createdAfter, ...created }))
           .toSorted((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0) || compareText(a.id, b.id))
           .slice(start, start + limit);
-        return { objects, rows: objects.length };
+        return catalogPage(objects);
       },
     },
   };

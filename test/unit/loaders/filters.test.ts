@@ -7,6 +7,7 @@ import { readExportJobs } from '../../../src/loaders/lists/export-jobs.ts';
 import { readSegmentDefinitions } from '../../../src/loaders/lists/segment-definitions.ts';
 import { readSegmentJobs } from '../../../src/loaders/lists/segment-jobs.ts';
 import type { BatchesApi } from '../../../src/upstream/apis/batches.ts';
+import { catalogPage } from '../../../src/upstream/apis/catalog-page.ts';
 import type { DatasetsApi } from '../../../src/upstream/apis/datasets.ts';
 import type { ExportJobsApi } from '../../../src/upstream/apis/export-jobs.ts';
 import type { SegmentJobsApi } from '../../../src/upstream/apis/segment-jobs.ts';
@@ -170,7 +171,7 @@ describe('a filter of batches', () => {
     const deaf: Pick<BatchesApi, 'list'> = {
       list: async (options) => {
         await list.api.list(options);
-        return { objects: rows, rows: rows.length };
+        return catalogPage(rows);
       },
     };
     expect(await read(filter, null, deaf)).toEqual(['a']);
@@ -202,7 +203,7 @@ describe('a filter of datasets', () => {
       list: async (options) => {
         calls.push(options);
         const objects = sets.slice(options.start ?? 0, (options.start ?? 0) + options.limit);
-        return { objects, rows: objects.length };
+        return catalogPage(objects);
       },
     };
     const filter = { createdAfter: new Date(990), createdBefore: new Date(998) };

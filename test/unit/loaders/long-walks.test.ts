@@ -3,6 +3,7 @@ import { readDatasets } from '../../../src/loaders/lists/datasets.ts';
 import { readExportJobs } from '../../../src/loaders/lists/export-jobs.ts';
 import { readSegmentDefinitions } from '../../../src/loaders/lists/segment-definitions.ts';
 import { readSegmentJobs } from '../../../src/loaders/lists/segment-jobs.ts';
+import { catalogPage } from '../../../src/upstream/apis/catalog-page.ts';
 import { dataset, exportJob, segmentDefinition, segmentJob } from './entities.ts';
 import { fakeDatasets } from './fake-lists.ts';
 import { type UnrulyRow, unrulyLists } from './unruly-lists.ts';
@@ -138,7 +139,7 @@ describe('a page of the platform', () => {
     const { ids } = await walk(
       (after) =>
         readDatasets(
-          { list: async ({ limit }) => ({ objects: sets.slice(0, limit), rows: Math.min(limit, sets.length) }) },
+          { list: async ({ limit }) => catalogPage(sets.slice(0, limit)) },
           { first: 50, after, filter: null, orderBy: null },
         ),
       ({ id }) => id,

@@ -9,6 +9,7 @@ import { readSchedules } from '../../../src/loaders/lists/schedules.ts';
 import { readSegmentDefinitions } from '../../../src/loaders/lists/segment-definitions.ts';
 import { readSegmentJobs, type SegmentJobOrder } from '../../../src/loaders/lists/segment-jobs.ts';
 import type { Connection } from '../../../src/loaders/pagination/connection.ts';
+import { catalogPage } from '../../../src/upstream/apis/catalog-page.ts';
 import type { CatalogOrder } from '../../../src/upstream/apis/catalog-query.ts';
 import { batch, dataset, exportJob, mergePolicy, schedule, segmentDefinition, segmentJob } from './entities.ts';
 
@@ -100,7 +101,7 @@ const datasets = (orderBy: CatalogOrder | null, schemaId?: string) =>
                 schemaRef: { id: 'https://a', contentType: null },
               }),
             );
-            return { objects, rows: objects.length };
+            return catalogPage(objects);
           },
         },
         { first, after, orderBy, filter: schemaId === undefined ? null : { schemaId } },
@@ -114,7 +115,7 @@ const batches = unruly(
       {
         list: async ({ limit, start = 0 }) => {
           const objects = slice(list, start, limit).page.map(({ id, key }) => batch(id, { createdAt: time(key) }));
-          return { objects, rows: objects.length };
+          return catalogPage(objects);
         },
       },
       { first, after, filter: null, of: platformId<DatasetId>('dataset') },

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { unshared } from '../../../src/polling/feed-registry.ts';
 import { createWatches } from '../../../src/polling/watches.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
+import { catalogPage } from '../../../src/upstream/apis/catalog-page.ts';
 import type { Caller } from '../../../src/upstream/caller.ts';
 import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -12,8 +13,8 @@ import { settle, tenantOf } from './fake-platform.ts';
 const views = ['batches', 'datasets', 'exportJobs', 'schedules', 'segmentJobs'] as const;
 /** An empty list of each kind. */
 const emptyLists = {
-  batches: { objects: [], rows: 0 },
-  datasets: { objects: [], rows: 0 },
+  batches: catalogPage([]),
+  datasets: catalogPage([]),
   exportJobs: { jobs: [], next: null },
   schedules: [],
   segmentJobs: { jobs: [], next: null, total: 0 },
@@ -35,6 +36,10 @@ function liveViews({ ownRights }: { readonly ownRights: boolean }) {
         list: async ({ limit }: { readonly limit?: number } = {}) => {
           note(limit === 1 ? 'proof' : 'list');
           return emptyLists[kind];
+        },
+        listWith: async () => {
+          note('list');
+          return { found: [], failed: [], calls: 1 };
         },
         get: async (id: string) => {
           note(`get ${id}`);

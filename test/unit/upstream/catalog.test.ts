@@ -110,7 +110,7 @@ describe('the list of datasets', () => {
     const bodies: unknown[] = [[], [{ name: 'A' }]];
     await using stub = await startStub((_request, response) => sendJson(response, 200, bodies.shift()));
     await using client = connectTo(stub.url);
-    expect(await client.api.datasets.list({ limit: 1 })).toEqual({ objects: [], rows: 0 });
+    expect(await client.api.datasets.list({ limit: 1 })).toEqual({ objects: [], rows: [] });
     await expect(client.api.datasets.list({ limit: 1 })).rejects.toBeInstanceOf(UpstreamUnreadableError);
   });
 

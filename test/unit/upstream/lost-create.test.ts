@@ -53,6 +53,9 @@ const newSchedule: NewSchedule = {
   state: 'INACTIVE',
 };
 
+/** An error in place of an entity. */
+const unusable = { status: 500, title: 'InternalServerError', detail: 'No answer from the store' };
+
 /** One create of each kind. */
 const kinds: readonly [string, (api: PlatformApi) => Promise<unknown>, unknown][] = [
   ['export job', (api) => api.exportJobs.create(newExportJob), { id: '1' }],
@@ -223,6 +226,18 @@ describe.each(kinds)('a create of a %s', (_, create, made) => {
       retryAfterMs: 7_000,
     });
     expect(client.metrics.lostCreates).toMatchObject([{ found: false }]);
+  });
+
+  it('with the response 503 has an unknown outcome when a row of the lookup cannot be used', async () => {
+    const platform = startPlatform(responds(503), false);
+    // An older one shows that the list reaches back to the create.
+    platform.kept.push(
+      { id: 'bad', ...unusable },
+      { id: 'old', name: 'x', status: 'NEW', creationTime: 1, created: 1 },
+    );
+    await using stub = await platform.start();
+    await using client = connectTo(stub.url);
+    await expect(create(client.api)).rejects.toBeInstanceOf(OutcomeUnknownError);
   });
 
   it('with the response 503 has an unknown outcome when the lookup fails', async () => {

@@ -237,7 +237,7 @@ describe('a service that fails', () => {
     expect(refused).toMatchObject({ code: 'UPSTREAM_UNREACHABLE', retryable: true, upstream: { status: null } });
     expect(refused).toBeInstanceOf(UpstreamUnreachableError);
     expect(stub.requests).toHaveLength(before);
-    expect(await client.api.datasets.list({ limit: 1 })).toEqual({ objects: [], rows: 0 });
+    expect(await client.api.datasets.list({ limit: 1 })).toEqual({ objects: [], rows: [] });
 
     down = false;
     await client.clock.advanceBy(8_000);

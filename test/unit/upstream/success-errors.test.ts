@@ -219,9 +219,11 @@ describe('a map of Catalog objects', () => {
       expect(await outcome(use ?? (() => Promise.reject(one)), body)).toMatchObject({ code: 'UPSTREAM_UNREADABLE' });
   });
 
-  it('in a list throws the error in place of an object', async () => {
+  it('in a list throws the error in place of its only object', async () => {
     const list = lists['datasets'] ?? (() => Promise.reject(one));
-    expect(await outcome(list, { [one]: { name: 'A' }, b: catalogError(503) })).toMatchObject({ status: 503 });
+    await using stub = await startStub((_request, response) => sendJson(response, 200, { b: catalogError(503) }));
+    await using client = connectTo(stub.url);
+    await expect(list(client.api)).rejects.toMatchObject({ status: 503 });
   });
 });
 

@@ -6,6 +6,7 @@ import { batchObjects, batchSource } from '../../../../src/polling/sources/batch
 import type { CatalogCheckpoint, CatalogSource } from '../../../../src/polling/sources/catalog.ts';
 import { datasetObjects, datasetSource } from '../../../../src/polling/sources/datasets.ts';
 import type { RoundRequest } from '../../../../src/polling/sources/source.ts';
+import { catalogPage } from '../../../../src/upstream/apis/catalog-page.ts';
 import { batch, dataset, FakeCatalog } from './fake-catalog.ts';
 
 const minute = 60_000;
@@ -121,6 +122,17 @@ describe('a round of all Catalog objects', () => {
     const { requests, read, truncated } = await datasetRound(catalog, [], { discover: true });
     expect(requests).toEqual(['list', ...Array.from({ length: 10 }, (_, index) => `list ${(index + 1) * 90}`)]);
     expect(read).toHaveLength(1_000);
+    expect(truncated).toBe(false);
+  });
+
+  it('continues behind unusable rows, and reads a known object by id that may be one of them', async () => {
+    const all = manyDatasets(350);
+    const catalog = new FakeCatalog(all);
+    const bad = new Set(['d349', 'd262', 'd261', 'd260', 'd251', 'd200', 'd3']);
+    for (const id of bad) catalog.spoiled.add(id);
+    const { requests, read, truncated } = await datasetRound(catalog, all.slice(349), { discover: true });
+    expect(requests).toEqual(['list', 'list 90', 'list 180', 'list 270', 'get d349']);
+    expect(new Set(idsOf(read))).toEqual(new Set(idsOf(all).filter((id) => id === 'd349' || !bad.has(id))));
     expect(truncated).toBe(false);
   });
 
@@ -322,7 +334,7 @@ describe('a batch', () => {
     const api = {
       list: async (options: object) => {
         lists.push(options);
-        return { objects: [], rows: 0 };
+        return catalogPage([]);
       },
       getMany: async () => ({ found: [], failed: [], calls: 0 }),
     };
@@ -346,7 +358,7 @@ it.each([
     reads.push(args);
     return { found: [], failed: [], calls: 1 };
   };
-  await objects({ list: async () => ({ objects: [], rows: 0 }), getMany }).getMany(['a', 'b'], { maxSplits: 3 });
+  await objects({ list: async () => catalogPage([]), getMany }).getMany(['a', 'b'], { maxSplits: 3 });
   expect(reads).toEqual([[['a', 'b'], { maxSplits: 3 }]]);
 });
 

@@ -5,7 +5,7 @@ import { type GatewayError, PlatformError } from '../../../../src/errors.ts';
 import type { CatalogReader } from '../../../../src/polling/sources/catalog.ts';
 import { inChunks } from '../../../../src/runtime/in-chunks.ts';
 import { readInBulk } from '../../../../src/upstream/apis/bulk-read.ts';
-import type { CatalogPage } from '../../../../src/upstream/apis/catalog-objects.ts';
+import { type CatalogPage, catalogPage, UnusableRow } from '../../../../src/upstream/apis/catalog-page.ts';
 
 export const dataset = (id: string, createdAtMs: number | null, name = id): Dataset => ({
   id: platformId(id),
@@ -54,6 +54,8 @@ export class FakeCatalog<Entity extends CatalogEntity> {
   readonly stored = new Map<string, Entity>();
   /** Objects that the list omits. */
   readonly unlisted = new Set<string>();
+  /** Objects in whose place the list contains an unusable row. */
+  readonly spoiled = new Set<string>();
   /** Objects because of which a read of them fails. */
   readonly broken = new Set<string>();
   /** Errors that Catalog returns instead of objects. */
@@ -114,6 +116,6 @@ export class FakeCatalog<Entity extends CatalogEntity> {
       .filter((entity) => !this.unlisted.has(entity.id) && matches(entity))
       .toSorted((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0))
       .slice(start, start + limit);
-    return { objects, rows: objects.length };
+    return catalogPage<Entity>(objects.map((one) => (this.spoiled.has(one.id) ? new UnusableRow(one.id) : one)));
   }
 }

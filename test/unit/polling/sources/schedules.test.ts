@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { platformId } from '../../../../src/domain/ids.ts';
+import { platformId, type ScheduleId } from '../../../../src/domain/ids.ts';
 import type { Schedule } from '../../../../src/domain/schedule.ts';
+import { UpstreamUnreadableError } from '../../../../src/errors.ts';
 import { type ScheduleReader, scheduleSource } from '../../../../src/polling/sources/schedules.ts';
+import type { BulkResult } from '../../../../src/upstream/apis/bulk-read.ts';
 
 const schedule = (id: string, createdAtMs: number | null): Schedule => ({
   id: platformId(id),
@@ -18,11 +20,12 @@ const schedule = (id: string, createdAtMs: number | null): Schedule => ({
   observedAt: new Date(0),
 });
 
-const readerOf = (schedules: readonly Schedule[]): ScheduleReader => ({
+const readerOf = (
+  found: readonly Schedule[],
+  failed: BulkResult<ScheduleId, Schedule>['failed'] = [],
+): ScheduleReader => ({
   proof: null,
-  schedules: () => ({
-    list: async () => schedules,
-  }),
+  schedules: () => ({ listWith: async () => ({ found, failed, calls: 1 }) }),
 });
 
 const request = (known: readonly Schedule[]) => ({
@@ -44,6 +47,13 @@ describe('a round of schedules', () => {
     expect(round.absent).toEqual(['b', 'unknown']);
     expect(scheduleSource.hasAppeared(c, null)).toBe(false);
     expect(scheduleSource.hasAppeared(c, round.checkpoint)).toBe(true);
+  });
+
+  it('reports a schedule that could not be read as failed, not as absent', async () => {
+    const [a, b] = [schedule('a', 1), schedule('b', 2)];
+    const error = new UpstreamUnreadableError({ message: 'A row cannot be read.' });
+    const round = await scheduleSource.read(readerOf([a], [{ id: b.id, error, ofCall: true }]), request([a, b]));
+    expect(round).toMatchObject({ absent: ['unknown'], failed: new Map([['b', error]]), incomplete: error });
   });
 
   it('is one list call, after which nothing is left to read', async () => {

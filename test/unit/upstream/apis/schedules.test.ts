@@ -117,6 +117,32 @@ describe('the list of schedules', () => {
     ]);
   });
 
+  it('reads the named schedules that an unusable row may hide, by one call each', async () => {
+    const bad = { id: 'b', status: 500, title: 'InternalServerError' };
+    await using stub = await startStub(({ path }, response) => {
+      if (path === root) sendJson(response, 200, { children: [{ ...record, id: 'a' }, bad] });
+      else if (path.endsWith('/b')) sendJson(response, 200, { ...record, id: 'b' });
+      else response.writeHead(path.endsWith('/down') ? 503 : 404).end();
+    });
+    await using client = connectTo(stub.url);
+    const ids = ['a', 'b', 'gone', 'down', 'late'].map((name) => platformId<ScheduleId>(name));
+    const { found, failed, calls } = await client.api.schedules.listWith(ids, { maxReads: 3 });
+    expect(idsIn(found)).toEqual(['a', 'b']);
+    expect(failed).toMatchObject([
+      { id: 'down', error: { code: 'PLATFORM_ERROR', status: 503 } },
+      { id: 'late', error: { code: 'UPSTREAM_UNREADABLE' } },
+    ]);
+    expect([calls, stub.requests.length]).toEqual([4, 4]);
+  });
+
+  it('is one call if every row can be used, whatever ids are named', async () => {
+    await using stub = await startStub((_request, response) => sendJson(response, 200, { children: [record] }));
+    await using client = connectTo(stub.url);
+    const result = await client.api.schedules.listWith([platformId('gone')]);
+    expect(result).toMatchObject({ found: [{ id }], failed: [], calls: 1 });
+    expect(stub.requests).toHaveLength(1);
+  });
+
   it('reads at most 100 pages', async () => {
     let last = 99;
     await using stub = await startStub(({ query }, response) => {

@@ -29,7 +29,7 @@ function harness() {
   };
   type Attempt = ReturnType<typeof begin>;
   const look = (attempt: Attempt, entities: readonly Job[], requestId: string | null = null, isAll = false) =>
-    findCreated({ entities, isAll }, { attempt, requestId, fitOf: ({ fit }) => fit ?? 'same' });
+    findCreated({ entities, isAll, unusable: 0 }, { attempt, requestId, fitOf: ({ fit }) => fit ?? 'same' });
   /** Id of the entity that is found; null: none. */
   const find = (...which: Parameters<typeof look>) => {
     const lookup = look(...which);
