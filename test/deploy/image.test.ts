@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { underGuard } from '../support/under-guard.ts';
+import { endWithThisProcess } from '../support/end-with-this-process.ts';
 
 // No container engine is needed: the folder that the Dockerfile copies into the image is built by its own script.
 const repository = resolve(import.meta.dirname, '../..');
@@ -50,12 +50,14 @@ const filesOf = async (path: string): Promise<readonly string[]> =>
 
 /** Starts the command of the Dockerfile, and waits until it is ready. */
 async function start(variables: Readonly<Record<string, string>>) {
-  const child: ChildProcess = spawn(...underGuard(process.execPath, ['dist/main.js']), {
-    cwd: image,
-    env: { ...environment, NODE_ENV: 'production', HOST: '127.0.0.1', PORT: '0', ...variables },
-    detached: true,
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const child: ChildProcess = endWithThisProcess(
+    spawn(process.execPath, ['dist/main.js'], {
+      cwd: image,
+      env: { ...environment, NODE_ENV: 'production', HOST: '127.0.0.1', PORT: '0', ...variables },
+      detached: true,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  );
   if (child.stdout === null) throw new Error('The process has no output.');
   for await (const line of createInterface({ input: child.stdout })) {
     const url = /https?:\/\/\S+?(?=[\s"]|$)/.exec(line)?.[0];

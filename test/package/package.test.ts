@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { underGuard } from '../support/under-guard.ts';
+import { endWithThisProcess } from '../support/end-with-this-process.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
 
@@ -34,12 +34,14 @@ interface Run {
 
 /** Starts a program in a process group of its own, so that a signal reaches what it starts as well. */
 function launch(command: string, args: readonly string[], cwd: string, more: Readonly<Record<string, string>> = {}) {
-  const child = spawn(...underGuard(command, args), {
-    cwd,
-    env: environment(more),
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
+  const child = endWithThisProcess(
+    spawn(command, args, {
+      cwd,
+      env: environment(more),
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  );
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk: Buffer) => {
     output.stdout += chunk.toString();

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { endWithThisProcess } from './end-with-this-process.ts';
 import { lookForSecrets } from './secrets.ts';
-import { underGuard } from './under-guard.ts';
 
 const { PATH, HOME } = process.env;
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -41,12 +41,14 @@ export function startProcess(
   env: Readonly<Record<string, string>>,
   args: readonly string[] = compiled,
 ): GatewayProcess {
-  const child: ChildProcess = spawn(...underGuard(process.execPath, args), {
-    cwd: root,
-    env: { PATH, HOME, EMULATOR_PROFILES: '50', LOG_LEVEL: 'debug', ...env },
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
-  });
+  const child: ChildProcess = endWithThisProcess(
+    spawn(process.execPath, args, {
+      cwd: root,
+      env: { PATH, HOME, EMULATOR_PROFILES: '50', LOG_LEVEL: 'debug', ...env },
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    }),
+  );
   const ended = once(child, 'close').then(([code]): number | null => code);
   const stdout: string[] = [];
   const stderr: string[] = [];

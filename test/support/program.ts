@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { underGuard } from './under-guard.ts';
+import { endWithThisProcess } from './end-with-this-process.ts';
 
 /**
  * A program that runs. Disposing kills it and the processes that it started. They also end together with this process.
@@ -38,12 +38,14 @@ export function launch(
   { cwd, env = {}, timeoutMs }: ProgramOptions,
 ): Program {
   // A process group of its own, so that a signal reaches all processes that the program starts.
-  const child = spawn(...underGuard(command, args), {
-    cwd,
-    env: { ...process.env, ...env },
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
+  const child = endWithThisProcess(
+    spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  );
   const lines: string[] = [];
   const output: string[] = [];
   const arrivals = new EventEmitter();

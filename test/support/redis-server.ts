@@ -5,8 +5,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Readable, Writable } from 'node:stream';
-import { underGuard } from './under-guard.ts';
+import type { Readable } from 'node:stream';
+import { endWithThisProcess } from './end-with-this-process.ts';
 
 /** A Redis server for one test. It keeps its address when it is killed and started again. */
 export interface RedisUnderTest extends AsyncDisposable {
@@ -102,9 +102,11 @@ function hold({ near, far }: { readonly near: Socket; readonly far: Socket }, on
   }
 }
 
-async function spawnRedis(directory: string, path: string): Promise<ChildProcessByStdio<Writable, Readable, null>> {
+async function spawnRedis(directory: string, path: string): Promise<ChildProcessByStdio<null, Readable, null>> {
   const options = ['--port', '0', '--unixsocket', path, '--save', '', '--appendonly', 'no', '--dir', directory];
-  const child = spawn(...underGuard('redis-server', options), { detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = endWithThisProcess(
+    spawn('redis-server', options, { detached: true, stdio: ['ignore', 'pipe', 'inherit'] }),
+  );
   const lines = createInterface({ input: child.stdout });
   await new Promise<void>((resolve, reject) => {
     lines.on('line', (line) => {

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { endWithThisProcess } from '../../support/end-with-this-process.ts';
 import { lookForSecrets } from '../../support/secrets.ts';
-import { underGuard } from '../../support/under-guard.ts';
 
 const repository = resolve(import.meta.dirname, '../../..');
 
@@ -68,12 +68,14 @@ export function stopEmulatorAt(
 }
 
 function launch(environment: Readonly<Record<string, string>>, args: readonly string[] = []) {
-  const child = spawn(...underGuard(process.execPath, ['dist/emulator/main.js', ...args]), {
-    cwd: repository,
-    env: { PATH: process.env['PATH'], ...environment },
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
+  const child = endWithThisProcess(
+    spawn(process.execPath, ['dist/emulator/main.js', ...args], {
+      cwd: repository,
+      env: { PATH: process.env['PATH'], ...environment },
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  );
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk: Buffer) => {
     output.stdout += chunk.toString();
