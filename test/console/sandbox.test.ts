@@ -1,11 +1,11 @@
-import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Gateway } from '../support/gateway.ts';
 import { accessToken, type Emulator, organization, startPlatform } from '../support/platform.ts';
 import { startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts';
 import { accessibilityProblems } from './support/accessibility.ts';
 import { startBrowser } from './support/browser.ts';
-import { startConsole } from './support/console.ts';
+import { startConsole, startPassthroughConsole } from './support/console.ts';
+import { signIn } from './support/sign-in.ts';
 
 let platform: Emulator;
 let passthrough: Gateway;
@@ -14,9 +14,7 @@ let issuer: TokenIssuer;
 
 beforeAll(async () => {
   platform = await startPlatform();
-  const { url } = platform;
-  const env = { AUTH_MODE: 'passthrough', AEP_BASE_URL: url, AEP_IMS_URL: url, CONSOLE: 'true' };
-  passthrough = await startConsole({ platform, env });
+  passthrough = await startPassthroughConsole(platform);
   issuer = await startTokenIssuer();
   service = await startConsole({ platform, env: { ...issuer.env(platform), CONSOLE: 'true' } });
 });
@@ -26,13 +24,6 @@ afterAll(async () => {
   await passthrough.close();
   await platform.close();
 });
-
-async function signIn(page: Page): Promise<void> {
-  await page.getByLabel('Access token').fill(await accessToken(platform));
-  await page.getByLabel('API key').fill('emulator');
-  await page.getByLabel('Organization').fill(organization);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-}
 
 /** A job that only the sandbox for development has. */
 async function jobOfDevelopment(): Promise<string> {
@@ -56,7 +47,7 @@ describe('a link', () => {
     await using browser = await startBrowser();
     const { page, problems } = browser;
     await page.goto(`${passthrough.url}/?state=succeeded&dataset=5b020a27e7040801dedba61b`);
-    await signIn(page);
+    await signIn(page, platform);
     await page.getByRole('row', { name: /24055/ }).waitFor();
     await page.getByRole('button', { name: /Production/ }).click();
     await page.getByRole('option', { name: /Development/ }).click();
@@ -81,7 +72,7 @@ describe('a link', () => {
     const { page, problems } = browser;
     await page.goto(`${passthrough.url}/?state=succeeded&sandbox=dev`);
     expect(await page.getByLabel('Sandbox').inputValue()).toBe('dev');
-    await signIn(page);
+    await signIn(page, platform);
     await page.getByRole('row', { name: new RegExp(job) }).waitFor();
     await page.getByRole('button', { name: /Development/ }).waitFor();
     expect(problems).toEqual([]);
@@ -91,7 +82,7 @@ describe('a link', () => {
     await using browser = await startBrowser();
     const { page } = browser;
     await page.goto(`${passthrough.url}/?sandbox=nowhere`);
-    await signIn(page);
+    await signIn(page, platform);
     await page
       .getByText(/The sandbox nowhere is unknown/)
       .first()

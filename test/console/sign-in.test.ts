@@ -5,16 +5,15 @@ import { plantedSecret } from '../support/secrets.ts';
 import { startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts';
 import { accessibilityProblems } from './support/accessibility.ts';
 import { phone, startBrowser } from './support/browser.ts';
-import { startConsole } from './support/console.ts';
+import { startConsole, startPassthroughConsole } from './support/console.ts';
+import { signIn } from './support/sign-in.ts';
 
 let platform: Emulator;
 let passthrough: Gateway;
 
 beforeAll(async () => {
   platform = await startPlatform();
-  const { url } = platform;
-  const env = { AUTH_MODE: 'passthrough', AEP_BASE_URL: url, AEP_IMS_URL: url, CONSOLE: 'true' };
-  passthrough = await startConsole({ platform, env });
+  passthrough = await startPassthroughConsole(platform);
 });
 afterAll(async () => {
   await passthrough.close();
@@ -58,20 +57,15 @@ describe('the sign-in in front of the platform', () => {
     await page.goto(passthrough.url);
     await browser.picture('sign-in');
     expect(await accessibilityProblems(page)).toEqual([]);
-    const signIn = async () => {
-      await page.getByLabel('Access token').fill(await accessToken(platform));
-      await page.getByLabel('API key').fill('emulator');
-      await page.getByLabel('Organization').fill(organization);
-      await page.getByRole('button', { name: 'Sign in' }).click();
-      await page.getByRole('row', { name: /24060/ }).waitFor();
-    };
     const stored = () =>
       page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }, document.cookie]));
-    await signIn();
+    await signIn(page, platform);
+    await page.getByRole('row', { name: /24060/ }).waitFor();
     expect(await stored()).not.toContain('emulator');
     await page.reload();
     await page.getByText('Keep for this tab').click();
-    await signIn();
+    await signIn(page, platform);
+    await page.getByRole('row', { name: /24060/ }).waitFor();
     expect(await stored()).toContain('emulator');
     await page.reload();
     await page.getByRole('row', { name: /24060/ }).waitFor();

@@ -9,6 +9,15 @@ export const consoleFolder = new URL('../../../dist/console/', import.meta.url);
 export const startConsole = (options: Omit<GatewayOptions, 'consoleFolder'>): Promise<Gateway> =>
   startGateway({ ...options, consoleFolder });
 
+/** Starts a gateway that serves the console to callers with a credential of the platform. */
+export const startPassthroughConsole = (platform: Emulator): Promise<Gateway> => {
+  const { url } = platform;
+  return startConsole({
+    platform,
+    env: { AUTH_MODE: 'passthrough', AEP_BASE_URL: url, AEP_IMS_URL: url, CONSOLE: 'true' },
+  });
+};
+
 /** A gateway with the console, and its platform. They exist while the tests of the file run. */
 export interface ServedConsole {
   readonly gateway: Gateway;
