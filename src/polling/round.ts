@@ -12,6 +12,7 @@ import type { FeedMember } from './members.ts';
 import { OlderReadings } from './older-readings.ts';
 import { type ResultOutcome, ResultReadings } from './results.ts';
 import { unionOf, type WatchScope } from './scope.ts';
+import { SearchSchedule } from './search-schedule.ts';
 import type { RoundOrigin, RoundRequest, RoundResult } from './sources/source.ts';
 import type { FeedNote, FeedState, LoadedState } from './state.ts';
 
@@ -44,8 +45,6 @@ export type RoundOutcome<Entity, Checkpoint> =
 
 /** Maximum number of other readers that one round tries when the platform rejects a credential. */
 const maxHandOversPerRound = 3;
-/** Pause after a truncated search before running entities are searched for again, in milliseconds. */
-const rediscoverMs = 300_000;
 /** Maximum time for which changes of entities wait for the reading of results, in milliseconds. */
 const longestResultsMs = 3_000;
 
@@ -63,7 +62,7 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
   /** `checkpoint` of the last good round under this term. */
   #checkpoint: Checkpoint | null = null;
   #round = 0;
-  #rediscoverAtMs = Number.POSITIVE_INFINITY;
+  readonly #searches = new SearchSchedule();
   readonly #ids = new IdReadings();
   readonly #comparer: ReadingComparer<Entity, Reader, Checkpoint>;
   readonly #allowance: CallAllowance;
@@ -104,7 +103,7 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
       const nowMs = clock.monotonicMs();
       const checkpoint = this.#checkpoint ?? note?.checkpoint ?? null;
       const discovered = note?.term === lease.term && note.discovered;
-      const discover = scope.everything && (!discovered || nowMs >= this.#rediscoverAtMs);
+      const discover = scope.everything && (!discovered || this.#searches.isDue(nowMs));
       const saved = this.#allowance.available(nowMs);
       // Absent entities without a waiting subscriber get half of the remaining calls.
       const sought = this.#sought(before, scope, isAwaited).slice(0, Math.floor(saved / 2));
@@ -171,7 +170,7 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
    */
   #reset(): void {
     this.#checkpoint = null;
-    this.#rediscoverAtMs = Number.POSITIVE_INFINITY;
+    this.#searches.reset();
     this.#ids.clear();
   }
 
@@ -271,8 +270,7 @@ export class PollRounds<Entity extends object, Reader, Checkpoint> {
     const { log, source, clock } = this.#options;
     const { result, results, scope, discover } = reading;
     this.#round += 1;
-    if (result.truncated) this.#rediscoverAtMs = clock.monotonicMs() + (discover ? rediscoverMs : 0);
-    else if (discover) this.#rediscoverAtMs = Number.POSITIVE_INFINITY;
+    this.#searches.ended(result, { searched: discover, nowMs: clock.monotonicMs() });
     const comparison = this.#comparer.compare(before, reading, this.#round);
     const { adopted, changes, evicted, after, missing, unfollowed, endedSeen, deferred, unsettled } = comparison;
     // An entity that cannot be read or is absent does not keep subscribers from beginning, because STALE or REMOVED

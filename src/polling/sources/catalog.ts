@@ -100,6 +100,8 @@ export function catalogSource<Entity extends CatalogObject>(
         ...leftBehind(after, request, { list, kind }),
         incomplete: byId.incomplete,
         truncated: list.truncated,
+        // Each page shows rows of the page before it, so that no rows are missing between them.
+        spansPages: false,
         calls: { lists: list.pages, bulkGets: byId.calls },
         checkpoint: {
           listed: list.isRead || checkpoint?.listed === true,

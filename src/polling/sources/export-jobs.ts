@@ -95,6 +95,7 @@ class ListReading {
   newestPageFloorMs: number | null = null;
   pages = 0;
   truncated = false;
+  spansPages = false;
   /** Deep pages of a sweep in this round. */
   sweepPages = 0;
   rotation: Rotation;
@@ -120,6 +121,7 @@ class ListReading {
   async readUnknown(): Promise<void> {
     const { checkpoint, discover, unread } = this.#request;
     let last: readonly ExportJob[] = [...this.jobs.values()];
+    this.spansPages = leavesGap(checkpoint, this.#next?.createdAtMs ?? null);
     const goesOn = () => {
       if (leavesGap(checkpoint, this.#next?.createdAtMs ?? null)) return true;
       return discover && (this.jobs.size < minDiscoveredJobs || last.some(isRunning));
@@ -265,7 +267,7 @@ function conclude(
   list: ListReading,
   { found, absent, failed, requested, incomplete }: ReadingById,
 ): RoundResult<ExportJob, ExportJobCheckpoint> {
-  const { jobs, newestPage, newestPageFloorMs, pages, coverage, rotation, truncated } = list;
+  const { jobs, newestPage, newestPageFloorMs, pages, coverage, rotation, truncated, spansPages } = list;
   const endedLately = new Set(discover ? endedRecently([...jobs.values()], now, endedAt).map(({ id }) => id) : []);
   const read: ExportJob[] = [];
   for (const job of jobs.values()) {
@@ -292,6 +294,7 @@ function conclude(
     ...leftBehind(after, scope, { jobs: newestPage, floorMs: newestPageFloorMs }, now),
     incomplete,
     truncated,
+    spansPages,
     calls: { pages, gets: requested.length },
     checkpoint: {
       newestMs,

@@ -44,6 +44,7 @@ export const scheduleSource: FeedSource<Schedule, ScheduleReader, ScheduleMemory
       unfollowed: [],
       incomplete: failed.at(-1)?.error ?? null,
       truncated: false,
+      spansPages: false,
       calls: { lists: calls },
       checkpoint: 'read',
     };

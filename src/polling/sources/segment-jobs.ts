@@ -106,6 +106,7 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
       unfollowed: [],
       incomplete,
       truncated: gap.truncated || running.truncated,
+      spansPages: gap.pages > 0,
       calls: { lists: 1 + gap.pages + running.pages, bulkGets: byId.calls },
       checkpoint: {
         // Jobs of a gap count as new when they are found later.

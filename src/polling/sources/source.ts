@@ -52,6 +52,12 @@ export interface RoundResult<Entity, Checkpoint> {
   readonly incomplete: GatewayError | null;
   /** The list holds more running or new entities than a round can read, so some of them are not followed. */
   readonly truncated: boolean;
+  /**
+   * Whether entities that were created since the last round are on several pages of the list. A lagging replica of the
+   * platform may have answered one of these calls and left out entities between the pages, so running entities have to
+   * be searched for again.
+   */
+  readonly spansPages: boolean;
   /** Number of calls to the platform, by kind, for the log. */
   readonly calls: Readonly<Record<string, number>>;
   readonly checkpoint: Checkpoint;

@@ -38,6 +38,7 @@ const nothing: Result = {
   unfollowed: [],
   incomplete: null,
   truncated: false,
+  spansPages: false,
   calls: { pages: 1 },
   checkpoint: 10,
 };

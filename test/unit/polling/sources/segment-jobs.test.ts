@@ -355,6 +355,25 @@ describe('a round of segment jobs', () => {
     expect(segmentJobSource.hasAppeared(job('gap-0', 10), round.checkpoint)).toBe(true);
   });
 
+  it('reports new jobs on several pages, because a lagging replica may omit some of them without a sign', async () => {
+    const old = Array.from({ length: 250 }, (_, index) => job(`old-${index}`, 1 + index));
+    const platform = platformOf(...old);
+    const before = await read(platform);
+    expect(before.spansPages).toBe(false);
+    const lost = job('lost', 900, 'PROCESSING');
+    for (const each of [lost, ...fullPage]) platform.stored.set(each.id, each);
+    platform.on.call = (call) => {
+      if (call === 'list 100') for (const { id } of [lost, ...fullPage]) platform.stored.delete(id);
+    };
+    const known = { ...before, read: old };
+    const round = await read(platform, { before: known });
+    expect([round.truncated, round.spansPages, idsOf(round.read).includes('lost')]).toEqual([false, true, false]);
+    platform.on.call = () => undefined;
+    for (const each of [lost, ...fullPage]) platform.stored.set(each.id, each);
+    const search = await read(platform, { before: { ...round, read: [...old, ...round.read] }, discover: true });
+    expect([search.spansPages, idsOf(search.read).includes('lost')]).toEqual([false, true]);
+  });
+
   it('uses the job of a page although another list shows it too', async () => {
     const platform = platformOf(...fullPage.slice(1), job('runs', 2_000, 'PROCESSING'), job('old', 1));
     const list = platform.reader.segmentJobs({ signal: new AbortController().signal }).list;
