@@ -226,6 +226,7 @@ async function start(
     upstream,
     ownRights: ownCredential === null,
     sharing: redis?.sharing ?? unshared,
+    holdStore: redis?.holds ?? null,
     polling: config.polling,
     clock,
     logger: log,

@@ -3,7 +3,9 @@ import type { JobTexts } from './context/created-jobs/store.ts';
 import { createRedisIdempotencyStore } from './context/idempotency/redis-store.ts';
 import type { IdempotencyStore } from './context/idempotency/store.ts';
 import type { FeedSharing } from './polling/feed-registry.ts';
+import type { HoldStore } from './polling/holds.ts';
 import { shareByRedis } from './polling/leader/redis-sharing.ts';
+import { createRedisHoldStore } from './polling/redis-holds.ts';
 import { createRedisRunStore } from './runs/redis-run-store.ts';
 import type { RunStore } from './runs/run-store.ts';
 import type { Clock } from './runtime/clock.ts';
@@ -28,6 +30,7 @@ export interface RedisServicesOptions {
 export interface RedisServices {
   readonly state: () => RedisState;
   readonly sharing: FeedSharing;
+  readonly holds: HoldStore;
   readonly idempotency: IdempotencyStore;
   readonly exportRequests: JobTexts;
   readonly requesters: JobTexts;
@@ -47,6 +50,7 @@ export function startRedisServices({
   return {
     state: () => redis.state,
     sharing: shareByRedis({ redis, pollMinMs, lifecycle, ...shared }),
+    holds: createRedisHoldStore({ redis }),
     idempotency: createRedisIdempotencyStore({ redis, lifetime, ...shared }),
     exportRequests: createRedisJobTexts({ redis, kind: 'export-request' }),
     requesters: createRedisJobTexts({ redis, kind: 'requested-by' }),

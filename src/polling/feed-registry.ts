@@ -141,7 +141,7 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
     };
     this.#confirmations = new SnapshotRefresher({ clock, intervalMs: options.confirmStateMs });
     this.#expiries = new TokenExpiryTimers(clock);
-    this.#holds = options.holds ?? new PlatformHolds(clock);
+    this.#holds = options.holds ?? new PlatformHolds({ clock, logger });
   }
 
   connect(tenant: Tenant, reader: Reader): Watch<Entity> {

@@ -57,6 +57,8 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   #emptySinceMs: number | null = null;
   /** Until this time the replica does not try to become the lease holder, in monotonic milliseconds. */
   #yieldsUntilMs = 0;
+  /** Lease since which the hold of earlier lease holders is known. */
+  #heldLease: Lease | null = null;
   #closed = false;
   #made = 0;
   #lastAt: Date | null = null;
@@ -173,6 +175,8 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   /** One step of a feed with subscribers: a round, the pause before it, or the wait for the lease. */
   async #serve(): Promise<void> {
     this.#emptySinceMs = null;
+    if (this.#election.lease !== null && this.#election.lease !== this.#heldLease) await this.#takeHold();
+    if (this.#closed) return;
     const { lease } = this.#election;
     if (lease !== null) this.#rejectWhileHeld();
     const awaited = this.#isAwaited;
@@ -185,6 +189,12 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
 
   get #isAwaited(): boolean {
     return this.#options.waiters.size > 0 || this.#awaitedElsewhere;
+  }
+
+  /** Takes over the pause that the platform requested from an earlier lease holder. */
+  async #takeHold(): Promise<void> {
+    this.#heldLease = this.#election.lease;
+    await this.#options.hold.refresh();
   }
 
   /** Rejects the waiters while the platform does not permit a round. */

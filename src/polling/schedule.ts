@@ -71,7 +71,7 @@ const maxRetryAfterMs = 300_000;
 /** Determines when the next round of a feed is due. All times are monotonic milliseconds. */
 export class PollSchedule {
   readonly #options: PollScheduleOptions;
-  readonly #hold: PlatformHold;
+  readonly #hold: Pick<PlatformHold, 'untilMs' | 'extend'>;
   #nextMs = 0;
   #requested = false;
   #hurriedUntilMs = 0;
@@ -81,7 +81,7 @@ export class PollSchedule {
   #vainRounds = 0;
 
   /** @param hold time until which the platform permits no call of the tenant to the feed's service */
-  constructor(options: PollScheduleOptions, hold: PlatformHold) {
+  constructor(options: PollScheduleOptions, hold: Pick<PlatformHold, 'untilMs' | 'extend'>) {
     this.#options = options;
     this.#hold = hold;
   }

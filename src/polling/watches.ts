@@ -1,6 +1,6 @@
 import type { Watch } from '../events/watch.ts';
 import type { Caller } from '../upstream/caller.ts';
-import { PlatformHolds } from './holds.ts';
+import { type HoldStore, PlatformHolds } from './holds.ts';
 import * as sources from './sources/index.ts';
 import type { KindFeeds, WatchKind, WatchServices } from './watch-kind.ts';
 
@@ -22,8 +22,14 @@ export interface PlatformWatches {
   readonly feeds: readonly Pick<KindFeeds<never>, 'kind' | 'stats' | 'endWaits' | 'close'>[];
 }
 
-export function createWatches(options: Omit<WatchServices, 'holds'>): PlatformWatches {
-  const services = { ...options, holds: new PlatformHolds(options.clock) };
+export interface WatchesOptions extends Omit<WatchServices, 'holds'> {
+  /** Pauses of the platform that all replicas share; null: this is the only replica. */
+  readonly holdStore: HoldStore | null;
+}
+
+export function createWatches({ holdStore: store, ...options }: WatchesOptions): PlatformWatches {
+  const { clock, logger } = options;
+  const services = { ...options, holds: new PlatformHolds({ clock, logger, store }) };
   const feeds = Object.entries(sources).map(([name, source]) => [name, source.open(services)] as const);
   // `Object.fromEntries` loses the relation between the name of a kind and the type of its entities.
   const byName = Object.fromEntries(feeds) as unknown as FeedsByName;

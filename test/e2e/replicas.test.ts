@@ -38,9 +38,12 @@ async function startDoors(count: number, promotingMs = 0) {
   const platform = await startPlatform({ clock, pace });
   const proxies = await Promise.all(
     Array.from({ length: count }, async () => {
-      const proxy = { holds: false };
-      const intercept = ({ method, url }: IncomingMessage, _: ServerResponse) =>
-        proxy.holds && `${method} ${url}`.startsWith(round);
+      const proxy = { holds: false, isLimited: false };
+      const intercept = ({ method, url }: IncomingMessage, response: ServerResponse) => {
+        const isRound = `${method} ${url}`.startsWith(round);
+        if (isRound && proxy.isLimited) response.writeHead(429, { 'retry-after': '60' }).end();
+        return isRound && (proxy.holds || proxy.isLimited);
+      };
       return Object.assign(proxy, await startProxy(platform, intercept));
     }),
   );
@@ -184,6 +187,24 @@ describeWithRedis('two replicas with one Redis', () => {
     seen.push(...(await batches.rest()));
     const steps = seen.map((event) => event && shown(event)).filter((step) => step?.startsWith('SUCCEEDED'));
     expect(steps).toEqual(['SUCCEEDED LOADED', 'SUCCEEDED STAGING', 'SUCCEEDED SUCCESS']);
+  });
+
+  it('keep the pause that the platform requested when one of them stops', async () => {
+    await using platform = await startDoors(2);
+    const [oneProxy, otherProxy] = platform.proxies;
+    if (!oneProxy || !otherProxy) throw new Error('There are two of them.');
+    oneProxy.isLimited = true;
+    const env = { REDIS_URL: redis.url, POLL_MIN_MS: '300', POLL_MAX_MS: '300' };
+    await using one = await startGateway({ platform: oneProxy, env });
+    await using other = await startGateway({ platform: otherProxy, env });
+    expect(await one.subscribe(WatchExportJobsDocument, {}).failure()).toMatchObject([
+      { extensions: { code: 'RATE_LIMITED' } },
+    ]);
+    await one.close();
+    const [refused] = await other.subscribe(WatchExportJobsDocument, {}).failure();
+    expect(refused?.extensions).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: expect.any(Number) });
+    expect(Number(refused?.extensions?.['retryAfterMs'])).toBeGreaterThan(30_000);
+    expect(rounds(otherProxy)).toBe(0);
   });
 
   it('pass polling on at once when one of them stops normally', async () => {

@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { RateLimitedError } from '../../../src/errors.ts';
 import { PlatformHolds } from '../../../src/polling/holds.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { namesakeOf } from '../../support/tenants.ts';
 import { exportJob, settle, tenantOf } from './fake-platform.ts';
 import { ReplicaSetup } from './replica-setup.ts';
 import { WatchSetup } from './setup.ts';
 
+const silent = createLogger({ level: 'silent' });
 const limited = (retryAfterMs?: number) => new RateLimitedError({ message: 'slow down', retryAfterMs });
 
 describe('a platform that requests a pause', () => {
@@ -43,6 +45,41 @@ describe('a platform that requests a pause', () => {
     expect(setup.platform.count('list')).toBe(calls);
   });
 
+  it('is not called by another replica that begins to poll in the meantime', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1));
+    const first = await one.follow();
+    const second = await other.follow({}, 'other');
+    setup.platform.failure = ({ kind }) => (kind === 'list' ? limited(60_000) : null);
+    await setup.nextRound();
+    setup.platform.failure = () => null;
+    const calls = setup.platform.count('list');
+    setup.platform.set('a', 'SUCCEEDED');
+    first.leave();
+    await setup.pass(55_000);
+    expect(setup.platform.count('list')).toBe(calls);
+    await setup.pass(10_000);
+    expect(setup.platform.calls.at(-1)).toMatchObject({ kind: 'list', by: 'other' });
+    expect(second.kinds.at(-1)).toBe('CHANGED a SUCCEEDED');
+  });
+
+  it('is called by another replica that cannot read the pause, so that its live views go on', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1));
+    const first = await one.follow();
+    const second = await other.follow({}, 'other');
+    setup.holds = null;
+    setup.platform.failure = ({ kind }) => (kind === 'list' ? limited(60_000) : null);
+    await setup.nextRound();
+    setup.platform.failure = () => null;
+    setup.platform.set('a', 'SUCCEEDED');
+    first.leave();
+    await setup.pass(10_000);
+    expect(second.kinds.at(-1)).toBe('CHANGED a SUCCEEDED');
+  });
+
   it('delays only the calls of one tenant', async () => {
     await using setup = new WatchSetup();
     setup.platform.failure = ({ kind, by }) => (kind === 'list' && by === 'first' ? limited(60_000) : null);
@@ -70,7 +107,7 @@ describe('a platform that requests a pause', () => {
 describe('holds', () => {
   it('are kept by tenant and service, with the latest end, and evicted when they are over', () => {
     const clock = new FakeClock();
-    const holds = new PlatformHolds(clock);
+    const holds = new PlatformHolds({ clock, logger: silent });
     const nowMs = clock.monotonicMs();
     const hold = holds.of(tenantOf(), 'export');
     hold.extend(nowMs + 10);
@@ -83,7 +120,7 @@ describe('holds', () => {
 
   it('leave nothing in memory', async () => {
     const clock = new FakeClock();
-    const holds = new PlatformHolds(clock);
+    const holds = new PlatformHolds({ clock, logger: silent });
     for (let time = 0; time < 100; time += 1) {
       holds.of(tenantOf(`sandbox-${time}`), 'export').extend(clock.monotonicMs() + 10);
       await clock.advanceBy(10);

@@ -235,7 +235,7 @@ describe('a subscriber that waits for a round', () => {
 
   it('keeps waiting while another replica may poll, although the platform requested a pause from its own replica', async () => {
     const platform = new FakePlatform();
-    const holds = new PlatformHolds(platform.clock);
+    const holds = new PlatformHolds({ clock: platform.clock, logger: { debug: () => undefined } });
     const others = new OtherReplicas();
     await using setup = others.setup({ platform, holds });
     holds.of(tenantOf(), exportJobSource.service).extend(platform.clock.monotonicMs() + 60_000);

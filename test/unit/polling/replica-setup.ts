@@ -1,6 +1,7 @@
 import type { ExportJob } from '../../../src/domain/export-job.ts';
 import type { EventLog, LogReader } from '../../../src/events/log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
+import { type HoldStore, PlatformHolds } from '../../../src/polling/holds.ts';
 import type { LeaderElections, Lease, PollMessage } from '../../../src/polling/leader/election.ts';
 import { createMemoryElections } from '../../../src/polling/leader/memory.ts';
 import { FakePlatform, settle } from './fake-platform.ts';
@@ -12,6 +13,8 @@ export class ReplicaSetup implements AsyncDisposable {
   readonly clock = this.platform.clock;
   readonly log: EventLog<ExportJob> = createMemoryEventLog({ key: ({ id }) => id });
   readonly replicas: readonly [WatchSetup, WatchSetup];
+  /** The pauses of the platform that all replicas share. Null: the store cannot be reached. */
+  holds: Map<string, number> | null = new Map();
   /** Whether a message between replicas is lost. */
   loses: (message: PollMessage) => boolean = () => false;
   /** Resolves when the other replicas receive scopes. */
@@ -28,6 +31,7 @@ export class ReplicaSetup implements AsyncDisposable {
         ...options,
         platform: this.platform,
         elections: this.#observed(),
+        holds: new PlatformHolds({ clock: this.clock, logger: { debug: () => undefined }, store: this.#holdStore }),
         createLog: () => ownEnd(this.log),
         retentionMs: 0,
       });
@@ -58,6 +62,19 @@ export class ReplicaSetup implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const replica of this.replicas) await replica[Symbol.asyncDispose]();
+  }
+
+  readonly #holdStore: HoldStore = {
+    read: async (name) => Math.max(0, (this.#holds.get(JSON.stringify(name)) ?? 0) - this.clock.monotonicMs()),
+    extend: async (name, ms) => {
+      const key = JSON.stringify(name);
+      this.#holds.set(key, Math.max(this.#holds.get(key) ?? 0, this.clock.monotonicMs() + ms));
+    },
+  };
+
+  get #holds(): Map<string, number> {
+    if (this.holds === null) throw new Error('The store cannot be reached.');
+    return this.holds;
   }
 
   #observed(): LeaderElections {

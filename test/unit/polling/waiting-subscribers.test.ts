@@ -186,7 +186,7 @@ describe('a subscriber that waits', () => {
   });
 
   it('is rejected at once if its replica may poll only later and must not call the platform', async () => {
-    const holds = new PlatformHolds(new FakePlatform().clock);
+    const holds = new PlatformHolds({ clock: new FakePlatform().clock, logger: silent });
     const platform = new FakePlatform();
     const elections = slowElections();
     await using setup = new WatchSetup({ platform, holds, elections, ownRights: false });

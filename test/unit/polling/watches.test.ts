@@ -59,6 +59,7 @@ function liveViews({ ownRights }: { readonly ownRights: boolean }) {
     upstream: { connect },
     ownRights,
     sharing: unshared,
+    holdStore: null,
     polling: { minMs: 2_000, maxMs: 30_000, authorizationLeaseMs: 60_000, confirmStateMs: null },
     clock,
     logger: createLogger({ level: 'silent' }),
