@@ -50,3 +50,12 @@ export function isAuthRejection(error: unknown): error is AuthRejection {
 export function concernsOneEntity({ code }: GatewayError): boolean {
   return code === 'UPSTREAM_UNREADABLE' || code === 'PLATFORM_ERROR';
 }
+
+/**
+ * Whether other calls may succeed although this one has failed. A rejection of the credential, an overload and an
+ * unreachable platform concern all calls.
+ */
+export function concernsOneCall(error: unknown): error is GatewayError {
+  if (!(error instanceof GatewayError) || error.retryAfterMs !== null) return false;
+  return concernsOneEntity(error) || error.code === 'UPSTREAM_TIMEOUT';
+}

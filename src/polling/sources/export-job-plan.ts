@@ -2,7 +2,7 @@ import type { ExportJob } from '../../domain/export-job.ts';
 import { isTerminalJob } from '../../domain/job.ts';
 import type { ExportJobCursor } from '../../upstream/apis/export-jobs.ts';
 import { isWatched, type WatchScope } from '../scope.ts';
-import { endedAt, endedRecently, isAbove } from './job-list.ts';
+import { endedAt, endedRecently, isAbove, neverListedMs } from './job-list.ts';
 
 /** Number of jobs on the page that every round reads. */
 export const newestPageSize = 100;
@@ -60,6 +60,14 @@ export const noRotation: Rotation = {
   pages: 0,
   pagesPerSweep: null,
   pageSize: deepPageSize,
+};
+
+/** Checkpoint of rounds that could not read the list. */
+export const neverListed: ExportJobCheckpoint = {
+  newestMs: neverListedMs,
+  newestPageFloorMs: neverListedMs,
+  unlisted: new Set(),
+  rotation: noRotation,
 };
 
 /**

@@ -4,7 +4,7 @@ import { isTerminalJob } from '../../domain/job.ts';
 import { GatewayError, NotFoundError, PlatformError } from '../../errors.ts';
 import { mapBounded } from '../../runtime/map-bounded.ts';
 import type { ExportJobCursor, ExportJobPage, ExportJobsApi } from '../../upstream/apis/export-jobs.ts';
-import { concernsOneEntity } from '../failure.ts';
+import { concernsOneCall, concernsOneEntity } from '../failure.ts';
 import type { ProvenReader } from '../feed-registry.ts';
 import { watchKind } from '../watch-kind.ts';
 import { type BatchReader, exportBatches } from './export-batches.ts';
@@ -20,6 +20,7 @@ import {
   maxUnreadPerRound,
   maxUnreadWithoutPage,
   minDiscoveredJobs,
+  neverListed,
   newestFirst,
   newestPageSize,
   nextByRotation,
@@ -68,7 +69,13 @@ export const exportJobSource: FeedSource<ExportJob, ExportJobReader, ExportJobCh
   async read(reader, request) {
     const api = reader.exportJobs(request);
     const list = new ListReading(api, request);
-    await list.readNewest();
+    try {
+      await list.readNewest();
+    } catch (error) {
+      const result = await readNamed(api, request, error);
+      if (result === null) throw error;
+      return result;
+    }
     await list.readUnknown();
     await list.sweep();
     return conclude(request, list, await readById(api, list.idsToRead(), request.signal));
@@ -260,6 +267,41 @@ async function readById(
   await mapBounded(unread, concurrentReads, read);
   await mapBounded(followed, 1, read);
   return { found, absent, failed, requested, incomplete };
+}
+
+/**
+ * Reads the named jobs by id when the list cannot be read, so that its failure does not concern them. Null if not each
+ * of them can be read, because the others would be out of date without a sign.
+ * @param failure of the list
+ */
+async function readNamed(
+  api: Api,
+  { known, scope, unread, allowance, checkpoint, signal }: Request,
+  failure: unknown,
+): Promise<RoundResult<ExportJob, ExportJobCheckpoint> | null> {
+  signal.throwIfAborted();
+  if (scope.everything || !concernsOneCall(failure)) return null;
+  const running = [...known.values()].filter(isRunning).map(({ id }) => id);
+  const followed = running.filter((id) => scope.ids.has(id) && !unread.includes(id));
+  const [first, ...others] = [...unread, ...followed];
+  if (first === undefined || others.length >= maxGetsPerRound || followed.length > allowance) return null;
+  // If the first one fails too, the whole service may be out of order.
+  const one = await readById(api, { unread: [], followed: [first] }, signal);
+  if (one.incomplete !== null) return null;
+  const rest = await readById(api, { unread: [], followed: others }, signal);
+  if (rest.incomplete !== null) return null;
+  return {
+    read: [...one.found, ...rest.found].toSorted((a, b) => newestFirst(b, a)),
+    absent: [...one.absent, ...rest.absent],
+    failed: new Map([...one.failed, ...rest.failed]),
+    evicted: [],
+    unfollowed: running.filter((id) => !scope.ids.has(id)),
+    incomplete: failure,
+    truncated: false,
+    spansPages: false,
+    calls: { pages: 1, gets: 1 + others.length },
+    checkpoint: checkpoint ?? neverListed,
+  };
 }
 
 function conclude(

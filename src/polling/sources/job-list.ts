@@ -11,6 +11,12 @@ interface ListedJob extends JobProgress {
  */
 export const maxEndedKept = 5_000;
 
+/**
+ * Creation time (ms) of the newest listed job in a checkpoint of rounds that could not read the list. Every job counts as
+ * older, so that none appears as new when the list is readable.
+ */
+export const neverListedMs = Number.MAX_SAFE_INTEGER;
+
 /** End time of a job: the time that the platform reports, else its last update; null: it has not ended. */
 export function endedAt(job: ListedJob): Date | null {
   return isTerminalJob(job) ? (job.metrics?.totalTime?.endedAt ?? job.updatedAt) : null;

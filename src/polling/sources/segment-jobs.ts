@@ -2,11 +2,12 @@ import { platformId, type SegmentJobId } from '../../domain/ids.ts';
 import { isTerminalJob } from '../../domain/job.ts';
 import type { SegmentJob } from '../../domain/segment-job.ts';
 import type { SegmentJobListOptions, SegmentJobsApi } from '../../upstream/apis/segment-jobs.ts';
+import { concernsOneCall } from '../failure.ts';
 import type { ProvenReader } from '../feed-registry.ts';
 import { watchKind } from '../watch-kind.ts';
-import { endedAt, endedRecently, isAbove, mayFollow } from './job-list.ts';
+import { endedAt, endedRecently, isAbove, mayFollow, neverListedMs } from './job-list.ts';
 import { readByIds } from './read-by-ids.ts';
-import type { FeedSource, RoundCalls, RoundRequest } from './source.ts';
+import type { FeedSource, RoundCalls, RoundRequest, RoundResult } from './source.ts';
 
 /** Access to the platform for the feed of segment jobs, with one subscriber's credential. */
 export interface SegmentJobReader extends ProvenReader {
@@ -71,13 +72,21 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
   async read(reader, request) {
     const { known, discover, checkpoint, now, signal } = request;
     const api = reader.segmentJobs(request);
-    const newest = await api.list({ limit: pageSize });
+    let newest: Awaited<ReturnType<typeof api.list>>;
+    try {
+      newest = await api.list({ limit: pageSize });
+    } catch (error) {
+      const result = await readNamed(api, request, error);
+      if (result === null) throw error;
+      return result;
+    }
     const oldest = newest.jobs.at(-1);
     const floorMs = newest.next === null || oldest === undefined ? null : oldest.createdAt.getTime();
     const jobs = new Map<string, SegmentJob>(newest.jobs.map((job) => [job.id, job]));
     const newestPage = new Set(jobs.keys());
 
-    const isGap = checkpoint !== null && newest.jobs.every(({ id }) => !known.has(id));
+    const wasListed = checkpoint !== null && checkpoint.floorMs !== neverListedMs;
+    const isGap = wasListed && newest.jobs.every(({ id }) => !known.has(id));
     // If no job on the newest page is known, reading continues until a page shows a known job.
     const limits = { next: newest.next, maxPages: maxPagesPerSearch, known, signal };
     const gap = isGap ? await readPages(api, { limit: pageSize }, limits) : noSearch;
@@ -127,6 +136,37 @@ export const segmentJobs = watchKind({
     get: (api, id) => api.segmentJobs.get(platformId(id)),
   },
 });
+
+/**
+ * Reads the followed jobs by one bulk read when the list cannot be read, so that its failure does not concern named jobs.
+ * Null if not all of them can be read, because the others would be out of date without a sign.
+ * @param failure of the list
+ */
+async function readNamed(
+  api: Pick<SegmentJobsApi, 'getMany'>,
+  { known, scope, unread, checkpoint, signal }: Request,
+  failure: unknown,
+): Promise<RoundResult<SegmentJob, SegmentJobMemory> | null> {
+  signal.throwIfAborted();
+  if (scope.everything || !concernsOneCall(failure)) return null;
+  const running = [...known.values()].filter((job) => !isTerminalJob(job)).map(({ id }) => id);
+  const ids = [...new Set([...unread.map((id) => platformId<SegmentJobId>(id)), ...running])];
+  if (ids.length === 0 || ids.length > pageSize) return null;
+  const byId = await readByIds((each, limits) => api.getMany(each, limits), ids, { signal, allowance: 0 });
+  if (byId.failedCall !== null) return null;
+  return {
+    read: byId.found.toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime()),
+    absent: byId.absent,
+    failed: byId.failed,
+    evicted: [],
+    unfollowed: [],
+    incomplete: failure,
+    truncated: false,
+    spansPages: false,
+    calls: { lists: 1, bulkGets: byId.calls },
+    checkpoint: checkpoint ?? { floorMs: neverListedMs, unlisted: new Set(), round: 0, readAt: new Map() },
+  };
+}
 
 /** Selects jobs that the page does not show and that may have changed: unread, running, or missing from the page. */
 function idsToReadById(

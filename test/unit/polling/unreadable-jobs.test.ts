@@ -86,6 +86,25 @@ describe('a watched job that cannot be read', () => {
   });
 });
 
+describe('a list that cannot be read', () => {
+  it('does not concern named jobs, and is stale for watchers of the list', async () => {
+    await using setup = new WatchSetup({ ownRights: false });
+    setup.platform.put(exportJob('a', 1), exportJob('b', 2));
+    const named = await setup.follow({ ids: ['a'] });
+    setup.platform.failure = ({ kind }) => (kind === 'list' ? outage() : null);
+    await setup.pass(60_000);
+    setup.platform.set('a', 'QUEUED');
+    await setup.pass(60_000);
+    expect(named.kinds).toEqual(['SNAPSHOT a PROCESSING', 'CHANGED a QUEUED']);
+    await expect(setup.subscribe()).rejects.toMatchObject({ code: 'PLATFORM_ERROR' });
+    setup.platform.failure = () => null;
+    const everything = await setup.follow();
+    setup.platform.failure = ({ kind }) => (kind === 'list' ? outage() : null);
+    await setup.pass(60_000);
+    expect(everything.kinds).toEqual(['SNAPSHOT b PROCESSING', 'SNAPSHOT a QUEUED', 'STALE']);
+  });
+});
+
 describe('a job that only its watcher can read', () => {
   const limited = (error: ForbiddenError | UnauthenticatedError | null) => {
     const setup = new WatchSetup();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ExportJob } from '../../../../src/domain/export-job.ts';
 import { platformId } from '../../../../src/domain/ids.ts';
-import { ForbiddenError, PlatformError, RateLimitedError } from '../../../../src/errors.ts';
+import { ForbiddenError, type GatewayError, PlatformError, RateLimitedError } from '../../../../src/errors.ts';
 import { type ExportJobCheckpoint, noRotation } from '../../../../src/polling/sources/export-job-plan.ts';
 import { exportJobSource } from '../../../../src/polling/sources/export-jobs.ts';
 import type { RoundCalls, RoundResult } from '../../../../src/polling/sources/source.ts';
@@ -253,6 +253,52 @@ describe('a round over export jobs', () => {
     rounds.platform.failure = ({ cursor }) => (cursor === undefined ? null : rejected);
     await expect(rounds.read(null, true)).rejects.toBe(rejected);
     expect(rounds.platform.calls.map(({ limit }) => limit)).toEqual([100, 1_000, 100]);
+  });
+
+  it('reads few named jobs by id if the list cannot be read, and follows the list again afterwards', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(exportJob('a', 1), exportJob('b', 2), ...many('ended', 150, 10, 'SUCCEEDED'));
+    const outage = new PlatformError({ message: 'out of order', status: 500 });
+    rounds.platform.failure = ({ kind }) => (kind === 'list' ? outage : null);
+    rounds.unread = ['a', 'b', 'gone'];
+    const first = await rounds.read(['a', 'b', 'gone']);
+    expect([ids(first.read), first.absent, first.incomplete]).toEqual([['a', 'b'], ['gone'], outage]);
+    expect(first.calls).toEqual({ pages: 1, gets: 3 });
+    rounds.unread = [];
+    rounds.platform.set('b', 'SUCCEEDED');
+    const second = await rounds.read(['b']);
+    expect([ids(second.read), second.unfollowed]).toEqual([['b'], ['a']]);
+    rounds.platform.failure = () => null;
+    const listed = await rounds.read(['a']);
+    expect(listed.calls).toEqual({ pages: 1, gets: 1 });
+    expect(exportJobSource.hasAppeared(exportJob('ended-149', 159), second.checkpoint)).toBe(false);
+    expect(exportJobSource.hasAppeared(exportJob('new', 500), listed.checkpoint)).toBe(true);
+  });
+
+  it.each<
+    [string, { failure?: GatewayError; ids?: readonly string[] | null; gets?: boolean; allowance?: number }, number]
+  >([
+    ['the whole sandbox is watched', { ids: null }, 0],
+    ['no named job runs', { ids: ['ended'] }, 0],
+    ['too many jobs are named', { ids: ['a', 'b', 'c', 'd', 'e', 'f'] }, 0],
+    ['the calls of the round do not suffice', { allowance: 1 }, 0],
+    ['the platform requests a pause', { failure: new RateLimitedError({ message: 'slow down' }) }, 0],
+    ['the credential is rejected', { failure: new ForbiddenError({ message: 'no' }) }, 0],
+    ['a named job cannot be read either', { gets: false }, 1],
+  ])('fails if the list cannot be read and %s', async (_, options, gets) => {
+    const { failure = new PlatformError({ message: 'out of order', status: 500 }) } = options;
+    const rounds = new Rounds();
+    rounds.platform.put(
+      ...['a', 'b', 'c', 'd', 'e', 'f'].map((id) => exportJob(id, 1)),
+      exportJob('ended', 1, 'FAILED'),
+    );
+    const { ids: named = ['a', 'b'] } = options;
+    await rounds.read(named);
+    rounds.allowance = options.allowance ?? 20;
+    const broken = new PlatformError({ message: 'broken', status: 500 });
+    rounds.platform.failure = ({ kind }) => (kind === 'list' ? failure : options.gets === false ? broken : null);
+    await expect(rounds.read(named)).rejects.toBe(failure);
+    expect(rounds.gets).toHaveLength(gets);
   });
 
   it('fails if a job cannot be read because of a defect', async () => {

@@ -355,6 +355,46 @@ describe('a round of segment jobs', () => {
     expect(segmentJobSource.hasAppeared(job('gap-0', 10), round.checkpoint)).toBe(true);
   });
 
+  it('reads the named jobs by one bulk read if the list cannot be read, and follows the list again afterwards', async () => {
+    const platform = platformOf(job('a', 1, 'PROCESSING'), job('b', 2, 'PROCESSING'), ...fullPage);
+    const outage = new PlatformError({ message: 'out of order', status: 500 });
+    const fail = (call: string) => {
+      if (call === 'list') throw outage;
+    };
+    platform.on.call = fail;
+    const first = await read(platform, { ids: ['a', 'b', 'gone'], unread: ['a', 'b', 'gone'] });
+    expect([idsOf(first.read), first.absent, first.incomplete]).toEqual([['a', 'b'], ['gone'], outage]);
+    expect(platform.calls).toEqual(['list', 'bulk-get a b gone']);
+    platform.on.call = () => undefined;
+    platform.calls.length = 0;
+    const listed = await read(platform, { ids: ['a', 'b'], before: first });
+    // Nothing is known about the list, so that it has no gap.
+    expect(platform.calls).toEqual(['list', 'bulk-get a b']);
+    expect(segmentJobSource.hasAppeared(job('page-99', 1_099), first.checkpoint)).toBe(false);
+    expect(segmentJobSource.hasAppeared(job('new', 5_000), listed.checkpoint)).toBe(true);
+  });
+
+  it.each<[string, { failure?: GatewayError; ids?: readonly string[]; bulk?: GatewayError; count?: number }]>([
+    ['the whole sandbox is watched', {}],
+    ['more jobs run than one call can read', { ids: ['a'], count: 101 }],
+    [
+      'the platform requests a pause',
+      { ids: ['a'], failure: new RateLimitedError({ message: 'slow', retryAfterMs: 1 }) },
+    ],
+    ['the bulk read fails too', { ids: ['a'], bulk: new PlatformError({ message: 'broken', status: 500 }) }],
+  ])('fails if the list cannot be read and %s', async (_, options) => {
+    const { failure = new PlatformError({ message: 'out of order', status: 500 }), count = 0 } = options;
+    const many = Array.from({ length: count }, (_each, index) => job(`many-${index}`, 5 + index, 'PROCESSING'));
+    const platform = platformOf(job('a', 1, 'PROCESSING'), ...many);
+    const before = await read(platform, { discover: true });
+    platform.on.call = (call) => {
+      if (call === 'list') throw failure;
+    };
+    platform.bulk.failure = options.bulk ?? null;
+    const request = { before, ...(options.ids === undefined ? {} : { ids: options.ids }) };
+    await expect(read(platform, request)).rejects.toBe(failure);
+  });
+
   it('reports new jobs on several pages, because a lagging replica may omit some of them without a sign', async () => {
     const old = Array.from({ length: 250 }, (_, index) => job(`old-${index}`, 1 + index));
     const platform = platformOf(...old);
