@@ -6,7 +6,7 @@ import type { BatchFile } from '../domain/batch.ts';
 import type { CreatedJob } from '../domain/created-job.ts';
 import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import { ForbiddenError, GatewayError } from '../errors.ts';
-import { createLoaders, type Loaders } from '../loaders/index.ts';
+import { createLoaders, type Loaders, type TenantReads } from '../loaders/index.ts';
 import type { OperationRecord } from '../observation/operation-record.ts';
 import type { Watches } from '../polling/watches.ts';
 import type { RunStatistics } from '../runs/run-statistics.ts';
@@ -148,8 +148,7 @@ class OperationContext implements GatewayContext {
     if (this.#loaders === undefined) {
       const api = this.#connect(this.#request.signal);
       this.#loaders =
-        this.#operation?.loaders.fresh(api) ??
-        createLoaders(api, { ...readsOf(this.tenant, this.#services), readsRuns: true });
+        this.#operation?.loaders.fresh(api) ?? createLoaders(api, readsOf(this.tenant, this.#services, true));
     }
     return this.#loaders;
   }
@@ -305,8 +304,13 @@ function oncePer<Subject extends object, Result>(make: (subject: Subject) => Res
 }
 
 /** The reads of a tenant that no credential is needed for. */
-const readsOf = (tenant: Tenant, { runs, requesters }: Pick<ContextServices, 'runs' | 'requesters'>) => ({
+const readsOf = (
+  tenant: Tenant,
+  { runs, requesters }: Pick<ContextServices, 'runs' | 'requesters'>,
+  readsRuns: boolean,
+): TenantReads => ({
   runs: runs.of(tenant),
+  readsRuns,
   readRequesters: (jobs: readonly CreatedJob[]) => requesters.find(tenant, jobs),
 });
 
@@ -333,7 +337,7 @@ function tenantContext(
     canRead: true,
     canWrite: false,
     canReadData: false,
-    loaders: createLoaders(callerless<PlatformApi>(), { ...readsOf(tenant, { runs, requesters }), readsRuns: false }),
+    loaders: createLoaders(callerless<PlatformApi>(), readsOf(tenant, { runs, requesters }, false)),
     recordMutation: unmarked,
     writes: callerless<GatewayContext['writes']>(),
     watch: unmarked,

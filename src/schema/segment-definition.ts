@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { platformId, type SegmentId } from '../domain/ids.ts';
 import type { EvaluationMethod, SegmentDefinition } from '../domain/segment-definition.ts';
+import { copyWith } from '../runtime/copy-with.ts';
 import { builder } from './builder.ts';
 import { connectionArgs, parsePage } from './common/connection.ts';
 import { describedEnum } from './common/enum.ts';
@@ -73,7 +74,7 @@ SegmentDefinitionRef.implement({
       description: 'Segment jobs that name this segment, newest first.',
       args: connectionArgs(t),
       resolve: ({ id }, args, ctx) =>
-        ctx.loaders.segmentJobs({ ...parsePage(args), filter: { segmentId: id }, orderBy: null }),
+        ctx.loaders.segmentJobs(copyWith(parsePage(args), { filter: { segmentId: id }, orderBy: null })),
     }),
     createdAt: t.expose('createdAt', {
       type: 'DateTime',
@@ -153,6 +154,6 @@ builder.queryFields((t) => ({
       }),
     },
     resolve: (_, args, ctx) =>
-      ctx.loaders.segmentDefinitions({ ...parsePage(args), ...parseInput(segmentDefinitionsInput, args) }),
+      ctx.loaders.segmentDefinitions(copyWith(parsePage(args), parseInput(segmentDefinitionsInput, args))),
   }),
 }));

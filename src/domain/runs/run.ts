@@ -76,14 +76,12 @@ export const segmentationShape = (job: SegmentJob): RunShape => ({
 /** The run of an export job. Null if the job has not ended. */
 export function exportRun(job: ExportJob): Run | null {
   if (!isTerminalJob(job)) return null;
-  return {
-    ...exportShape(job),
-    ...timesOf(job),
+  return runOf(exportShape(job), job, {
     succeeded: job.status === 'SUCCEEDED',
     profiles: job.metrics.totalExportedProfiles,
     namespaces: job.metrics.exportedProfilesByNamespace,
     segments: sorted((job.filter?.segments ?? []).map(({ segmentId }) => segmentId)) ?? [],
-  };
+  });
 }
 
 /** The run of a segment job. Its count per namespace is the sum over its segments. Null if the job has not ended. */
@@ -94,20 +92,23 @@ export function segmentationRun(job: SegmentJob): Run | null {
     for (const { namespace, count } of profilesByNamespace)
       counts.set(namespace, sumOfCounts(counts.get(namespace) ?? 0, count));
   }
-  return {
-    ...segmentationShape(job),
-    ...timesOf(job),
+  return runOf(segmentationShape(job), job, {
     succeeded: job.status === 'SUCCEEDED',
     profiles: job.metrics?.totalProfiles ?? null,
     namespaces: [...counts].map(([namespace, count]) => ({ namespace, count })),
     segments: evaluatesAll(job) ? [] : (sorted(job.segments.map(({ segmentId }) => segmentId)) ?? []),
-  };
+  });
 }
 
-function timesOf(job: TimedJob & { readonly status: ExportJob['status'] }): Pick<Run, 'totalMs' | 'durationMs'> {
+function runOf(
+  { id, scheduleId, request, createdAtMs }: RunShape,
+  job: TimedJob & { readonly status: ExportJob['status'] },
+  { succeeded, profiles, namespaces, segments }: Pick<Run, 'succeeded' | 'profiles' | 'namespaces' | 'segments'>,
+): Run {
   const endedAt = job.metrics?.totalTime?.endedAt ?? null;
   const totalMs = endedAt === null ? null : plausible(endedAt.getTime() - job.createdAt.getTime());
-  return { totalMs, durationMs: elapsedMs(job, job.createdAt) };
+  const durationMs = elapsedMs(job, job.createdAt);
+  return { id, scheduleId, request, createdAtMs, totalMs, durationMs, succeeded, profiles, namespaces, segments };
 }
 
 /** A clock that was set back during a run leaves an end before the start. */

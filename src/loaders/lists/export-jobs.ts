@@ -26,7 +26,7 @@ export async function readExportJobs<Job extends ExportJob>(
   { first, after, filter: given, of = null }: ExportJobConnectionOptions,
   isOverdue?: (job: ExportJob) => boolean,
 ): Promise<Connection<Job>> {
-  const filter = { ...given, ...(of === null ? {} : { datasetId: of }) };
+  const filter: ExportJobFilter = of === null ? (given ?? {}) : { ...given, datasetId: of };
   const { createdAfter } = filter;
   const status = listedStatus(filter);
   const isOfOther = of !== null && given?.datasetId !== undefined && given.datasetId !== of;

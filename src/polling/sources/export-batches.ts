@@ -3,6 +3,7 @@ import { type Batch, type BatchState, isTerminalBatch } from '../../domain/batch
 import { type ExportJob, type ObservedBatches, unreadBatches } from '../../domain/export-job.ts';
 import type { BatchId } from '../../domain/ids.ts';
 import { isTerminalJob } from '../../domain/job.ts';
+import { copyWith } from '../../runtime/copy-with.ts';
 import type { BatchesApi } from '../../upstream/apis/batches.ts';
 import { isSameState } from '../diff.ts';
 import { isEarlier } from '../older-readings.ts';
@@ -59,16 +60,16 @@ export const exportBatches: ResultSource<ExportJob, BatchReader> = {
           absences.set(batchId, Math.min(absencesUntilGone, (absences.get(batchId) ?? 0) + 1));
         }
       }
-      const after = { ...job, observedBatches: { states, absences, settled: false } };
+      const after = copyWith(job, { observedBatches: { states, absences, settled: false } });
       const settled = isTerminalJob(job) && openBatches(after).length === 0;
       return settled ? exportBatches.settle(after) : after;
     };
     return { apply, calls: reading.calls, incomplete: reading.failedCall };
   },
 
-  settle: (job) => ({ ...job, observedBatches: { ...(job.observedBatches ?? unreadBatches), settled: true } }),
+  settle: (job) => copyWith(job, { observedBatches: { ...(job.observedBatches ?? unreadBatches), settled: true } }),
 
-  carry: ({ observedBatches }, job) => (observedBatches === undefined ? job : { ...job, observedBatches }),
+  carry: ({ observedBatches }, job) => (observedBatches === undefined ? job : copyWith(job, { observedBatches })),
 
   difference(previous, job) {
     // The comparison is cached, because each subscriber compares the same two objects.

@@ -2,6 +2,7 @@ import type { ExportJob } from '../../domain/export-job.ts';
 import { platformId } from '../../domain/ids.ts';
 import { isTerminalJob } from '../../domain/job.ts';
 import { GatewayError, NotFoundError, PlatformError } from '../../errors.ts';
+import { copyWith } from '../../runtime/copy-with.ts';
 import { mapBounded } from '../../runtime/map-bounded.ts';
 import type { ExportJobCursor, ExportJobPage, ExportJobsApi } from '../../upstream/apis/export-jobs.ts';
 import { concernsOneCall, concernsOneEntity } from '../failure.ts';
@@ -62,7 +63,7 @@ export const exportJobSource: FeedSource<ExportJob, ExportJobReader, ExportJobCh
     runsOf: ({ exportJobs }) => exportJobs,
     timesOf: (job) => job,
     overdueAt: ({ overdueAt }) => overdueAt,
-    marked: (job, overdueAt) => ({ ...job, overdueAt }),
+    marked: (job, overdueAt) => copyWith(job, { overdueAt }),
   },
   results: exportBatches,
 

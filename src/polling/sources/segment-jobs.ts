@@ -1,6 +1,7 @@
 import { platformId, type SegmentJobId } from '../../domain/ids.ts';
 import { isTerminalJob } from '../../domain/job.ts';
 import type { SegmentJob } from '../../domain/segment-job.ts';
+import { copyWith } from '../../runtime/copy-with.ts';
 import type { SegmentJobListOptions, SegmentJobsApi } from '../../upstream/apis/segment-jobs.ts';
 import { concernsOneCall } from '../failure.ts';
 import type { ProvenReader } from '../feed-registry.ts';
@@ -66,7 +67,7 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
     runsOf: ({ segmentJobs }) => segmentJobs,
     timesOf: (job) => job,
     overdueAt: ({ overdueAt }) => overdueAt,
-    marked: (job, overdueAt) => ({ ...job, overdueAt }),
+    marked: (job, overdueAt) => copyWith(job, { overdueAt }),
   },
 
   async read(reader, request) {

@@ -2,6 +2,7 @@ import { type BatchFile, type DownloadFormat, isTerminalBatch } from '../../doma
 import { type BatchId, platformId } from '../../domain/ids.ts';
 import type { Connection } from '../../loaders/pagination/connection.ts';
 import type { ParquetColumn } from '../../parquet/columns.ts';
+import { copyWith } from '../../runtime/copy-with.ts';
 import { builder } from '../builder.ts';
 import { connectionArgs, connectionType, parsePage } from '../common/connection.ts';
 import { describedEnum } from '../common/enum.ts';
@@ -192,7 +193,7 @@ BatchRef.implement({
       nullable: true,
       description: 'Files of the batch. They are readable when the batch is ACTIVE or SUCCESS.',
       args: connectionArgs(t),
-      resolve: (batch, args, ctx) => ctx.loaders.files({ ...parsePage(args), batchId: batch.id }),
+      resolve: (batch, args, ctx) => ctx.loaders.files(copyWith(parsePage(args), { batchId: batch.id })),
     }),
     preview: t.field({
       extensions: {
@@ -269,6 +270,6 @@ builder.queryFields((t) => ({
       filter: t.arg({ type: BatchFilterInput, description: 'Conditions that the batches meet.' }),
     },
     resolve: (_, args, ctx) =>
-      ctx.loaders.batches({ ...parsePage(args), filter: parseBatchFilter(args.filter), of: null }),
+      ctx.loaders.batches(copyWith(parsePage(args), { filter: parseBatchFilter(args.filter), of: null })),
   }),
 }));

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type Dataset, isUnionProfileDataset } from '../../domain/dataset.ts';
 import { type DatasetId, platformId } from '../../domain/ids.ts';
 import { ConflictError, NotFoundError } from '../../errors.ts';
+import { copyWith } from '../../runtime/copy-with.ts';
 import { BatchFilterInput, parseBatchFilter } from '../batch/filter.ts';
 import { builder } from '../builder.ts';
 import { sendWrite } from '../common/after-write.ts';
@@ -133,7 +134,7 @@ DatasetRef.implement({
         filter: t.arg({ type: BatchFilterInput, description: 'Conditions that the batches meet.' }),
       },
       resolve: (dataset, args, ctx) =>
-        ctx.loaders.batches({ ...parsePage(args), filter: parseBatchFilter(args.filter), of: dataset.id }),
+        ctx.loaders.batches(copyWith(parsePage(args), { filter: parseBatchFilter(args.filter), of: dataset.id })),
     }),
     exportJobs: t.field({
       extensions: { upstreamCalls: 'each' },
@@ -145,7 +146,9 @@ DatasetRef.implement({
         filter: t.arg({ type: ExportJobFilterInput, description: 'Conditions that the jobs meet.' }),
       },
       resolve: (dataset, args, ctx) =>
-        ctx.loaders.exportJobs({ ...parsePage(args), filter: parseExportJobFilter(args.filter), of: dataset.id }),
+        ctx.loaders.exportJobs(
+          copyWith(parsePage(args), { filter: parseExportJobFilter(args.filter), of: dataset.id }),
+        ),
     }),
     createdBy: t.exposeString('createdBy', {
       nullable: true,
@@ -234,7 +237,7 @@ builder.queryFields((t) => ({
       filter: t.arg({ type: DatasetFilterInput, description: 'Conditions that the datasets meet.' }),
       orderBy: t.arg({ type: DatasetOrderInput, description: 'Order of the datasets; newest first by default.' }),
     },
-    resolve: (_, args, ctx) => ctx.loaders.datasets({ ...parsePage(args), ...parseInput(datasetsInput, args) }),
+    resolve: (_, args, ctx) => ctx.loaders.datasets(copyWith(parsePage(args), parseInput(datasetsInput, args))),
   }),
 }));
 

@@ -12,6 +12,7 @@ import type {
 import { type BatchId, type ExportJobId, platformId } from '../../domain/ids.ts';
 import { isTerminalJob } from '../../domain/job.ts';
 import { isPlatformNamespace } from '../../domain/segment-definition.ts';
+import { copyWith } from '../../runtime/copy-with.ts';
 import { builder } from '../builder.ts';
 import { connectionArgs, parsePage } from '../common/connection.ts';
 import { describedEnum } from '../common/enum.ts';
@@ -195,7 +196,7 @@ const ExportDestinationRef = builder.objectRef<ShownDestination>('ExportDestinat
       description:
         'One entry, or one per segment if `segmentPerBatch` is true. Entries exist before the job ends. The files of a batch are readable when the batch is ACTIVE or SUCCESS, which can be later than the end of the job.',
       resolve: ({ batches, observedBatches }) =>
-        batches.map((batch) => ({ ...batch, observed: observedState(batch.batchId, observedBatches) })),
+        batches.map((batch) => copyWith(batch, { observed: observedState(batch.batchId, observedBatches) })),
     }),
   }),
 });
@@ -376,6 +377,6 @@ builder.queryFields((t) => ({
       filter: t.arg({ type: ExportJobFilterInput, description: 'Conditions that the jobs meet.' }),
     },
     resolve: (_, args, ctx) =>
-      ctx.loaders.exportJobs({ ...parsePage(args), filter: parseExportJobFilter(args.filter) }),
+      ctx.loaders.exportJobs(copyWith(parsePage(args), { filter: parseExportJobFilter(args.filter) })),
   }),
 }));

@@ -10,6 +10,7 @@ import {
   segmentJobStatuses,
 } from '../../domain/segment-job.ts';
 import type { SegmentJobOrder } from '../../loaders/lists/segment-jobs.ts';
+import { copyWith } from '../../runtime/copy-with.ts';
 import { builder } from '../builder.ts';
 import { connectionArgs, parsePage } from '../common/connection.ts';
 import { describedEnum } from '../common/enum.ts';
@@ -248,10 +249,11 @@ builder.queryFields((t) => ({
       orderBy: t.arg({ type: SegmentJobOrderInput, description: 'Order of the jobs; newest first by default.' }),
     },
     resolve: (_, args, ctx) =>
-      ctx.loaders.segmentJobs({
-        ...parsePage(args),
-        filter: parseSegmentJobFilter(args.filter),
-        orderBy: parseInput(segmentJobOrderInput, args.orderBy, 'orderBy'),
-      }),
+      ctx.loaders.segmentJobs(
+        copyWith(parsePage(args), {
+          filter: parseSegmentJobFilter(args.filter),
+          orderBy: parseInput(segmentJobOrderInput, args.orderBy, 'orderBy'),
+        }),
+      ),
   }),
 }));

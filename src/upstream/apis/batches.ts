@@ -53,8 +53,8 @@ export function createBatchesApi(client: PlatformClient): BatchesApi {
       return listObjects(client, { type: 'batches', query, orderBy, input, decode, context });
     },
 
-    getMany: (ids, { fields, maxSplits } = {}) => getObjects(client, { ...objectsWith(fields), ids, maxSplits }),
+    getMany: (ids, { fields, maxSplits } = {}) => getObjects(client, objectsWith(fields), ids, { maxSplits }),
 
-    get: (id, { fields } = {}) => getObject(client, { ...objectsWith(fields), id }),
+    get: (id, { fields } = {}) => getObject(client, objectsWith(fields), id),
   };
 }

@@ -43,7 +43,7 @@ export async function listObjects<Value extends CatalogObject>(
   },
 ): Promise<CatalogPage<Value>> {
   const { type, query, orderBy, input, decode, context } = options;
-  const request = { ...readOf(`${root}/${type}?${query}`), ...(input === undefined ? {} : { input }) };
+  const request = readOf(`${root}/${type}?${query}`, { input });
   const response = await client.call(request);
   const map = mapIn(request, response);
   const listed: (Value | UnusableRow)[] = [];
@@ -94,9 +94,10 @@ interface GetOptions<Value> {
  */
 export function getObjects<Id extends string, Value extends CatalogObject>(
   client: BoundClient,
-  options: GetOptions<Value> & BulkLimits & { readonly ids: readonly Id[] },
+  { type, properties, decode, context }: GetOptions<Value>,
+  ids: readonly Id[],
+  limits?: BulkLimits,
 ): Promise<BulkResult<Id, Value>> {
-  const { type, ids, properties, decode, context } = options;
   const chunks = chunksOf(ids);
   let lookup: Promise<string | null> | null = null;
   let existingId: string | null = null;
@@ -122,7 +123,7 @@ export function getObjects<Id extends string, Value extends CatalogObject>(
       const requested = added === null || chunk.some((id) => id === added) ? chunk : [...chunk, added];
       const query = `limit=${requested.length}&properties=${encodedList(properties)}`;
       const path = `${root}/${type}/${requested.map(encodedSegment).join(',')}?${query}`;
-      const request = { ...readOf(path), subject };
+      const request = readOf(path, { subject });
       return client.call(request).then(
         (response) => {
           readEntries(collector, mapIn(request, response, requested), {
@@ -143,7 +144,7 @@ export function getObjects<Id extends string, Value extends CatalogObject>(
         },
       );
     },
-    options,
+    limits,
   );
 }
 
@@ -167,9 +168,10 @@ async function findExistingId(client: BoundClient, type: CatalogType): Promise<s
  */
 export async function getObject<Value extends CatalogObject>(
   client: BoundClient,
-  options: GetOptions<Value> & { readonly id: string },
+  options: GetOptions<Value>,
+  id: string,
 ): Promise<Value | null> {
-  const { found, failed } = await getObjects(client, { ...options, ids: [options.id] });
+  const { found, failed } = await getObjects(client, options, [id]);
   if (failed[0] !== undefined) throw failed[0].error;
   return found[0] ?? null;
 }
@@ -206,8 +208,16 @@ function chunksOf<Id extends string>(ids: readonly Id[]): readonly (readonly Id[
 }
 
 /** Requests a compressed response, because Catalog supports it and its objects compress well. */
-const readOf = (path: string) =>
-  ({ service: 'catalog', method: 'GET', path, effect: 'read', compressed: true }) as const satisfies PlatformRequest;
+const readOf = (path: string, { subject, input }: Pick<PlatformRequest, 'subject' | 'input'> = {}) =>
+  ({
+    service: 'catalog',
+    method: 'GET',
+    path,
+    effect: 'read',
+    compressed: true,
+    subject,
+    input,
+  }) as const satisfies PlatformRequest;
 
 /** @param ids ids whose values are checked separately */
 function mapIn(

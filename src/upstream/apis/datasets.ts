@@ -88,9 +88,9 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
   return {
     list: (options) => list(client, options),
 
-    getMany: (ids, { fields, maxSplits } = {}) => getObjects(client, { ...objectsWith(fields), ids, maxSplits }),
+    getMany: (ids, { fields, maxSplits } = {}) => getObjects(client, objectsWith(fields), ids, { maxSplits }),
 
-    get: (id, { fields } = {}) => getObject(client, { ...objectsWith(fields), id }),
+    get: (id, { fields } = {}) => getObject(client, objectsWith(fields), id),
 
     create: async (dataset) => {
       const { name } = dataset;

@@ -6,13 +6,14 @@ import { fitOfExportJob } from '../creates/matches-create.ts';
 import { createWithRecovery } from '../creates/with-recovery.ts';
 import type { BoundClient, FindRejectedInput } from '../http/call.ts';
 import { unreadableResponse } from '../http/errors.ts';
+import type { DecodeContext } from '../wire/decode-context.ts';
 import { decodeExportJob, decodeReportedExportJob, type LazyExportJob, lazyExportJob } from '../wire/export-job.ts';
 import { decodeNextCursor, type ExportJobCursor, encodeExportCursor } from '../wire/export-job-page.ts';
 import { encodeNewExportJob } from '../wire/new-export-job.ts';
 import { asRecord } from '../wire/readers.ts';
 import { decodeRows } from '../wire/rows.ts';
 import { decodeContextOf, type PlatformClient } from './client.ts';
-import { type Collection, createOne, deleteOne, getOne, type WritableCollection } from './collection.ts';
+import { createOne, deleteOne, getOne, type WritableCollection } from './collection.ts';
 import { countDisorder, type ListOrder } from './list-order.ts';
 import { throwOnlyErrors } from './list-rows.ts';
 import { rejectedInput, rejectedPart } from './rejected-input.ts';
@@ -53,8 +54,12 @@ export interface ExportJobPage<Job extends ExportJob = ExportJob> {
 
 const root = '/data/core/ups/export/jobs';
 const service = 'export';
+const entity = 'ExportJob';
 /** Number of newest jobs that are searched for the result of a lost create. It is the platform's largest page. */
 const newestPageSize = 100;
+
+/** Null if the record is not an export job. */
+type DecodeJob<Job> = (record: unknown, context: DecodeContext, reading: ReadingTimes) => Job | null;
 
 const newestFirst: ListOrder<ExportJob> = { direction: 'desc', keyOf: ({ createdAt }) => createdAt };
 
@@ -67,31 +72,20 @@ const newestFirst: ListOrder<ExportJob> = { direction: 'desc', keyOf: ({ created
 export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
   const context = decodeContextOf(client.metrics, 'ExportJob');
 
-  const lazyCollection: Collection<LazyExportJob> = {
+  /** Created for each use, because an operation uses one or two of the decoders. */
+  const decodedBy = <Job>(decoder: DecodeJob<Job>): WritableCollection<Job> => ({
     service,
+    entity,
     root,
     invalidEntityMessage: 'It is not an export job: id or status is missing.',
-    decode: (value, reading) => lazyExportJob(value, context, reading),
-  };
-  const collection: WritableCollection<ExportJob> = {
-    ...lazyCollection,
-    entity: 'ExportJob',
-    decode: (value, reading) => decodeExportJob(value, context, reading),
-  };
+    decode: (value, reading) => decoder(value, context, reading),
+  });
 
-  const reportedCollection: Collection<ReportedExportJob> = {
-    ...lazyCollection,
-    decode: (value, reading) => decodeReportedExportJob(value, context, reading),
-  };
-
-  /**
-   * @param decode null if the record is not an export job
-   * @returns the page, with the number of its rows that cannot be used
-   */
+  /** @returns the page, with the number of its rows that cannot be used */
   const readPage = async <Job extends ExportJob>(
     client: BoundClient,
     { limit, cursor, status }: Parameters<ExportJobsApi['list']>[0],
-    decode: (record: unknown, reading: ReadingTimes) => Job | null,
+    decode: DecodeJob<Job>,
   ) => {
     const query = new URLSearchParams({ limit: String(limit) });
     if (cursor !== undefined) query.set('offset', encodeExportCursor(cursor));
@@ -103,7 +97,7 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
     const response = await client.call(request);
     const records = asRecord<'records'>(response.json)?.records;
     if (!Array.isArray(records)) throw unreadableResponse(request, response, 'It contains no list of export jobs.');
-    const rows = decodeRows(records, (record: unknown) => decode(record, response.reading));
+    const rows = decodeRows(records, (record: unknown) => decode(record, context, response.reading));
     throwOnlyErrors(request, response, rows);
     const { entities: jobs, unusable } = rows;
     countDisorder(jobs, newestFirst, context);
@@ -111,29 +105,29 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
   };
 
   return {
-    list: (options) => readPage(client, options, collection.decode).then(withoutUnusable),
-    get: (id) => getOne(client, collection, id),
-    getReported: (id) => getOne(client, reportedCollection, id),
+    list: (options) => readPage(client, options, decodeExportJob).then(withoutUnusable),
+    get: (id) => getOne(client, decodedBy(decodeExportJob), id),
+    getReported: (id) => getOne(client, decodedBy(decodeReportedExportJob), id),
     lazy: {
-      list: (options) => readPage(client, options, lazyCollection.decode).then(withoutUnusable),
-      get: (id) => getOne(client, lazyCollection, id),
+      list: (options) => readPage(client, options, lazyExportJob).then(withoutUnusable),
+      get: (id) => getOne(client, decodedBy(lazyExportJob), id),
     },
     create: (job) => {
       const body = encodeNewExportJob(job);
       return createWithRecovery(client, {
         service,
-        entity: collection.entity,
+        entity,
         group: job.datasetId,
         body,
-        send: (sender) => createOne(sender, collection, body, rejectedExportInput(job)),
+        send: (sender) => createOne(sender, decodedBy(decodeExportJob), body, rejectedExportInput(job)),
         newest: async (lookups) => {
-          const page = await readPage(lookups, { limit: newestPageSize }, reportedCollection.decode);
+          const page = await readPage(lookups, { limit: newestPageSize }, decodeReportedExportJob);
           return { entities: page.jobs, isAll: page.next === null, unusable: page.unusable };
         },
         fitOf: (candidate: ReportedExportJob) => fitOfExportJob(job, candidate),
       });
     },
-    cancel: (id) => deleteOne(client, collection, { id, action: 'cancel' }),
+    cancel: (id) => deleteOne(client, decodedBy(decodeExportJob), { id, action: 'cancel' }),
   };
 }
 

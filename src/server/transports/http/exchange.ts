@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Session } from '../../../auth/authenticator.ts';
 import type { OperationRecord } from '../../../observation/operation-record.ts';
+import { copyWith } from '../../../runtime/copy-with.ts';
 import type { EndController } from '../../../runtime/end-signal.ts';
 import type { TracePosition } from '../../../tracing/trace.ts';
 import type { AcceptedTypes } from './accept.ts';
@@ -27,6 +28,6 @@ export function send(response: ServerResponse, { status, headers, body }: Single
   if (response.destroyed) return;
   // Node would join a text with its header, and V8 would then copy both as one string before they are sent.
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-  response.writeHead(status, { ...headers, 'content-length': bytes.length });
+  response.writeHead(status, copyWith(headers, { 'content-length': bytes.length }));
   response.end(bytes);
 }
