@@ -5,10 +5,10 @@ import { systemClock } from './runtime/clock.ts';
 import { collectGarbage } from './runtime/collect-garbage.ts';
 import { runProgram, versionIn } from './runtime/command-line.ts';
 import { explainError } from './runtime/explain-error.ts';
-import { configureHeap } from './runtime/heap.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
 import { endProcess, listenForStop } from './runtime/stop-request.ts';
+import { configureV8 } from './runtime/v8.ts';
 
 /**
  * Time for closing all started parts when a signal arrives during the start, in milliseconds. Remaining work is stopped
@@ -31,7 +31,7 @@ const consoleFolder = new URL('../dist/console/', import.meta.url);
  * start.
  */
 async function main(): Promise<void> {
-  configureHeap();
+  configureV8();
   const stop = listenForStop(systemClock);
   try {
     await run(stop.signal, stop.arrived);

@@ -25,8 +25,8 @@ async function peakOf(beginning: string): Promise<number> {
 }
 
 it('the heap has less garbage than by default', async () => {
-  const module = new URL('../../../src/runtime/heap.ts', import.meta.url).href;
+  const module = new URL('../../../src/runtime/v8.ts', import.meta.url).href;
   const byDefault = await peakOf('');
-  const configured = await peakOf(`import { configureHeap } from '${module}'; configureHeap();`);
+  const configured = await peakOf(`import { configureV8 } from '${module}'; configureV8();`);
   expect(configured).toBeLessThan(0.8 * byDefault);
 });
