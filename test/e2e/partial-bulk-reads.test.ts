@@ -182,6 +182,33 @@ describe.each(['Dataset', 'Batch', 'SegmentDefinition'])('references of the type
   });
 });
 
+describe('several schedules', () => {
+  it('are read alone if the list contains an error that may stand for one of them', async () => {
+    const schedule = (id: string) => ({ id, name: `Name of ${id}`, state: 'active', schedule: '0 0 1 * * ?' });
+    const reads: string[] = [];
+    await using platform = await startStub((request, response) => {
+      const { pathname } = new URL(request.url ?? '/', 'http://stub');
+      request.resume();
+      if (pathname.startsWith('/ims/')) {
+        send(response, 200, { access_token: plantedSecret('schedules'), token_type: 'bearer', expires_in: 86_399 });
+        return;
+      }
+      const id = /\/config\/schedules\/(.+)$/.exec(pathname)?.[1];
+      reads.push(id ?? 'list');
+      if (id === undefined) {
+        const failure = { id: 'b', status: 500, title: 'InternalServerError' };
+        send(response, 200, { children: [schedule('a'), failure], _links: {} });
+      } else if (id === 'gone') response.writeHead(404).end();
+      else send(response, 200, schedule(id));
+    });
+    await using gateway = await startGateway({ platform });
+    const answer = await gateway.send('{ nodes(ids: ["Schedule:a", "Schedule:b", "Schedule:gone"]) { id } }');
+    expect(answer.errors).toEqual([]);
+    expect(answer.data).toEqual({ nodes: [{ id: 'Schedule:a' }, { id: 'Schedule:b' }, null] });
+    expect(reads.toSorted()).toEqual(['b', 'gone', 'list']);
+  });
+});
+
 describe('a subscription of named datasets', () => {
   it('receives the changes of the others while the platform rejects one of them', async () => {
     let version = 1;
