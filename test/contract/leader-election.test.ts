@@ -214,29 +214,6 @@ describeWithRedis('with a Redis server', () => {
     /** Resolves when the candidate knows the leader and the scope of the other replicas. */
     const knows = (election: LeaderElection, term: number) => eventually(() => expect(election.term).toBe(term));
 
-    it('passes the lease of a disconnected replica on after that replica has noticed', async () => {
-      const dying = await startElections(server.url, { lease: leaseMs });
-      await using survivor = await startElections(server.url, { lease: leaseMs });
-      const feed = ownFeed();
-      const holders: string[] = [];
-      const lease = await dying.elections.join(feed, listener()).acquireLease(never);
-      await using election = survivor.elections.join(feed, listener({ termChanged: (holder) => holders.push(holder) }));
-      await knows(election, lease.term);
-      await eventually(() => expect(survivor.heartbeat.replicas).toContain(dying.heartbeat.replicaId));
-      const noticed = lost(lease);
-      const taking = election.acquireLease(never);
-      const since = performance.now();
-      await dying.redis[Symbol.asyncDispose]();
-      const next = await taking;
-      const tookAt = performance.now();
-      expect(await noticed).toBeLessThan(tookAt);
-      // A lease lasts one and a half times the shortest pause, and a takeover takes at most two pauses.
-      expect(tookAt - since).toBeLessThan((leaseMs / 1.5) * 2);
-      expect(next.term).toBeGreaterThan(lease.term);
-      expect(holders).toEqual(['elsewhere', 'none', 'here']);
-      await dying[Symbol.asyncDispose]();
-    });
-
     it('sends nothing while nothing changes', async () => {
       const feed = ownFeed();
       await using holder = first.elections.join(feed, listener());
@@ -262,32 +239,6 @@ describeWithRedis('with a Redis server', () => {
       expect(timers).toBe(0);
       candidacy.abort(new Error('enough'));
       await given;
-    });
-
-    it('fences the log as soon as the next term is granted, even for a leader that has not noticed', async () => {
-      await using holding = await startElections(server.url);
-      await using taker = await startElections(server.url, { lease: leaseMs });
-      const feed = ownFeed();
-      const keys = feedKeys(feed.tenant, feed.kind);
-      await using log = holding.createLog<{ readonly id: string }>({ key: ({ id }) => id, keys });
-      await using holder = holding.elections.join(feed, listener());
-      await using other = taker.elections.join(feed, listener());
-      const lease = await holder.acquireLease(never);
-      await knows(other, lease.term);
-      const at = { observedAt: new Date(), term: lease.term };
-      await log.write({ changes: [{ kind: 'CREATED', entity: { id: 'a' } }] }, at);
-      await eventually(() => expect(taker.heartbeat.replicas).toContain(holding.heartbeat.replicaId));
-      await first.redis.send((client) => client.zRem(replicasKey, holding.heartbeat.replicaId));
-      const noticed = lost(lease);
-      const { replicaId } = holding.heartbeat;
-      const next = await other.acquireLease(never);
-      await expect(log.write({ changes: [{ kind: 'REMOVED', entity: { id: 'a' } }] }, at)).rejects.toBeInstanceOf(
-        LogFencedError,
-      );
-      await noticed;
-      // The message of the next leader arrives long before the next heartbeat.
-      expect(holding.heartbeat.replicaId).toBe(replicaId);
-      await knows(holder, next.term);
     });
 
     it.each(['1e300', '9007199254740992', 'inf', 'nan', '-1', 'what?'])('treats the term %s as none', async (text) => {
@@ -436,38 +387,6 @@ describeWithRedis('with a Redis server', () => {
       });
     });
 
-    it('repeats steps that Redis did not execute with the next heartbeat', async () => {
-      await using troubled = await startElections(server.url, { lease: leaseMs });
-      await using other = await startElections(server.url, { lease: leaseMs });
-      const [held, watched, left] = [ownFeed(), ownFeed(), ownFeed()];
-      const joined = [held, watched, left].map((feed) => troubled.elections.join(feed, listener()));
-      const [holder, watcher, leaver] = joined;
-      await using taker = other.elections.join(held, listener());
-      await using seeing = other.elections.join(watched, listener());
-      await using remaining = other.elections.join(left, listener());
-      const lease = await holder?.acquireLease(never);
-      await leaver?.acquireLease(never);
-      await leaver?.publishScope(whole);
-      await eventually(async () => expect(await remaining.otherScopes()).toEqual(whole));
-      await knows(taker, lease?.term ?? 0);
-      const scope = (...ids: readonly string[]) => ({ everything: false, ids: new Set(ids) });
-      await watcher?.publishScope(scope('a', 'b'));
-      await eventually(async () => expect(await seeing.otherScopes()).toEqual(scope('a', 'b')));
-      const taking = [taker.acquireLease(never), remaining.acquireLease(never)];
-      troubled.fail(true);
-      await lease?.release();
-      await expect(watcher?.publishScope(scope('b', 'c'))).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
-      await leaver?.[Symbol.asyncDispose]();
-      expect([taker.term, await seeing.otherScopes()]).toEqual([lease?.term, scope('a', 'b')]);
-      expect(await remaining.otherScopes()).toEqual(whole);
-      troubled.fail(false);
-      await Promise.all(taking);
-      await eventually(async () => expect(await seeing.otherScopes()).toEqual(scope('b', 'c')));
-      await eventually(async () => expect(await remaining.otherScopes()).toEqual(null));
-      await holder?.[Symbol.asyncDispose]();
-      await watcher?.[Symbol.asyncDispose]();
-    });
-
     /** A candidate that knows the state in Redis. Its next replies arrive after `arrive`. */
     const delayed = async (replica: Replica, feed: FeedName) => {
       const election = replica.elections.join(feed, listener());
@@ -479,7 +398,7 @@ describeWithRedis('with a Redis server', () => {
       });
       const granted = () =>
         eventually(async () => {
-          const term = Number(await first.redis.send((client) => client.hGet(metaOf(feed), 'term')));
+          const term = Number(await replica.redis.send((client) => client.hGet(metaOf(feed), 'term')));
           expect(term).toBeGreaterThan(before.term);
           return term;
         });
@@ -499,111 +418,6 @@ describeWithRedis('with a Redis server', () => {
       await using other = second.elections.join(feed, listener());
       expect((await other.acquireLease(never)).term).toBeGreaterThan(term);
       await election[Symbol.asyncDispose]();
-    });
-
-    it('ignores a term that was granted to a registration that has lapsed since', async () => {
-      await using lapsing = await startElections(server.url, { lease: leaseMs });
-      const feed = ownFeed();
-      const { election, granted, arrive } = await delayed(lapsing, feed);
-      const taking = election.acquireLease(never);
-      const term = await granted();
-      const { replicaId } = lapsing.heartbeat;
-      await first.redis.send((client) => client.zRem(replicasKey, replicaId));
-      await eventually(() => expect(lapsing.heartbeat.replicaId).not.toBe(replicaId));
-      arrive();
-      expect((await taking).term).toBeGreaterThan(term);
-      const holder = await first.redis.send((client) => client.hGet(metaOf(feed), 'holder'));
-      expect(holder).toContain(lapsing.heartbeat.replicaId);
-      await election[Symbol.asyncDispose]();
-    });
-
-    it('forgets the scope of a dead replica, in Redis too', async () => {
-      await using dying = await startElections(server.url, { lease: leaseMs });
-      await using survivor = await startElections(server.url, { lease: leaseMs });
-      const feed = ownFeed();
-      await dying.elections.join(feed, listener()).publishScope({ everything: true, ids: new Set(['a']) });
-      await using election = survivor.elections.join(feed, listener());
-      await eventually(async () =>
-        expect(await election.otherScopes()).toEqual({ everything: true, ids: new Set(['a']) }),
-      );
-      await dying.redis[Symbol.asyncDispose]();
-      await eventually(async () => expect(await election.otherScopes()).toBe(null));
-      await using late = survivor.elections.join(feed, listener());
-      expect(await late.otherScopes()).toBe(null);
-      expect(await first.redis.send((client) => client.hLen(scopesOf(feed)))).toBe(0);
-    });
-
-    it('gives up everything when its registration lapses, and starts again', async () => {
-      await using lapsing = await startElections(server.url, { lease: leaseMs });
-      const feed = ownFeed();
-      const holders: string[] = [];
-      await using holder = lapsing.elections.join(feed, listener({ termChanged: (who) => holders.push(who) }));
-      await using other = second.elections.join(feed, listener());
-      const lease = await holder.acquireLease(never);
-      await holder.publishScope(whole);
-      await knows(other, lease.term);
-      const noticed = lost(lease);
-      await first.redis.send((client) => client.zRem(replicasKey, lapsing.heartbeat.replicaId));
-      await noticed;
-      expect(holders.slice(0, 2)).toEqual(['here', 'none']);
-      const again = await holder.acquireLease(never);
-      expect(again.term).toBeGreaterThan(lease.term);
-      await knows(other, again.term);
-      await eventually(async () => expect(await other.otherScopes()).toEqual(whole));
-    });
-
-    it('reports that Redis is unavailable, and resumes when Redis returns empty, with greater terms known to all replicas', async () => {
-      await using one = await startElections(server.url, { lease: leaseMs });
-      await using two = await startElections(server.url, { lease: leaseMs });
-      const feed = ownFeed();
-      const errors: unknown[] = [];
-      const heard: string[] = [];
-      const holders: string[] = [];
-      await using holder = one.elections.join(feed, listener());
-      await using other = two.elections.join(
-        feed,
-        listener({
-          unreachable: (error) => errors.push(error),
-          received: ({ kind }) => heard.push(kind),
-          termChanged: (who) => holders.push(who),
-        }),
-      );
-      await holder.publishScope(whole);
-      const lease = await holder.acquireLease(never);
-      await knows(other, lease.term);
-      const noticed = lost(lease);
-      const taking = other.acquireLease(never);
-      await server.kill();
-      await noticed;
-      await eventually(() => expect(errors.at(-1)).toMatchObject({ code: 'UPSTREAM_UNREACHABLE', retryable: true }));
-      await expect(holder.otherScopes()).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
-      await expect(holder.send({ kind: 'nudge' })).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
-      expect([holder.term, other.term, holders]).toEqual([null, null, ['elsewhere', 'none']]);
-      await server.start();
-      expect((await taking).term).toBeGreaterThan(lease.term);
-      await eventually(async () => {
-        await holder.send({ kind: 'nudge' });
-        expect(heard.at(-1)).toBe('nudge');
-      });
-      await eventually(async () => expect(await other.otherScopes()).toEqual(whole));
-    });
-
-    it('follows leader and scope over lost connections', async () => {
-      await using beating = await startElections(server.url, { lease: leaseMs });
-      await using also = await startElections(server.url, { lease: leaseMs });
-      const feed = ownFeed();
-      await using one = beating.elections.join(feed, listener());
-      await using other = also.elections.join(feed, listener());
-      const lease = await one.acquireLease(never);
-      await knows(other, lease.term);
-      server.cut();
-      await eventually(() => lease.release().then(() => one.publishScope({ everything: false, ids: new Set(['a']) })));
-      const next = await other.acquireLease(never);
-      expect(next.term).toBeGreaterThan(lease.term);
-      await knows(one, next.term);
-      await eventually(async () =>
-        expect(await other.otherScopes()).toEqual({ everything: false, ids: new Set(['a']) }),
-      );
     });
 
     it('reads the state again when messages were lost', async () => {
@@ -631,32 +445,6 @@ describeWithRedis('with a Redis server', () => {
       expect((await taking).term).toBeGreaterThan(next.term);
       // One read and one attempt.
       expect(deaf.sent).toBe(sent + 2);
-    });
-
-    it('gives up a term that Redis no longer knows, and ignores outdated messages', async () => {
-      const stopped = new FakeClock();
-      await using replica = await startElections(server.url, { lease: leaseMs, clock: stopped });
-      const feed = ownFeed();
-      await using holder = replica.elections.join(feed, listener());
-      const lease = await holder.acquireLease(never);
-      const outdated = { from: `${first.heartbeat.replicaId}/1`, message: { kind: 'held', term: lease.term - 1 } };
-      const nudged = new Promise<void>((resolve) => {
-        replica.elections.join(feed, listener({ received: () => resolve() }));
-      });
-      await first.redis.send((client) => client.publish(channelOf(feed), JSON.stringify(outdated)));
-      await eventually(() => first.elections.send(feed, { kind: 'nudge' }));
-      await nudged;
-      expect([lease.lost.aborted, holder.term]).toEqual([false, lease.term]);
-      await first.redis.send((client) => client.hDel(metaOf(feed), 'holder'));
-      const noticed = lost(lease);
-      await stopped.advanceBy(299_999);
-      let beats = 0;
-      using _listening = replica.heartbeat.listen({ succeeded: () => (beats += 1) });
-      await eventually(() => expect(beats).toBe(2));
-      expect(lease.lost.aborted).toBe(false);
-      await stopped.advanceBy(1);
-      await noticed;
-      expect((await holder.acquireLease(never)).term).toBeGreaterThan(lease.term);
     });
 
     it('skips messages that it cannot decode, and logs it once', async () => {
@@ -688,6 +476,231 @@ describeWithRedis('with a Redis server', () => {
       expect(await late.otherScopes()).toBe(null);
       await late.publishScope(whole);
       expect((await late.acquireLease(never)).term).toBeGreaterThan(0);
+    });
+
+    // These tests wait for leases most of the time. Each has a server of its own, because replicas that come and go
+    // cause additional heartbeats of the others.
+    it.concurrent('gives up a term that Redis no longer knows, and ignores outdated messages', async () => {
+      await using own = await startRedisServer();
+      const stopped = new FakeClock();
+      await using replica = await startElections(own.url, { lease: leaseMs, clock: stopped });
+      await using other = await startElections(own.url);
+      const feed = ownFeed();
+      await using holder = replica.elections.join(feed, listener());
+      const lease = await holder.acquireLease(never);
+      const outdated = { from: `${other.heartbeat.replicaId}/1`, message: { kind: 'held', term: lease.term - 1 } };
+      const nudged = new Promise<void>((resolve) => {
+        replica.elections.join(feed, listener({ received: () => resolve() }));
+      });
+      await other.redis.send((client) => client.publish(channelOf(feed), JSON.stringify(outdated)));
+      await eventually(() => other.elections.send(feed, { kind: 'nudge' }));
+      await nudged;
+      expect([lease.lost.aborted, holder.term]).toEqual([false, lease.term]);
+      await other.redis.send((client) => client.hDel(metaOf(feed), 'holder'));
+      const noticed = lost(lease);
+      await stopped.advanceBy(299_999);
+      let beats = 0;
+      using _listening = replica.heartbeat.listen({ succeeded: () => (beats += 1) });
+      await eventually(() => expect(beats).toBe(2));
+      expect(lease.lost.aborted).toBe(false);
+      await stopped.advanceBy(1);
+      await noticed;
+      expect((await holder.acquireLease(never)).term).toBeGreaterThan(lease.term);
+    });
+
+    it.concurrent('passes the lease of a disconnected replica on after that replica has noticed', async () => {
+      await using own = await startRedisServer();
+      const dying = await startElections(own.url, { lease: leaseMs });
+      await using survivor = await startElections(own.url, { lease: leaseMs });
+      const feed = ownFeed();
+      const holders: string[] = [];
+      const lease = await dying.elections.join(feed, listener()).acquireLease(never);
+      await using election = survivor.elections.join(feed, listener({ termChanged: (holder) => holders.push(holder) }));
+      await knows(election, lease.term);
+      await eventually(() => expect(survivor.heartbeat.replicas).toContain(dying.heartbeat.replicaId));
+      const noticed = lost(lease);
+      const taking = election.acquireLease(never);
+      const since = performance.now();
+      await dying.redis[Symbol.asyncDispose]();
+      const next = await taking;
+      const tookAt = performance.now();
+      expect(await noticed).toBeLessThan(tookAt);
+      // A lease lasts one and a half times the shortest pause, and a takeover takes at most two pauses.
+      expect(tookAt - since).toBeLessThan((leaseMs / 1.5) * 2);
+      expect(next.term).toBeGreaterThan(lease.term);
+      expect(holders).toEqual(['elsewhere', 'none', 'here']);
+      await dying[Symbol.asyncDispose]();
+    });
+
+    it.concurrent('fences the log as soon as the next term is granted, even for a leader that has not noticed', async () => {
+      await using own = await startRedisServer();
+      await using holding = await startElections(own.url);
+      await using taker = await startElections(own.url, { lease: leaseMs });
+      const feed = ownFeed();
+      const keys = feedKeys(feed.tenant, feed.kind);
+      await using log = holding.createLog<{ readonly id: string }>({ key: ({ id }) => id, keys });
+      await using holder = holding.elections.join(feed, listener());
+      await using other = taker.elections.join(feed, listener());
+      const lease = await holder.acquireLease(never);
+      await knows(other, lease.term);
+      const at = { observedAt: new Date(), term: lease.term };
+      await log.write({ changes: [{ kind: 'CREATED', entity: { id: 'a' } }] }, at);
+      await eventually(() => expect(taker.heartbeat.replicas).toContain(holding.heartbeat.replicaId));
+      await taker.redis.send((client) => client.zRem(replicasKey, holding.heartbeat.replicaId));
+      const noticed = lost(lease);
+      const { replicaId } = holding.heartbeat;
+      const next = await other.acquireLease(never);
+      await expect(log.write({ changes: [{ kind: 'REMOVED', entity: { id: 'a' } }] }, at)).rejects.toBeInstanceOf(
+        LogFencedError,
+      );
+      await noticed;
+      // The message of the next leader arrives long before the next heartbeat.
+      expect(holding.heartbeat.replicaId).toBe(replicaId);
+      await knows(holder, next.term);
+    });
+
+    it.concurrent('repeats steps that Redis did not execute with the next heartbeat', async () => {
+      await using own = await startRedisServer();
+      await using troubled = await startElections(own.url, { lease: leaseMs });
+      await using other = await startElections(own.url, { lease: leaseMs });
+      const [held, watched, left] = [ownFeed(), ownFeed(), ownFeed()];
+      const joined = [held, watched, left].map((feed) => troubled.elections.join(feed, listener()));
+      const [holder, watcher, leaver] = joined;
+      await using taker = other.elections.join(held, listener());
+      await using seeing = other.elections.join(watched, listener());
+      await using remaining = other.elections.join(left, listener());
+      const lease = await holder?.acquireLease(never);
+      await leaver?.acquireLease(never);
+      await leaver?.publishScope(whole);
+      await eventually(async () => expect(await remaining.otherScopes()).toEqual(whole));
+      await knows(taker, lease?.term ?? 0);
+      const scope = (...ids: readonly string[]) => ({ everything: false, ids: new Set(ids) });
+      await watcher?.publishScope(scope('a', 'b'));
+      await eventually(async () => expect(await seeing.otherScopes()).toEqual(scope('a', 'b')));
+      const taking = [taker.acquireLease(never), remaining.acquireLease(never)];
+      troubled.fail(true);
+      await lease?.release();
+      await expect(watcher?.publishScope(scope('b', 'c'))).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
+      await leaver?.[Symbol.asyncDispose]();
+      expect([taker.term, await seeing.otherScopes()]).toEqual([lease?.term, scope('a', 'b')]);
+      expect(await remaining.otherScopes()).toEqual(whole);
+      troubled.fail(false);
+      await Promise.all(taking);
+      await eventually(async () => expect(await seeing.otherScopes()).toEqual(scope('b', 'c')));
+      await eventually(async () => expect(await remaining.otherScopes()).toEqual(null));
+      await holder?.[Symbol.asyncDispose]();
+      await watcher?.[Symbol.asyncDispose]();
+    });
+
+    it.concurrent('ignores a term that was granted to a registration that has lapsed since', async () => {
+      await using own = await startRedisServer();
+      await using lapsing = await startElections(own.url, { lease: leaseMs });
+      const feed = ownFeed();
+      const { election, granted, arrive } = await delayed(lapsing, feed);
+      const taking = election.acquireLease(never);
+      const term = await granted();
+      const { replicaId } = lapsing.heartbeat;
+      await lapsing.redis.send((client) => client.zRem(replicasKey, replicaId));
+      await eventually(() => expect(lapsing.heartbeat.replicaId).not.toBe(replicaId));
+      arrive();
+      expect((await taking).term).toBeGreaterThan(term);
+      const holder = await lapsing.redis.send((client) => client.hGet(metaOf(feed), 'holder'));
+      expect(holder).toContain(lapsing.heartbeat.replicaId);
+      await election[Symbol.asyncDispose]();
+    });
+
+    it.concurrent('forgets the scope of a dead replica, in Redis too', async () => {
+      await using own = await startRedisServer();
+      await using dying = await startElections(own.url, { lease: leaseMs });
+      await using survivor = await startElections(own.url, { lease: leaseMs });
+      const feed = ownFeed();
+      await dying.elections.join(feed, listener()).publishScope({ everything: true, ids: new Set(['a']) });
+      await using election = survivor.elections.join(feed, listener());
+      await eventually(async () =>
+        expect(await election.otherScopes()).toEqual({ everything: true, ids: new Set(['a']) }),
+      );
+      await dying.redis[Symbol.asyncDispose]();
+      await eventually(async () => expect(await election.otherScopes()).toBe(null));
+      await using late = survivor.elections.join(feed, listener());
+      expect(await late.otherScopes()).toBe(null);
+      expect(await survivor.redis.send((client) => client.hLen(scopesOf(feed)))).toBe(0);
+    });
+
+    it.concurrent('gives up everything when its registration lapses, and starts again', async () => {
+      await using own = await startRedisServer();
+      await using lapsing = await startElections(own.url, { lease: leaseMs });
+      await using remaining = await startElections(own.url);
+      const feed = ownFeed();
+      const holders: string[] = [];
+      await using holder = lapsing.elections.join(feed, listener({ termChanged: (who) => holders.push(who) }));
+      await using other = remaining.elections.join(feed, listener());
+      const lease = await holder.acquireLease(never);
+      await holder.publishScope(whole);
+      await knows(other, lease.term);
+      const noticed = lost(lease);
+      await lapsing.redis.send((client) => client.zRem(replicasKey, lapsing.heartbeat.replicaId));
+      await noticed;
+      expect(holders.slice(0, 2)).toEqual(['here', 'none']);
+      const again = await holder.acquireLease(never);
+      expect(again.term).toBeGreaterThan(lease.term);
+      await knows(other, again.term);
+      await eventually(async () => expect(await other.otherScopes()).toEqual(whole));
+    });
+
+    it.concurrent('reports that Redis is unavailable, and resumes when Redis returns empty, with greater terms known to all replicas', async () => {
+      await using own = await startRedisServer();
+      await using one = await startElections(own.url, { lease: leaseMs });
+      await using two = await startElections(own.url, { lease: leaseMs });
+      const feed = ownFeed();
+      const errors: unknown[] = [];
+      const heard: string[] = [];
+      const holders: string[] = [];
+      await using holder = one.elections.join(feed, listener());
+      await using other = two.elections.join(
+        feed,
+        listener({
+          unreachable: (error) => errors.push(error),
+          received: ({ kind }) => heard.push(kind),
+          termChanged: (who) => holders.push(who),
+        }),
+      );
+      await holder.publishScope(whole);
+      const lease = await holder.acquireLease(never);
+      await knows(other, lease.term);
+      const noticed = lost(lease);
+      const taking = other.acquireLease(never);
+      await own.kill();
+      await noticed;
+      await eventually(() => expect(errors.at(-1)).toMatchObject({ code: 'UPSTREAM_UNREACHABLE', retryable: true }));
+      await expect(holder.otherScopes()).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
+      await expect(holder.send({ kind: 'nudge' })).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
+      expect([holder.term, other.term, holders]).toEqual([null, null, ['elsewhere', 'none']]);
+      await own.start();
+      expect((await taking).term).toBeGreaterThan(lease.term);
+      await eventually(async () => {
+        await holder.send({ kind: 'nudge' });
+        expect(heard.at(-1)).toBe('nudge');
+      });
+      await eventually(async () => expect(await other.otherScopes()).toEqual(whole));
+    });
+
+    it.concurrent('follows leader and scope over lost connections', async () => {
+      await using own = await startRedisServer();
+      await using beating = await startElections(own.url, { lease: leaseMs });
+      await using also = await startElections(own.url, { lease: leaseMs });
+      const feed = ownFeed();
+      await using one = beating.elections.join(feed, listener());
+      await using other = also.elections.join(feed, listener());
+      const lease = await one.acquireLease(never);
+      await knows(other, lease.term);
+      own.cut();
+      await eventually(() => lease.release().then(() => one.publishScope({ everything: false, ids: new Set(['a']) })));
+      const next = await other.acquireLease(never);
+      expect(next.term).toBeGreaterThan(lease.term);
+      await knows(one, next.term);
+      await eventually(async () =>
+        expect(await other.otherScopes()).toEqual({ everything: false, ids: new Set(['a']) }),
+      );
     });
   });
 });
