@@ -58,6 +58,7 @@ export async function listObjects<Value extends CatalogObject>(
     request,
     response,
     decodeRows(Object.entries(map), decodeRow, ([, value]) => value),
+    { isFirst: !query.has('start'), limit: Number(query.get('limit')) },
   );
   // The keys of the map are in the requested order, which an object keeps unless a key looks like an array index.
   const rows = Object.keys(map).some(isArrayIndex) ? listed.toSorted(comparing(orderBy)) : listed;

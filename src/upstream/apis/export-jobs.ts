@@ -98,7 +98,7 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
     const records = asRecord<'records'>(response.json)?.records;
     if (!Array.isArray(records)) throw unreadableResponse(request, response, 'It contains no list of export jobs.');
     const rows = decodeRows(records, (record: unknown) => decode(record, context, response.reading));
-    throwOnlyErrors(request, response, rows);
+    throwOnlyErrors(request, response, rows, { isFirst: cursor === undefined, limit });
     const { entities: jobs, unusable } = rows;
     countDisorder(jobs, newestFirst, context);
     return { jobs, unusable, next: decodeNextCursor(response.json, jobs, cursor) };

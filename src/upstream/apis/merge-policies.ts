@@ -33,7 +33,7 @@ export function createMergePoliciesApi(client: PlatformClient): MergePoliciesApi
       const response = await client.call(request);
       const page = decodeMergePolicies(response.json, context);
       if (page === null) throw unreadableResponse(request, response, 'It contains no list of merge policies.');
-      throwOnlyErrors(request, response, page);
+      throwOnlyErrors(request, response, page, { isFirst: start === undefined, limit });
       return { policies: page.entities, next: decodeNextPolicyStart(page, start), total: page.total };
     },
 

@@ -36,7 +36,7 @@ export function createSandboxesApi(client: PlatformClient): SandboxesApi {
         const response = await client.call(request);
         const decoded = decodeSandboxPage(response.json, context);
         if (decoded === null) throw unreadableResponse(request, response, 'It contains no list of sandboxes.');
-        throwOnlyErrors(request, response, decoded);
+        throwOnlyErrors(request, response, decoded, { isFirst: page === 0, limit: pageSize });
         const before = byName.size;
         for (const sandbox of decoded.entities) byName.set(sandbox.name, sandbox);
         pagesWithoutNew = byName.size === before ? pagesWithoutNew + 1 : 0;

@@ -84,7 +84,7 @@ export function createSchedulesApi(client: PlatformClient): SchedulesApi {
       const response = await client.call(request);
       const page = decodeChildren(response.json, (value) => schedules.decode(value, response.reading));
       if (page === null) throw unreadableResponse(request, response, 'It contains no list of schedules.');
-      throwOnlyErrors(request, response, page);
+      throwOnlyErrors(request, response, page, { isFirst: start === 0, limit: pageSize });
       unusable += page.unusable;
       const before = byId.size;
       for (const schedule of page.entities) byId.set(schedule.id, schedule);

@@ -52,7 +52,7 @@ export function createSegmentDefinitionsApi(client: PlatformClient): SegmentDefi
       if (response === null) return { definitions: [], next: null, total: null };
       const decoded = decodeSegmentDefinitions(response.json, { page, limit }, context);
       if (decoded === null) throw unreadableResponse(request, response, 'It contains no list of segment definitions.');
-      throwOnlyErrors(request, response, decoded);
+      throwOnlyErrors(request, response, decoded, { isFirst: page === 0, limit });
       const { entities, next, total } = decoded;
       if (field !== 'name') {
         const keyOf = ({ createdAt, updatedAt }: SegmentDefinition) =>

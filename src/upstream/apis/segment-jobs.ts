@@ -78,12 +78,13 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
     const response = await client.call(request);
     const page = decodeChildren(response.json, (value) => collection.decode(value, response.reading));
     if (page === null) throw unreadableResponse(request, response, 'It contains no list of segment jobs.');
-    throwOnlyErrors(request, response, page);
+    const { start = 0, limit } = options;
+    throwOnlyErrors(request, response, page, { isFirst: start === 0, limit });
     const { entities: jobs, unusable, total } = page;
     const { field, direction } = options.orderBy ?? newestFirst;
     const keyOf = ({ createdAt, updatedAt }: SegmentJob) => (field === 'creationTime' ? createdAt : updatedAt);
     countDisorder(jobs, { direction, keyOf }, context);
-    return { jobs, unusable, next: nextStart(page, options.start ?? 0, options.limit), total };
+    return { jobs, unusable, next: nextStart(page, start, limit), total };
   };
 
   return {

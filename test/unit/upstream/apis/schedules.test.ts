@@ -117,6 +117,15 @@ describe('the list of schedules', () => {
     ]);
   });
 
+  it('is not failed by a bad record that is alone on its last page', async () => {
+    const bad = { id: 'b', status: 500, title: 'InternalServerError' };
+    await using stub = await startStub(({ query }, response) =>
+      sendJson(response, 200, { children: query.get('start') === '0' ? rows(0, 100) : [bad] }),
+    );
+    await using client = connectTo(stub.url);
+    expect(await client.api.schedules.list()).toHaveLength(100);
+  });
+
   it('reads the named schedules that an unusable row may hide, by one call each', async () => {
     const bad = { id: 'b', status: 500, title: 'InternalServerError' };
     await using stub = await startStub(({ path }, response) => {
