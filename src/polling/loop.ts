@@ -1,5 +1,5 @@
 import type { Tenant } from '../domain/tenant.ts';
-import { RateLimitedError } from '../errors.ts';
+import { type GatewayError, RateLimitedError } from '../errors.ts';
 import { LogConflictError, LogFencedError } from '../events/log.ts';
 import type { PollMetrics } from '../metrics/polling.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -275,18 +275,18 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
     const calls = Object.values(result.calls).reduce((sum, count) => sum + count, 0);
     metrics.roundServed({ kind, calls, subscribers: members.size });
     const changes = emitted.filter((event) => event !== 'STALE' && event !== 'RECOVERED').length;
-    const limited = result.incomplete?.code === 'RATE_LIMITED';
-    const retryAfterMs = result.incomplete?.retryAfterMs ?? null;
+    // Calls of a round run at the same time, so that its last failure may hide the one that requests a pause.
+    const failures = [...(result.incomplete === null ? [] : [result.incomplete]), ...result.failed.values()];
+    const limited = failures.some(({ code }) => code === 'RATE_LIMITED');
+    const retryAfterMs = longestPauseMs(failures);
     for (const [id, error] of result.failed) {
       waiters.reject(error, ({ ids }) => ids?.has(id) === true);
       void this.send({ kind: 'failed', failure: describeFailure(error), id });
     }
     const vain = waiting.some((member) => waiters.has(member));
     const changed = changes > 0 || unsettled || vain;
-    const next = this.#pace.ended(
-      { failed: false, changed, running, ends, vain, limited, retryAfterMs },
-      this.#nowMs(),
-    );
+    const round = { failed: false, changed, running, ends, vain, limited, retryAfterMs };
+    const next = this.#pace.ended(round, this.#nowMs());
     const summary = { requestId, ...this.#where(), ...result.calls, discover, changes, running, ...next };
     logger.debug({ ...summary, incomplete: result.incomplete?.code }, 'poll round');
     if (result.truncated) logger.warn(summary, 'the list is too long for one round, so some entities are not followed');
@@ -366,4 +366,12 @@ export class PollLoop<Entity extends object, Reader, Checkpoint> {
   #nowMs(): number {
     return this.#options.clock.monotonicMs();
   }
+}
+
+/** The longest pause that failures request, in milliseconds; null: they request none. */
+function longestPauseMs(failures: readonly Pick<GatewayError, 'retryAfterMs'>[]): number | null {
+  return failures.reduce<number | null>(
+    (longest, { retryAfterMs }) => (retryAfterMs === null ? longest : Math.max(longest ?? 0, retryAfterMs)),
+    null,
+  );
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RateLimitedError } from '../../../src/errors.ts';
+import { PlatformError, RateLimitedError } from '../../../src/errors.ts';
 import { PlatformHolds } from '../../../src/polling/holds.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -28,6 +28,20 @@ describe('a platform that requests a pause', () => {
     await setup.pass(leftMs);
     setup.platform.put(exportJob('a', 1));
     expect((await setup.follow()).kinds).toEqual(['SNAPSHOT a PROCESSING']);
+  });
+
+  it('is not called in the meantime although another call of the same round fails otherwise', async () => {
+    await using setup = new WatchSetup({ ownRights: false });
+    setup.platform.put(exportJob('running', 1));
+    await setup.follow({ ids: ['running'] });
+    setup.platform.failure = ({ kind, id }) => {
+      if (kind === 'list') return null;
+      return id === 'limited' ? limited(60_000) : new PlatformError({ message: 'broken', status: 500 });
+    };
+    await expect(setup.subscribe({ ids: ['limited', 'broken'] })).rejects.toThrow();
+    const calls = setup.platform.calls.length;
+    await setup.pass(55_000);
+    expect(setup.platform.calls).toHaveLength(calls);
   });
 
   it('is not called for a subscriber of another replica either', async () => {
