@@ -45,9 +45,6 @@ export interface PlatformHoldsOptions {
   readonly store?: HoldStore | null;
 }
 
-/** Maximum time of a hold from the store, in milliseconds, so that a wrong value does not stop a sandbox for long. */
-const longestStoredMs = 360_000;
-
 /** The holds of all tenants, by tenant and service. */
 export class PlatformHolds {
   readonly #options: PlatformHoldsOptions;
@@ -80,7 +77,7 @@ export class PlatformHolds {
       refresh: async () => {
         if (store === null) return;
         try {
-          const leftMs = Math.min(await store.read(name), longestStoredMs);
+          const leftMs = await store.read(name);
           if (leftMs > 0) this.#extend(key, clock.monotonicMs() + leftMs);
         } catch (error) {
           note(error);
