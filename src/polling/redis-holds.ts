@@ -2,8 +2,8 @@ import { type Redis, redisScript, runScript } from '../runtime/redis.ts';
 import type { HoldName, HoldStore } from './holds.ts';
 
 /**
- * Maximum time of a hold, in milliseconds: the longest pause that a schedule makes. A longer one is damaged and is no
- * hold, because each replica that begins to poll would otherwise wait because of it.
+ * Maximum time of a hold, in milliseconds: the longest pause after a `Retry-After`. A longer one is damaged, or follows
+ * from a large `POLL_MAX_MS`. It is no hold, because each replica that begins to poll would otherwise wait because of it.
  */
 const longestMs = 360_000;
 
