@@ -1,4 +1,4 @@
-import { GatewayError, NotFoundError } from '../../errors.ts';
+import { ForbiddenError, NotFoundError, PlatformError, UpstreamUnreadableError } from '../../errors.ts';
 import type { BoundClient, FindRejectedInput, PlatformRequest, UpstreamResponse } from '../http/call.ts';
 import { unreadableResponse } from '../http/errors.ts';
 import { encodedSegment, isPathSegment } from '../http/path-segment.ts';
@@ -149,7 +149,10 @@ export function getObjects<Id extends string, Value extends CatalogObject>(
   );
 }
 
-/** Id of an object that exists; null if the list shows none or cannot be read. */
+/**
+ * Id of an object that exists; null if the list shows none, or if its failure does not concern reads by id.
+ * @throws {GatewayError} the failure concerns all calls, so that each of many further ones would fail too
+ */
 async function findExistingId(client: BoundClient, type: CatalogType): Promise<string | null> {
   const request = readOf(
     `${root}/${type}?${catalogListQuery({ limit: 1, orderBy: newestFirst, properties: ['created'] })}`,
@@ -158,7 +161,9 @@ async function findExistingId(client: BoundClient, type: CatalogType): Promise<s
     const objects = Object.entries(mapIn(request, await client.call(request)));
     return objects.find(([id, value]) => isPathSegment(id) && readEntryError(value) === null)?.[0] ?? null;
   } catch (error) {
-    if (error instanceof GatewayError) return null;
+    const concernsList =
+      error instanceof ForbiddenError || error instanceof PlatformError || error instanceof UpstreamUnreadableError;
+    if (concernsList && error.retryAfterMs === null) return null;
     throw error;
   }
 }

@@ -332,16 +332,20 @@ describe.each(['datasets', 'batches'] as const)('%s by id', (kind) => {
 
 describe.each(['datasets', 'batches'] as const)('a 404 for many %s by id', (kind) => {
   const wanted = Array.from({ length: 100 }, (_, index) => `id-${index}`);
+  const getMany = async (
+    platform: PlatformStub,
+    { maxSplits, ids }: { readonly maxSplits?: number | undefined; readonly ids: readonly string[] },
+  ): Promise<BulkResult<string, Dataset | Batch>> => {
+    await using client = connectTo(platform.url);
+    return kind === 'datasets'
+      ? await client.api.datasets.getMany(ids.map(datasetId), { maxSplits })
+      : await client.api.batches.getMany(ids.map(batchId), { maxSplits });
+  };
   const read = async (
     platform: PlatformStub,
     { maxSplits, ids = wanted }: { readonly maxSplits?: number | undefined; readonly ids?: readonly string[] } = {},
   ) => {
-    await using client = connectTo(platform.url);
-    const limits = { maxSplits };
-    const result: BulkResult<string, Dataset | Batch> =
-      kind === 'datasets'
-        ? await client.api.datasets.getMany(ids.map(datasetId), limits)
-        : await client.api.batches.getMany(ids.map(batchId), limits);
+    const result = await getMany(platform, { maxSplits, ids });
     expect(result.failed).toEqual([]);
     expect(result.calls).toBe(platform.requests.length);
     return new Set(result.found.map(({ id }) => id));
@@ -404,6 +408,20 @@ describe.each(['datasets', 'batches'] as const)('a 404 for many %s by id', (kind
     );
     expect(await read(stub, { ids: wanted.slice(0, 10) })).toEqual(new Set(known));
     expect(sizes(stub)).toEqual([10, 'list', ...known.map(() => 1), 1]);
+  });
+
+  it.each([
+    [429, {}, 'RATE_LIMITED'],
+    [503, { 'retry-after': '60' }, 'PLATFORM_ERROR'],
+    [401, {}, 'UNAUTHENTICATED'],
+  ])('is followed by no further call if the platform responds %i to the list', async (status, headers, code) => {
+    await using stub = await startStub((request, response) =>
+      isList(request.path) ? sendJson(response, status, {}, headers) : response.writeHead(404).end(),
+    );
+    const { failed } = await getMany(stub, { ids: wanted });
+    expect(failed).toHaveLength(wanted.length);
+    expect(failed.every(({ error, ofCall }) => error.code === code && ofCall)).toBe(true);
+    expect(sizes(stub)).toEqual([100, 'list']);
   });
 
   it('costs one lookup for several chunks', async () => {
