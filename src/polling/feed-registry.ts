@@ -179,6 +179,8 @@ class Registry<Entity extends object, Reader extends ProvenReader, Checkpoint> i
     for (const controller of this.#starting) controller.abort(this.#closed);
     for (const stream of this.#streams) stream.fail(this.#closed);
     await this.#feeds.close();
+    // Otherwise the connection of the store may close first, and the next replica would call the platform at once.
+    await this.#holds.stored();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

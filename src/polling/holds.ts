@@ -49,6 +49,8 @@ export interface PlatformHoldsOptions {
 export class PlatformHolds {
   readonly #options: PlatformHoldsOptions;
   readonly #untilMs = new Map<string, number>();
+  /** Writes to the store that have not ended. */
+  readonly #writes = new Set<Promise<void>>();
 
   constructor(options: PlatformHoldsOptions) {
     this.#options = options;
@@ -57,6 +59,11 @@ export class PlatformHolds {
   /** Number of remembered holds. */
   get size(): number {
     return this.#untilMs.size;
+  }
+
+  /** Resolves when the holds so far are stored, or could not be. A replica that stops waits for it. */
+  async stored(): Promise<void> {
+    await Promise.all(this.#writes);
   }
 
   of(tenant: Tenant, service: string): PlatformHold {
@@ -72,7 +79,12 @@ export class PlatformHolds {
       },
       extend: (untilMs) => {
         if (!this.#extend(key, untilMs)) return;
-        store?.extend(name, Math.ceil(untilMs - clock.monotonicMs())).catch(note);
+        if (store === null) return;
+        const write = store
+          .extend(name, Math.ceil(untilMs - clock.monotonicMs()))
+          .catch(note)
+          .finally(() => this.#writes.delete(write));
+        this.#writes.add(write);
       },
       refresh: async () => {
         if (store === null) return;

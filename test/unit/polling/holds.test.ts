@@ -78,6 +78,27 @@ describe('a platform that requests a pause', () => {
     expect(second.kinds.at(-1)).toBe('CHANGED a SUCCEEDED');
   });
 
+  it('is not called by another replica although the first stops while it stores the pause', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    let store = () => {};
+    setup.storing = new Promise((resolve) => {
+      store = resolve;
+    });
+    setup.platform.failure = ({ kind }) => (kind === 'list' ? limited(60_000) : null);
+    await expect(one.subscribe()).rejects.toMatchObject({ code: 'RATE_LIMITED' });
+    let isClosed = false;
+    const closing = one.registry.close().then(() => {
+      isClosed = true;
+    });
+    await settle();
+    expect(isClosed).toBe(false);
+    store();
+    await closing;
+    await expect(other.subscribe()).rejects.toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 60_000 });
+    expect(setup.platform.count('list')).toBe(1);
+  });
+
   it('is called by another replica that cannot read the pause, so that its live views go on', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;

@@ -15,6 +15,8 @@ export class ReplicaSetup implements AsyncDisposable {
   readonly replicas: readonly [WatchSetup, WatchSetup];
   /** The pauses of the platform that all replicas share. Null: the store cannot be reached. */
   holds: Map<string, number> | null = new Map();
+  /** Resolves when the store accepts pauses. */
+  storing: Promise<void> = Promise.resolve();
   /** Whether a message between replicas is lost. */
   loses: (message: PollMessage) => boolean = () => false;
   /** Resolves when the other replicas receive scopes. */
@@ -67,6 +69,7 @@ export class ReplicaSetup implements AsyncDisposable {
   readonly #holdStore: HoldStore = {
     read: async (name) => Math.max(0, (this.#holds.get(JSON.stringify(name)) ?? 0) - this.clock.monotonicMs()),
     extend: async (name, ms) => {
+      await this.storing;
       const key = JSON.stringify(name);
       this.#holds.set(key, Math.max(this.#holds.get(key) ?? 0, this.clock.monotonicMs() + ms));
     },
