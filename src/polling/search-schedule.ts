@@ -35,8 +35,10 @@ export class SearchSchedule {
       if (this.#spannedMs !== null && nowMs - this.#spannedMs >= settledMs) this.#spannedMs = null;
     }
     if (truncated) this.#nextMs = nowMs + (searched ? truncatedPauseMs : 0);
-    // One search follows soon, and another one when no replica lags any longer.
-    else if (this.#spannedMs !== null) this.#nextMs = Math.min(this.#searchedMs, this.#spannedMs) + settledMs;
+    // One search follows soon, and another one when no replica lags any longer. A search that is due later because the
+    // last one was truncated is sufficient.
+    else if (this.#spannedMs !== null && this.#nextMs === Number.POSITIVE_INFINITY)
+      this.#nextMs = this.#searchedMs + settledMs;
   }
 
   reset(): void {

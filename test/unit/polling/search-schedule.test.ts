@@ -26,7 +26,7 @@ describe('searches for running entities', () => {
   });
 
   it('follow a round whose new entities are on several pages: one soon, and one when no replica lags', () => {
-    expect(searchesOf((seconds) => ({ spansPages: seconds === 200 }))).toEqual([0, 201, 260]);
+    expect(searchesOf((seconds) => ({ spansPages: seconds === 200 }))).toEqual([0, 201, 261]);
     expect(searchesOf((seconds) => ({ spansPages: seconds === 0 }))).toEqual([0, 60]);
   });
 
@@ -35,8 +35,14 @@ describe('searches for running entities', () => {
     expect(searches.slice(0, 4)).toEqual([0, 92, 152, 212]);
   });
 
+  it('are a minute apart if new entities are on several pages again before the second one', () => {
+    const searches = searchesOf((seconds) => ({ spansPages: seconds === 200 || seconds === 230 }));
+    expect(searches).toEqual([0, 201, 261, 321]);
+  });
+
   it('are repeated every five minutes while they are truncated, and at once after another truncated round', () => {
     expect(searchesOf((_, searched) => ({ truncated: searched }))).toEqual([0, 300]);
+    expect(searchesOf((_, searched) => ({ truncated: searched, spansPages: true }))).toEqual([0, 300]);
     expect(searchesOf((seconds) => ({ truncated: seconds === 10 }))).toEqual([0, 11]);
   });
 
