@@ -17,6 +17,8 @@ const root = '/data/foundation/catalog';
 
 /** Maximum number of ids in one path. Catalog returns no more objects than that. */
 const maxIdsPerCall = 100;
+/** Number of newest objects among which one that can be read is looked up. */
+const lookupSize = 5;
 /** Maximum number of characters of all ids in one path, for ids that are longer than usual. */
 const maxIdCharactersPerCall = 4_000;
 
@@ -155,7 +157,7 @@ export function getObjects<Id extends string, Value extends CatalogObject>(
  */
 async function findExistingId(client: BoundClient, type: CatalogType): Promise<string | null> {
   const request = readOf(
-    `${root}/${type}?${catalogListQuery({ limit: 1, orderBy: newestFirst, properties: ['created'] })}`,
+    `${root}/${type}?${catalogListQuery({ limit: lookupSize, orderBy: newestFirst, properties: ['created'] })}`,
   );
   try {
     const objects = Object.entries(mapIn(request, await client.call(request)));

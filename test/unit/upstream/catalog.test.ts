@@ -373,6 +373,17 @@ describe.each(['datasets', 'batches'] as const)('a 404 for many %s by id', (kind
     expect(stub.requests).toHaveLength(16);
   });
 
+  it('is followed by as few calls if the newest object cannot be read', async () => {
+    const bad = { status: 500, title: 'InternalServerError' };
+    await using stub = await startStub((request, response) => {
+      if (!isList(request.path)) return catalogOf(['newest'], 'left out')(request, response);
+      const rows = Object.entries({ bad, newest: { status: 'active' } });
+      return sendJson(response, 200, Object.fromEntries(rows.slice(0, Number(request.query.get('limit')))));
+    });
+    expect(await read(stub)).toEqual(new Set());
+    expect(sizes(stub)).toEqual([100, 'list', 51, 51]);
+  });
+
   it('names no id twice if the existing object is one of the requested ones', async () => {
     await using stub = await startStub(catalogOf(wanted.slice(1), '404'));
     expect(await read(stub)).toEqual(new Set(wanted.slice(1)));
