@@ -51,17 +51,22 @@ export class Completion<Value> implements PromiseLike<Value> {
   }
 
   #pass(next: Completion<unknown>): void {
-    const outcome = this.#outcome;
+    const [outcome, onResolved, onRejected] = [this.#outcome, this.#onResolved, this.#onRejected];
+    // A completion that has waited for long is in V8's old generation, where it would keep the outcome reachable after
+    // its end.
+    this.#outcome = undefined;
+    this.#onResolved = null;
+    this.#onRejected = null;
     let result: unknown;
     try {
       if (this.#state === 'resolved') {
         // The outcome of the state `resolved` is the argument of `resolve`.
-        result = this.#onResolved === null ? outcome : this.#onResolved(outcome as Value);
-      } else if (this.#onRejected === null) {
+        result = onResolved === null ? outcome : onResolved(outcome as Value);
+      } else if (onRejected === null) {
         next.#settle('rejected', outcome);
         return;
       } else {
-        result = this.#onRejected(outcome);
+        result = onRejected(outcome);
       }
     } catch (error) {
       next.#settle('rejected', error);

@@ -105,6 +105,9 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (!this.#settle()) return;
     const first = this.#first ?? Buffer.alloc(0);
     const body = this.#others === null ? first : Buffer.concat([first, ...this.#others], this.#length);
+    // An exchange that has waited for long is in V8's old generation, where it would keep the chunks in memory.
+    this.#first = null;
+    this.#others = null;
     this.#completion.resolve({ status: this.#status, headers: this.#headers, body });
   }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Completion } from '../../../src/runtime/completion.ts';
+import { isCollected } from '../../support/garbage.ts';
 
 /** A completion, and what its two callbacks have received. */
 function watched() {
@@ -76,6 +77,21 @@ describe('a completion', () => {
     const failed = completion.then(() => Promise.reject(new Error('later')));
     completion.resolve(1);
     await expect(failed).rejects.toThrow('later');
+  });
+
+  it.each<[string, (completion: Completion<object>, outcome: object) => void]>([
+    ['a value', (completion, value) => completion.resolve(value)],
+    ['an error', (completion, error) => completion.reject(error)],
+  ])('does not keep %s in memory that it has passed on', async (_, settle) => {
+    const completion = new Completion<object>();
+    const passed: WeakRef<object>[] = [];
+    const note = (outcome: object) => void passed.push(new WeakRef(outcome));
+    completion.then(note, (error) => note(error as object));
+    settle(completion, { outcome: 1 });
+    const [outcome] = passed;
+    expect(outcome !== undefined && (await isCollected(outcome))).toBe(true);
+    // It is still in use, so that only its own reference can be missing.
+    expect(() => completion.then()).toThrow('one pair of callbacks');
   });
 
   it('does not accept a second pair of callbacks', () => {
