@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 
 /** How much V8 lets the old generation grow between two collections, in percent of its size after the first of them. */
-const growthPercent = 60;
+const growthPercent = 50;
 /** How much code V8 copies into a function that it optimizes, in bytes of bytecode. It is 920 by default. */
 const inlinedBytes = 2_000;
 
