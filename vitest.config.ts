@@ -27,8 +27,8 @@ export default defineConfig({
   },
   test: {
     retry: 0,
-    // Vitest leaves one core free by default; of two cores that would be half of them.
-    maxWorkers: 2,
+    // One more than the cores of a small machine, because tests of leases, timeouts and processes mostly wait.
+    maxWorkers: 3,
     // Importing the gateway and the emulator takes longer than the tests of most files: a worker does it once for a project.
     isolate: false,
     restoreMocks: true,
