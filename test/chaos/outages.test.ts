@@ -151,6 +151,10 @@ async function runOutage(outage: Outage, replicas: number): Promise<readonly str
   const truth = await eventually(
     async () => {
       const reading = truthOf(before, await readPlatform(rest));
+      // A job that runs has another state soon, which the subscribers would have and the reading would not.
+      const made = new Set(reading.made.exportJobs.map(({ id }) => id));
+      const running = reading.views.exportJobs.filter(({ id, endedAt }) => made.has(id) && endedAt === null);
+      if (running.length > 0) throw new Error(`${running.map(({ id }) => id).join()} has not ended.`);
       const wrong = checkHistories(histories(), { truth: reading, ...nothingHidden });
       if (wrong.length > 0) throw new Error(wrong.map(describeViolation).join('\n'));
       return reading;
