@@ -107,6 +107,23 @@ describe('the build before a start', () => {
     expect(await repository.outputs('.js')).toEqual(expect.arrayContaining([...programs, 'emulator/emulator.js']));
   });
 
+  it('writes programs in Latin-1, which take half of the memory', async () => {
+    await using repository = await startRepository();
+    const shown = "process.stdout.write('‘€’');";
+    await repository.write(
+      'src/main.ts',
+      `if (\n  process.argv.length > 0 && // It’s a comment.\n  process.argv.length > 1\n) ${shown}\n`,
+    );
+    expect(await repository.build('--unchecked')).toEqual(first);
+    const names = await repository.outputs('.js');
+    const sources = (await Promise.all(names.map((name) => repository.read(`dist/${name}`)))).join('');
+    expect(sources).toContain('It?s a comment');
+    expect(sources.match(/[\u0100-\uffff]/)).toBeNull();
+    expect(await repository.run('dist/main.js')).toBe('‘€’');
+    await repository.write('src/main.ts', 'console.log(/€/.test(String(1)));\n');
+    expect(await repository.build('--unchecked')).toEqual(failed);
+  });
+
   it('fails and keeps the folder when a source cannot be compiled', async () => {
     await using repository = await startRepository();
     await repository.build('--unchecked');

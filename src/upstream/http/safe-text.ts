@@ -73,4 +73,4 @@ export const titleOfPage = (page: string): string | null =>
   pageTitle.exec(page.slice(0, maxSearchedLength))?.[1]?.trim() || null;
 
 /** A text as a sentence, so that another sentence can follow it. */
-export const sentence = (text: string): string => (/[.!?…]["')\]]?$/.test(text) ? text : `${text}.`);
+export const sentence = (text: string): string => (/[.!?\u2026]["')\]]?$/.test(text) ? text : `${text}.`);
