@@ -1,7 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 
 /** How much V8 lets the old generation grow between two collections, in percent of its size after the first of them. */
-const growthPercent = 50;
+const growthPercent = 60;
+/** Factor by which V8 enlarges the young generation when much of it survives. It is 2 by default. */
+const youngGrowthFactor = 8;
 /** How much code V8 copies into a function that it optimizes, in bytes of bytecode. It is 920 by default. */
 const inlinedBytes = 2_000;
 
@@ -21,6 +23,9 @@ const inlinedBytes = 2_000;
  * moment, and with them the compiled code that relies on them: after a pause of ten seconds, requests took 1.3 times the
  * CPU for three seconds of load.
  *
+ * The young generation grows in two steps instead of five. V8 shrinks it in quiet times, and a small one promotes much of
+ * what requests in progress use.
+ *
  * More code is inlined, because a call passes through many small functions.
  *
  * Call it before the code of requests is compiled.
@@ -29,5 +34,6 @@ export function configureV8(): void {
   setFlagsFromString('--no-allocation-site-pretenuring');
   setFlagsFromString('--no-memory-reducer');
   setFlagsFromString(`--heap-growing-percent=${growthPercent}`);
+  setFlagsFromString(`--semi-space-growth-factor=${youngGrowthFactor}`);
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${inlinedBytes}`);
 }
