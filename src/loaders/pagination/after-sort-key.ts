@@ -1,4 +1,4 @@
-import { type CatalogObject, type CatalogPage, UnusableRow } from '../../upstream/apis/catalog-page.ts';
+import { type CatalogObject, type CatalogPage, isUsable, type UnusableRow } from '../../upstream/apis/catalog-page.ts';
 import type { ListOrder } from '../../upstream/apis/list-order.ts';
 import { type Connection, type ReadConnectionOptions, readConnection } from './connection.ts';
 import { isCount, isMoment } from './cursor.ts';
@@ -64,7 +64,6 @@ export async function readAfterSortKey<Node extends CatalogObject>(
   list: SortKeyListOptions<Node>,
   { matches, verify, isPast, ...page }: ReadConnectionOptions<Node>,
 ): Promise<Connection<Node>> {
-  const isUsable = (row: Node | UnusableRow): row is Node => !(row instanceof UnusableRow);
   const connection = await readConnection(listAfterSortKey(list), {
     ...page,
     ...(matches === undefined ? {} : { matches: (row) => isUsable(row) && matches(row) }),

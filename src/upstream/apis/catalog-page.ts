@@ -25,10 +25,13 @@ export interface CatalogPage<Value extends CatalogObject> {
   readonly rows: readonly (Value | UnusableRow)[];
 }
 
+export const isUsable = <Value extends CatalogObject>(row: Value | UnusableRow): row is Value =>
+  !(row instanceof UnusableRow);
+
 /** Creates a page from its rows. */
 export const catalogPage = <Value extends CatalogObject>(
   rows: readonly (Value | UnusableRow)[],
 ): CatalogPage<Value> => ({
-  objects: rows.filter((row): row is Value => !(row instanceof UnusableRow)),
+  objects: rows.filter(isUsable),
   rows,
 });
